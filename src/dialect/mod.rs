@@ -1,0 +1,10 @@
+//! Floor 2: model to wire and back. Pure: no I/O, no clock, no randomness.
+
+pub mod ebxml;
+pub mod hl7v2;
+pub mod hl7v3;
+pub mod soap;
+pub mod ssmix2;
+mod transaction;
+
+pub use transaction::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};

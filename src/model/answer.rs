@@ -1,0 +1,107 @@
+//! Answers: what was found and what is missing. A dead peer is never an error of the request.
+
+use super::{CommunityId, DocumentId, RepositoryId, TargetName};
+
+/// Why a target gave nothing. No text of a peer is shown to a requester.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    /// Several persons fit and the target wants none to be chosen.
+    #[error("the target could not tell one person")]
+    Ambiguous,
+    /// The breaker is open.
+    #[error("not asked: it failed a moment ago")]
+    BreakerOpen,
+    /// It says it is busy, or our own limit toward it is used up.
+    #[error("busy")]
+    Busy,
+    /// It does not offer this operation.
+    #[error("does not offer this operation")]
+    NotOffered,
+    /// It refused: a fault or an error answer. The text is for the operator.
+    #[error("refused: {0}")]
+    Rejected(String),
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// No connection. The text is for the operator.
+    #[error("unreachable: {0}")]
+    Unreachable(String),
+    /// It answered something we cannot read. The text is for the operator.
+    #[error("unreadable answer: {0}")]
+    Unreadable(String),
+}
+
+/// A target that is missing in the answer, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outage {
+    /// Its name, for logs and metrics only.
+    pub target: TargetName,
+    /// Its community.
+    pub community: CommunityId,
+    /// Its repository, where it has one.
+    pub repository: Option<RepositoryId>,
+    /// Why.
+    pub failure: Failure,
+}
+
+/// An error or warning that an answer carries beside its findings: a peer's own, or one about a
+/// single document.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reported {
+    /// ebXML error code (wire.md 17) or the HL7 code.
+    pub code: String,
+    /// codeContext, human-readable; without patient ids, hosts and class names when we write it.
+    pub context: String,
+    /// Error or warning.
+    pub severity: Severity,
+    /// The community it speaks for.
+    pub community: Option<CommunityId>,
+    /// The document it speaks of.
+    pub document: Option<DocumentId>,
+}
+
+/// Severity of a reported error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// Something asked for is missing.
+    Error,
+    /// For information.
+    Warning,
+}
+
+/// What was found and what is missing; two answers merge into one.
+#[derive(Debug, Clone)]
+pub struct Answer<T> {
+    /// Findings.
+    pub found: Vec<T>,
+    /// Targets that were asked and gave nothing.
+    pub unavailable: Vec<Outage>,
+    /// Errors and warnings within answers.
+    pub reported: Vec<Reported>,
+    /// How many targets were contacted and replied.
+    pub answered: usize,
+}
+
+impl<T> Default for Answer<T> {
+    fn default() -> Self {
+        Self { found: Vec::new(), unavailable: Vec::new(), reported: Vec::new(), answered: 0 }
+    }
+}
+
+impl<T> Answer<T> {
+    /// One target's findings.
+    pub fn found(found: Vec<T>) -> Self {
+        Self { found, answered: 1, ..Self::default() }
+    }
+
+    /// Takes another answer in.
+    pub fn merge(&mut self, other: Self) {
+        self.found.extend(other.found);
+        self.unavailable.extend(other.unavailable);
+        self.reported.extend(other.reported);
+        self.answered += other.answered;
+    }
+}
+
+/// What one target gives.
+pub type Outcome<T> = Result<Answer<T>, Failure>;

@@ -1,0 +1,109 @@
+//! The one port outward: everything a request can be sent to.
+
+use std::collections::BTreeSet;
+
+use async_trait::async_trait;
+use bytes::Bytes;
+
+use super::{
+    Authority, CommunityId, Document, DocumentQuery, DocumentRetrieve, Failure, MessageId, Operation,
+    Outcome, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, QueryId, RegistryObject,
+    RepositoryId, RequestContext, Side, TargetName, Timestamp,
+};
+
+/// What the directory says of a target.
+#[derive(Debug, Clone)]
+pub struct Descriptor {
+    /// The stem of its file.
+    pub name: TargetName,
+    /// Its community; a source shares ours.
+    pub community: CommunityId,
+    /// Home: a source of ours. Peer: another network.
+    pub side: Side,
+    /// What it offers.
+    pub offers: BTreeSet<Operation>,
+    /// Authorities whose patient ids it may speak of.
+    pub authorities: Vec<Authority>,
+    /// Repositories it holds.
+    pub repositories: Vec<RepositoryId>,
+    /// 10-digit facility code of a source; None for a peer.
+    pub facility: Option<String>,
+}
+
+/// The ids of one outbound message, made before the audit record so that they stand in it
+/// (decisions D1).
+#[derive(Debug, Clone)]
+pub struct Leg {
+    /// wsa:MessageID to use.
+    pub message: MessageId,
+    /// HL7 queryId to use.
+    pub query: QueryId,
+    /// creationTime to use.
+    pub at: Timestamp,
+}
+
+/// A request as a target is about to be asked.
+#[derive(Debug, Clone, Copy)]
+pub enum Outbound<'a> {
+    /// ITI-18, ITI-38.
+    DocumentQuery(&'a DocumentQuery),
+    /// ITI-43, ITI-39.
+    DocumentRetrieve(&'a DocumentRetrieve),
+    /// ITI-55.
+    PatientDiscovery(&'a PatientDiscovery),
+    /// ITI-45, or ITI-55 at an XCA peer.
+    PatientIdLookup(&'a PatientIdLookup),
+}
+
+/// A target. Each operation defaults to `NotOffered`.
+#[async_trait]
+pub trait Community: Send + Sync {
+    /// What the directory says of it.
+    fn descriptor(&self) -> &Descriptor;
+
+    /// The query element that would leave for this request, byte for byte, for the audit record.
+    /// None where nothing leaves the house (a source of our own).
+    fn query_element(&self, _: &RequestContext, _: &Leg, _: Outbound<'_>) -> Option<Phi<Bytes>> {
+        None
+    }
+
+    /// Who is this person to you?
+    async fn patient_discovery(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        _: &PatientDiscovery,
+    ) -> Outcome<PatientMatch> {
+        Err(Failure::NotOffered)
+    }
+
+    /// Under which ids do you know this person?
+    async fn patient_id_lookup(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        _: &PatientIdLookup,
+    ) -> Outcome<PatientId> {
+        Err(Failure::NotOffered)
+    }
+
+    /// Which documents exist?
+    async fn document_query(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        _: &DocumentQuery,
+    ) -> Outcome<RegistryObject> {
+        Err(Failure::NotOffered)
+    }
+
+    /// Give me these documents. Returns with every head known and every body unread.
+    async fn document_retrieve(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        _: &DocumentRetrieve,
+    ) -> Outcome<Document> {
+        Err(Failure::NotOffered)
+    }
+}

@@ -1,0 +1,41 @@
+//! Floor 1: the words every room knows. Types and ports, no I/O.
+
+mod answer;
+mod community;
+mod context;
+mod document_entry;
+mod document_stream;
+mod finding;
+mod ids;
+mod patient_match;
+mod person;
+mod phi;
+mod profile;
+mod refusal;
+mod registry_object;
+mod request;
+mod requester;
+mod time;
+
+pub use answer::{Answer, Failure, Outage, Outcome, Reported, Severity};
+pub use community::{Community, Descriptor, Leg, Outbound};
+pub use context::{Endpoint, RequestContext, Side};
+pub use document_entry::{Author, Availability, DocumentEntry, Encoded, EntryMetadata, Origin, WireBytes};
+pub use document_stream::{Document, DocumentStream, Interrupted};
+pub use finding::{Finding, Subject};
+pub use ids::{
+    Authority, Code, CommunityId, DocumentId, MessageId, ObjectId, Oid, PatientId, QueryId, RepositoryId,
+    RequestId, TargetName,
+};
+pub use patient_match::{FoundPatient, Grade, GradedRecord, PatientMatch};
+pub use person::{Address, Attribute, Demographics, Insurance, NameScript, PersonName, Sex};
+pub use phi::Phi;
+pub use profile::{PatientUnknownPolicy, PeerProfile};
+pub use refusal::{Malformed, Refusal, Unauthenticated, Warning};
+pub use registry_object::RegistryObject;
+pub use request::{
+    Criteria, DocumentQuery, DocumentRetrieve, Operation, PatientDiscovery, PatientIdLookup, QueryKey,
+    Request, ReturnType, Slot, TimeRange,
+};
+pub use requester::{AssertionRef, Organization, Person, Purpose, Requester, Role};
+pub use time::{Dtm, PartialDate, Timestamp};

@@ -1,0 +1,96 @@
+//! Every way the broker says no, and what was wrong with a message we could not read.
+
+use super::PatientId;
+
+/// A message that cannot be read. `why` names elements and rules, never values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{code} at {at}: {why}")]
+pub struct Malformed {
+    /// A stable word (`malformed-xml`, `dtd-forbidden`) or the ebXML error code that fits
+    /// (`XDSStoredQueryMissingParam`).
+    pub code: &'static str,
+    /// `line:column` in XML and MIME, `PID-3` in HL7 v2; empty when it is the whole message.
+    pub at: String,
+    /// What is wrong and what was expected.
+    pub why: String,
+}
+
+impl Malformed {
+    /// From its parts.
+    pub fn new(code: &'static str, at: impl Into<String>, why: impl Into<String>) -> Self {
+        Self { code, at: at.into(), why: why.into() }
+    }
+}
+
+/// Something put up with while reading; counted per peer, shown by `decode`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Warning {
+    /// A stable word (`line-terminator`, `status-contradicts-errors`).
+    pub code: &'static str,
+    /// For a person; no patient value.
+    pub text: String,
+}
+
+impl Warning {
+    /// From its parts.
+    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+}
+
+/// Who is asking could not be established. The word goes to the audit record; the requester is
+/// told only the WS-Security code (wire.md 5.1).
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{word}: {why}")]
+pub struct Unauthenticated {
+    /// wsse fault subcode without prefix: `InvalidSecurity`, `InvalidSecurityToken`,
+    /// `FailedAuthentication`, `FailedCheck`, `SecurityTokenUnavailable`,
+    /// `UnsupportedSecurityToken`, `MessageExpired`.
+    pub word: &'static str,
+    /// For the record and the operator.
+    pub why: String,
+}
+
+/// Every way the broker says no. No text names a rule, a patient or a hospital.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum Refusal {
+    /// The record could not be written: nothing is released.
+    #[error("the audit log is not available")]
+    AuditUnavailable,
+    /// May not ask this at all.
+    #[error("not permitted")]
+    Denied,
+    /// Our fault.
+    #[error("internal error")]
+    Internal(String),
+    /// The message is at fault.
+    #[error("{0}")]
+    Malformed(Malformed),
+    /// Asked too often; milliseconds until it may be tried again.
+    #[error("too many requests")]
+    Throttled(u64),
+    /// More results than the limit.
+    #[error("too many results")]
+    TooManyResults,
+    /// Who asks is not established.
+    #[error("{0}")]
+    Unauthenticated(Unauthenticated),
+    /// The home community named is not known here.
+    #[error("unknown community")]
+    UnknownCommunity,
+    /// No such patient; told only where a peer's file says so.
+    #[error("unknown patient")]
+    UnknownPatient(PatientId),
+    /// Understood and not offered; the text names the query or transaction.
+    #[error("not supported: {0}")]
+    Unsupported(String),
+    /// May ask, but not of this: answered as if it were not there.
+    #[error("withheld")]
+    Withheld,
+}
+
+impl From<Malformed> for Refusal {
+    fn from(malformed: Malformed) -> Self {
+        Self::Malformed(malformed)
+    }
+}

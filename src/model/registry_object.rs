@@ -1,0 +1,29 @@
+//! What a document query finds.
+
+use super::{DocumentEntry, Finding, ObjectId, Subject, WireBytes};
+
+/// A registry object.
+#[derive(Debug, Clone)]
+pub enum RegistryObject {
+    /// A document entry.
+    Entry(DocumentEntry),
+    /// A folder, submission set or association: withheld until the stored queries that return
+    /// them are offered.
+    Other {
+        /// Its id.
+        object: ObjectId,
+        /// `rim:RegistryPackage`, `rim:Association`.
+        element: String,
+        /// As it came.
+        encoded: WireBytes,
+    },
+}
+
+impl Finding for RegistryObject {
+    fn subject(&self) -> Subject<'_> {
+        match self {
+            Self::Entry(entry) => Subject::Entry(entry),
+            Self::Other { .. } => Subject::Unknown,
+        }
+    }
+}

@@ -1,0 +1,175 @@
+//! What can be requested, and what comes back for it: the four operations.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use super::{
+    Availability, Code, CommunityId, Demographics, Document, DocumentId, Dtm, Finding, ObjectId, PatientId,
+    PatientMatch, Phi, RegistryObject,
+};
+
+/// What a request is for: the word in policies, limits, metrics and the audit record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Operation {
+    /// ITI-18, ITI-38.
+    DocumentQuery,
+    /// ITI-43, ITI-39.
+    DocumentRetrieve,
+    /// ITI-47, ITI-55.
+    PatientDiscovery,
+    /// ITI-45; at an XCA peer carried by ITI-55.
+    PatientIdLookup,
+}
+
+impl Operation {
+    /// All of them.
+    pub const ALL: [Self; 4] =
+        [Self::DocumentQuery, Self::DocumentRetrieve, Self::PatientDiscovery, Self::PatientIdLookup];
+
+    /// The word in files, logs and metrics.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::DocumentQuery => "document_query",
+            Self::DocumentRetrieve => "document_retrieve",
+            Self::PatientDiscovery => "patient_discovery",
+            Self::PatientIdLookup => "patient_id_lookup",
+        }
+    }
+}
+
+/// One of the four requests.
+pub trait Request: Clone + fmt::Debug + Send + Sync + 'static {
+    /// What is found for it.
+    type Found: Finding;
+    /// Which of the four it is.
+    const OPERATION: Operation;
+}
+
+/// Who is this person to you? (ITI-55)
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatientDiscovery {
+    /// May be empty when ids are given.
+    pub demographics: Phi<Demographics>,
+    /// livingSubjectId parameters.
+    pub ids: Vec<PatientId>,
+}
+
+impl Request for PatientDiscovery {
+    type Found = PatientMatch;
+    const OPERATION: Operation = Operation::PatientDiscovery;
+}
+
+/// Under which ids do you know the person we know so?
+#[derive(Debug, Clone, PartialEq)]
+pub struct PatientIdLookup {
+    /// The id known to the asker.
+    pub known: PatientId,
+    /// What the asker knows of the person; needed by targets that look up by demographics.
+    pub demographics: Option<Phi<Demographics>>,
+}
+
+impl Request for PatientIdLookup {
+    type Found = PatientId;
+    const OPERATION: Operation = Operation::PatientIdLookup;
+}
+
+impl Finding for PatientId {
+    fn subject(&self) -> super::Subject<'_> {
+        super::Subject::Patient(self)
+    }
+}
+
+/// What an id query or patient query is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum QueryKey {
+    /// By entryUUID (GetDocuments), at one community.
+    Objects(Vec<ObjectId>),
+    /// By patient (FindDocuments).
+    Patient(PatientId),
+    /// By document unique id (GetDocuments), at one community.
+    UniqueIds(Vec<Phi<String>>),
+}
+
+/// LeafClass or ObjectRef.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReturnType {
+    /// Whole objects.
+    LeafClass,
+    /// Ids only.
+    ObjectRef,
+}
+
+/// From (inclusive) and to (exclusive).
+pub type TimeRange = (Option<Dtm>, Option<Dtm>);
+
+/// The filters of FindDocuments (ITI-18, 3.18.4.1.2.3.7.1). Empty lists filter nothing.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Criteria {
+    /// Required by FindDocuments.
+    pub statuses: BTreeSet<Availability>,
+    /// $XDSDocumentEntryClassCode.
+    pub classes: Vec<Code>,
+    /// $XDSDocumentEntryTypeCode.
+    pub types: Vec<Code>,
+    /// $XDSDocumentEntryFormatCode.
+    pub formats: Vec<Code>,
+    /// $XDSDocumentEntryPracticeSettingCode.
+    pub practice_settings: Vec<Code>,
+    /// $XDSDocumentEntryHealthcareFacilityTypeCode.
+    pub facility_types: Vec<Code>,
+    /// $XDSDocumentEntryEventCodeList: slots AND-ed, items OR-ed.
+    pub event_codes: Vec<Vec<Code>>,
+    /// $XDSDocumentEntryConfidentialityCode: slots AND-ed, items OR-ed.
+    pub confidentialities: Vec<Vec<Code>>,
+    /// $XDSDocumentEntryAuthorPerson: LIKE patterns.
+    pub author_persons: Vec<String>,
+    /// $XDSDocumentEntryCreationTimeFrom/To.
+    pub creation: TimeRange,
+    /// $XDSDocumentEntryServiceStartTimeFrom/To.
+    pub service_start: TimeRange,
+    /// $XDSDocumentEntryServiceStopTimeFrom/To.
+    pub service_stop: TimeRange,
+    /// $XDSDocumentEntryType, as sent; empty means stable only.
+    pub entry_types: Vec<String>,
+    /// Slots we do not know, forwarded to peers unchanged.
+    pub other: Vec<Slot>,
+}
+
+/// A query slot as it stands in the message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slot {
+    /// `$...`.
+    pub name: String,
+    /// Each `rim:Value` verbatim.
+    pub values: Vec<Phi<String>>,
+}
+
+/// Which documents exist? (ITI-18, ITI-38: FindDocuments and GetDocuments)
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentQuery {
+    /// Patient or ids.
+    pub by: QueryKey,
+    /// AdhocQuery/@home.
+    pub home: Option<CommunityId>,
+    /// Filters; empty for GetDocuments.
+    pub criteria: Criteria,
+    /// What is to be returned.
+    pub returns: ReturnType,
+}
+
+impl Request for DocumentQuery {
+    type Found = RegistryObject;
+    const OPERATION: Operation = Operation::DocumentQuery;
+}
+
+/// Give me these documents. (ITI-43, ITI-39) In the order asked, no id twice.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DocumentRetrieve {
+    /// What is asked for.
+    pub documents: Vec<DocumentId>,
+}
+
+impl Request for DocumentRetrieve {
+    type Found = Document;
+    const OPERATION: Operation = Operation::DocumentRetrieve;
+}

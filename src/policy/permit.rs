@@ -1,0 +1,95 @@
+//! The proofs: a `Permit` before anything is asked, a `Filtered` before anything is released. Both
+//! can be made in this room only.
+
+use crate::model::{Answer, DocumentEntry, DocumentId, Operation, PatientId, RequestId, TargetName};
+
+/// Why something was decided; goes into the record.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Decision {
+    /// `@id` of the determining policies, sorted.
+    pub policies: Vec<String>,
+    /// SHA-256 of the policy set, hex.
+    pub policy_set: String,
+    /// The consent snapshot decided on.
+    pub consent_version: u64,
+    /// `@obligation` texts of determining policies (`emergency`).
+    pub obligations: Vec<String>,
+}
+
+/// A request may be carried out, toward these targets and about these patients and documents only.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    pub(super) request: RequestId,
+    pub(super) operation: Operation,
+    pub(super) patients: Vec<PatientId>,
+    pub(super) targets: Vec<TargetName>,
+    pub(super) entries: Vec<DocumentEntry>,
+    pub(super) decision: Decision,
+}
+
+impl Permit {
+    /// The request it was made for.
+    pub const fn request(&self) -> RequestId {
+        self.request
+    }
+
+    /// The operation it was made for.
+    pub const fn operation(&self) -> Operation {
+        self.operation
+    }
+
+    /// Whom it is about: ids under our authority or the peer's.
+    pub fn patients(&self) -> &[PatientId] {
+        &self.patients
+    }
+
+    /// The targets that may be asked; all others refuse it.
+    pub fn targets(&self) -> &[TargetName] {
+        &self.targets
+    }
+
+    /// For a retrieve: the entries that may be fetched.
+    pub fn entries(&self) -> &[DocumentEntry] {
+        &self.entries
+    }
+
+    /// The entry of a document that may be fetched.
+    pub fn entry(&self, id: &DocumentId) -> Option<&DocumentEntry> {
+        self.entries.iter().find(|entry| entry.id == *id)
+    }
+
+    /// Why.
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+}
+
+/// An answer from which everything withheld has been taken out.
+#[derive(Debug)]
+pub struct Filtered<T> {
+    pub(super) answer: Answer<T>,
+    pub(super) withheld: usize,
+    pub(super) decision: Decision,
+}
+
+impl<T> Filtered<T> {
+    /// What may be shown.
+    pub const fn answer(&self) -> &Answer<T> {
+        &self.answer
+    }
+
+    /// How many findings were taken out.
+    pub const fn withheld(&self) -> usize {
+        self.withheld
+    }
+
+    /// Why.
+    pub const fn decision(&self) -> &Decision {
+        &self.decision
+    }
+
+    /// Takes the answer out, for `audit` to release.
+    pub fn into_answer(self) -> Answer<T> {
+        self.answer
+    }
+}

@@ -1,0 +1,10 @@
+//! Floor 3: the small tables: consents, correlations, replay cache, index of the audit log.
+//! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
+
+mod audit_index;
+mod consents;
+mod correlations;
+mod open;
+mod replay_cache;
+
+pub use open::{Store, StoreError};

@@ -1,0 +1,106 @@
+//! Opens the store and refuses to start with weaker durability than asked for.
+
+use std::path::Path;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sqlx::sqlite::{
+    SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
+};
+
+/// A failure of the store. The text names no value.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database said no.
+    #[error("store: {0}")]
+    Database(#[from] sqlx::Error),
+    /// The schema could not be brought up to date.
+    #[error("store: schema: {0}")]
+    Migration(#[from] sqlx::migrate::MigrateError),
+    /// The database does not keep what it acknowledges.
+    #[error("store: durability is `{found}`, needed is `{needed}`")]
+    Durability {
+        /// What it is set to.
+        found: String,
+        /// What is needed.
+        needed: &'static str,
+    },
+    /// Something stored cannot be read back.
+    #[error("store: unreadable: {0}")]
+    Unreadable(String),
+}
+
+/// The store: one writer, several readers. Clones share them.
+#[derive(Debug, Clone)]
+pub struct Store {
+    pub(super) writer: SqlitePool,
+    pub(super) reader: SqlitePool,
+}
+
+impl Store {
+    /// Opens (and creates) the database at `sqlite:path`, brings its schema up to date.
+    ///
+    /// # Errors
+    /// When it cannot be opened, migrated, or is not durable.
+    pub async fn open(url: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .busy_timeout(Duration::from_secs(5))
+            .foreign_keys(true);
+        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        sqlx::migrate!("src/store/migrations").run(&writer).await?;
+        let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&writer).await?;
+        if synchronous < 2 {
+            return Err(StoreError::Durability {
+                found: format!("synchronous={synchronous}"),
+                needed: "FULL",
+            });
+        }
+        let reader =
+            SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        Ok(Self { writer, reader })
+    }
+
+    /// Opens a database file.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub async fn open_file(path: &Path) -> Result<Self, StoreError> {
+        Self::open(&format!("sqlite:{}", path.display())).await
+    }
+
+    /// The random bytes kept under a name, made on first use (decisions A1: 16 bytes, the namespace
+    /// of every UUIDv5).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn secret(&self, name: &str) -> Result<[u8; 16], StoreError> {
+        let fresh = uuid::Uuid::new_v4().into_bytes();
+        sqlx::query("INSERT INTO secret (name, bytes) VALUES ($1, $2) ON CONFLICT (name) DO NOTHING")
+            .bind(name)
+            .bind(fresh.as_slice())
+            .execute(&self.writer)
+            .await?;
+        let kept: Vec<u8> = sqlx::query_scalar("SELECT bytes FROM secret WHERE name = $1")
+            .bind(name)
+            .fetch_one(&self.writer)
+            .await?;
+        kept.try_into().map_err(|_| StoreError::Unreadable(format!("secret `{name}`")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_secret_is_made_once_and_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.db");
+        let first = Store::open_file(&path).await.unwrap().secret("namespace").await.unwrap();
+        let again = Store::open_file(&path).await.unwrap().secret("namespace").await.unwrap();
+        assert_eq!(first, again);
+    }
+}

@@ -1,0 +1,107 @@
+use super::*;
+
+fn drain(source: &str) -> Result<usize, Malformed> {
+    let mut reader = Reader::new(source);
+    let mut count = 0;
+    while !matches!(reader.next()?, Event::Eof) {
+        count += 1;
+    }
+    Ok(count)
+}
+
+fn code(source: &str) -> &'static str {
+    drain(source).unwrap_err().code
+}
+
+#[test]
+fn a_document_type_declaration_is_refused() {
+    assert_eq!(code("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), "dtd-forbidden");
+}
+
+#[test]
+fn what_is_not_well_formed_is_refused() {
+    for bad in [
+        "",
+        " ",
+        "text",
+        "<a>",
+        "<a></b>",
+        "<a/>text",
+        "<p:a/>",
+        "<a b='1' b='2'/>",
+        "<a>&nbsp;</a>",
+        "<a>&#0;</a>",
+        "<a>\u{1}</a>",
+        "<a b='<'/>",
+        "<a b='&x;'/>",
+        "<a xmlns:p='u' xmlns:q='u' p:b='1' q:b='2'/>",
+    ] {
+        assert_eq!(code(bad), "malformed-xml", "{bad:?}");
+    }
+    assert_eq!(code("<a/><b/>"), "second-root");
+}
+
+#[test]
+fn depth_nodes_and_attributes_have_caps() {
+    let deep = "<a>".repeat(65) + &"</a>".repeat(65);
+    assert_eq!(code(&deep), "too-deep");
+    let many: String = (0..65).map(|n| format!(" a{n}=''")).collect();
+    assert_eq!(code(&format!("<a{many}/>")), "too-many-attributes");
+    let mut reader = Reader::with_limits("<a><b/><b/></a>", Limits { nodes: 2, ..Limits::default() });
+    let failed = (0..9).find_map(|_| reader.next().err());
+    assert_eq!(failed.map(|e| e.code), Some("too-many-nodes"));
+}
+
+#[test]
+fn references_and_cdata_join_the_text_around_them() {
+    let mut reader = Reader::new("<a>x&amp;<!-- c -->&#x9ad9;<![CDATA[<y>]]>z</a>");
+    reader.root().unwrap();
+    assert_eq!(reader.text_content().unwrap(), "x&髙<y>z");
+    reader.finish().unwrap();
+}
+
+#[test]
+fn names_are_told_by_namespace_whatever_the_prefix() {
+    let mut reader =
+        Reader::new("<p:a xmlns:p='urn:x' xmlns:xsi='urn:i' xsi:t='p:CE' b='1'><c xmlns='urn:y'/></p:a>");
+    let root = reader.root().unwrap();
+    assert!(root.is("urn:x", "a"));
+    assert_eq!((root.attribute_ns("urn:i", "t"), root.attribute("b")), (Some("p:CE"), Some("1")));
+    assert_eq!(reader.qname("p:CE"), ("urn:x".to_owned(), "CE".to_owned()));
+    assert!(reader.child().unwrap().unwrap().is("urn:y", "c"));
+    reader.skip().unwrap();
+    assert!(reader.child().unwrap().is_none());
+}
+
+#[test]
+fn the_place_of_an_error_is_told_as_line_and_column() {
+    assert_eq!(drain("<a>\n 漢<b/><c/>&x;</a>").unwrap_err().at, "2:11");
+}
+
+#[test]
+fn namespaces_in_scope_are_those_of_the_innermost_declaration() {
+    let mut reader = Reader::new("<a xmlns='u1' xmlns:p='u2'><p:b xmlns:p='u3'/></a>");
+    reader.root().unwrap();
+    reader.child().unwrap();
+    let mut scope = reader.namespaces();
+    scope.sort();
+    assert_eq!(scope, [(String::new(), "u1".to_owned()), ("p".to_owned(), "u3".to_owned())]);
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_input_panics(source in "[<>a-c/&;#x! '\"=:\\[\\]\\-\u{1}\u{9ad9}\r\n]{0,80}") {
+        let _ = drain(&source);
+    }
+
+    #[test]
+    fn text_written_is_text_read(text in "[\\PC\\t\\n&<>'\"]{0,60}") {
+        let mut writer = crate::xml::Writer::new();
+        writer.start("a").attribute("b", &text).text(&text).end();
+        let source = writer.finish();
+        let mut reader = Reader::new(&source);
+        let root = reader.root().unwrap();
+        proptest::prop_assert_eq!(root.attribute("b"), Some(text.as_str()));
+        proptest::prop_assert_eq!(reader.text_content().unwrap(), text);
+    }
+}

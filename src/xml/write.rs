@@ -1,0 +1,132 @@
+//! The writer: escapes, closes what it opened, adds no white space. Prefixes and declarations are
+//! the dialect's to write.
+
+/// Writes one document or fragment.
+#[derive(Debug, Default)]
+pub struct Writer {
+    out: String,
+    open: Vec<String>,
+    is_tag_open: bool,
+}
+
+impl Writer {
+    /// An empty one.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// `<?xml version="1.0" encoding="UTF-8"?>`.
+    pub fn declaration(&mut self) -> &mut Self {
+        self.out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");
+        self
+    }
+
+    /// Begins an element; `name` with its prefix.
+    pub fn start(&mut self, name: &str) -> &mut Self {
+        self.close_tag();
+        self.out.push('<');
+        self.out.push_str(name);
+        self.open.push(name.to_owned());
+        self.is_tag_open = true;
+        self
+    }
+
+    /// An attribute of the element just begun. Characters XML forbids are left out.
+    pub fn attribute(&mut self, name: &str, value: &str) -> &mut Self {
+        self.out.push(' ');
+        self.out.push_str(name);
+        self.out.push_str("=\"");
+        self.escaped(value, true);
+        self.out.push('"');
+        self
+    }
+
+    /// An attribute, if there is a value.
+    pub fn attribute_if(&mut self, name: &str, value: Option<&str>) -> &mut Self {
+        match value {
+            Some(value) => self.attribute(name, value),
+            None => self,
+        }
+    }
+
+    /// Text. Characters XML forbids are left out.
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        if !text.is_empty() {
+            self.close_tag();
+            self.escaped(text, false);
+        }
+        self
+    }
+
+    /// Markup that is known to be well-formed, as it is.
+    pub fn raw(&mut self, markup: &str) -> &mut Self {
+        if !markup.is_empty() {
+            self.close_tag();
+            self.out.push_str(markup);
+        }
+        self
+    }
+
+    /// Ends the innermost element.
+    pub fn end(&mut self) -> &mut Self {
+        if let Some(name) = self.open.pop() {
+            if self.is_tag_open {
+                self.out.push_str("/>");
+                self.is_tag_open = false;
+            } else {
+                self.out.push_str("</");
+                self.out.push_str(&name);
+                self.out.push('>');
+            }
+        }
+        self
+    }
+
+    /// `<name>text</name>`.
+    pub fn leaf(&mut self, name: &str, text: &str) -> &mut Self {
+        self.start(name).text(text).end()
+    }
+
+    /// Ends all that is open and gives what was written.
+    pub fn finish(mut self) -> String {
+        while !self.open.is_empty() {
+            self.end();
+        }
+        self.out
+    }
+
+    fn close_tag(&mut self) {
+        if self.is_tag_open {
+            self.out.push('>');
+            self.is_tag_open = false;
+        }
+    }
+
+    fn escaped(&mut self, text: &str, is_attribute: bool) {
+        for c in text.chars() {
+            match c {
+                '&' => self.out.push_str("&amp;"),
+                '<' => self.out.push_str("&lt;"),
+                '>' => self.out.push_str("&gt;"),
+                '"' if is_attribute => self.out.push_str("&quot;"),
+                '\t' if is_attribute => self.out.push_str("&#9;"),
+                '\n' if is_attribute => self.out.push_str("&#10;"),
+                '\r' => self.out.push_str("&#13;"),
+                '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
+                _ => self.out.push(c),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn elements_close_in_order_and_nothing_is_left_open() {
+        let mut writer = Writer::new();
+        writer.start("a").attribute("b", "1 & \"2\"").start("c").end().text("<").start("d").text("x");
+        assert_eq!(writer.finish(), "<a b=\"1 &amp; &quot;2&quot;\"><c/>&lt;<d>x</d></a>");
+    }
+}
