@@ -119,3 +119,18 @@ pub struct EntryMetadata {
     /// referenceIdList, CXi values.
     pub references: Vec<Phi<String>>,
 }
+
+impl DocumentEntry {
+    /// The entry under another patient id: the one that was asked for (decisions A6), and the one to
+    /// show as sourcePatientId where we built the entry ourselves.
+    #[must_use]
+    pub fn readdressed(&self, patient: PatientId, source_patient: Option<PatientId>) -> Self {
+        let encoded = match (&self.encoded, source_patient) {
+            (Encoded::Metadata(metadata), Some(source_patient)) => {
+                Encoded::Metadata(Arc::new(EntryMetadata { source_patient, ..(**metadata).clone() }))
+            }
+            (encoded, _) => encoded.clone(),
+        };
+        Self { patient, encoded, ..self.clone() }
+    }
+}

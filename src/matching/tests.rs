@@ -1,0 +1,161 @@
+use super::*;
+use crate::model::{Address, Demographics, Grade, Insurance, NameScript, PartialDate, PersonName, Sex};
+
+fn name(script: NameScript, family: &str, given: &str) -> PersonName {
+    PersonName { script: Some(script), family: family.into(), given: given.into() }
+}
+
+fn person(kanji: (&str, &str), kana: (&str, &str), birth: &str) -> Demographics {
+    Demographics {
+        names: vec![
+            name(NameScript::Ideographic, kanji.0, kanji.1),
+            name(NameScript::Syllabic, kana.0, kana.1),
+        ],
+        birth: PartialDate::from_digits(birth),
+        sex: Some(Sex::Female),
+        addresses: vec![Address { postal_code: "7100000".into(), text: "岡山県倉敷市架橋4丁目2番17号".into() }],
+        phones: vec!["086-000-3894".into()],
+        ..Demographics::default()
+    }
+}
+
+fn insured(mut of: Demographics, branch: &str) -> Demographics {
+    let (insurer, symbol, number) = ("01330012".into(), "福３".into(), "12801296".into());
+    of.insurance = Some(Insurance { insurer, symbol, number, branch: branch.into() });
+    of
+}
+
+fn grade_of(one: &Demographics, two: &Demographics) -> Grade {
+    let graded = grade(one, two);
+    assert!((graded.score - grade(two, one).score).abs() < 1e-9, "order does not matter");
+    graded.grade
+}
+
+#[test]
+fn one_person_written_two_ways_is_one_person() {
+    let one = person(("髙橋", "愛"), ("タカハシ", "アイ"), "19630409");
+    let mut two = person(("高橋　愛", ""), ("ﾀｶﾊｼ ｱｲ", ""), "19630409");
+    two.addresses = vec![Address { postal_code: "710-0000".into(), text: "倉敷市架橋４－２－１７　メゾン架橋".into() }];
+    two.phones = vec!["+81 86 000 3894".into()];
+    assert_eq!(grade_of(&one, &two), Grade::Auto);
+}
+
+#[test]
+fn twins_are_never_linked_by_a_machine() {
+    let pairs = [
+        (("板野", "春斗"), ("イタノ", "ハルト"), ("板野", "春人"), ("イタノ", "ハルヒト")),
+        (("板野", "美咲"), ("イタノ", "ミサキ"), ("板野", "美月"), ("イタノ", "ミツキ")),
+        (("板野", "一"), ("イタノ", "ハジメ"), ("板野", "二"), ("イタノ", "ツギ")),
+    ];
+    for (kanji_a, kana_a, kanji_b, kana_b) in pairs {
+        let one = person(kanji_a, kana_a, "20110501");
+        let two = person(kanji_b, kana_b, "20110501");
+        assert!(grade_of(&one, &two) < Grade::Auto);
+        assert!(grade_of(&insured(one, "02"), &insured(two, "03")) < Grade::Auto);
+    }
+}
+
+#[test]
+fn a_father_and_his_son_of_one_name_are_two_persons() {
+    let one = person(("守安", "勇"), ("モリヤス", "イサム"), "19551219");
+    let two = person(("守安", "勇"), ("モリヤス", "イサム"), "19851219");
+    assert!(grade_of(&one, &two) < Grade::Auto);
+}
+
+#[test]
+fn name_birth_date_and_sex_alone_are_not_enough() {
+    let one = person(("佐藤", "恵子"), ("サトウ", "ケイコ"), "19550703");
+    let mut two = one.clone();
+    two.addresses.clear();
+    two.phones.clear();
+    assert_eq!(grade_of(&one, &two), Grade::Review);
+}
+
+#[test]
+fn one_insurance_number_with_another_branch_is_family() {
+    let one = insured(person(("関", "香織"), ("セキ", "カオリ"), "19481103"), "00");
+    let two = insured(person(("関", "香織"), ("セキ", "カオリ"), "19481103"), "01");
+    assert!(grade_of(&one, &two) < Grade::Auto);
+}
+
+#[test]
+fn a_slip_in_the_birth_date_waits_for_a_person_unless_the_insurance_is_personal() {
+    let one = person(("宇野", "幸夫"), ("ウノ", "ユキオ"), "19630903");
+    let two = person(("宇野", "幸夫"), ("ウノ", "ユキオ"), "19630908");
+    assert_eq!(grade_of(&one, &two), Grade::Review);
+    assert_eq!(grade_of(&insured(one, "00"), &insured(two, "00")), Grade::Auto);
+}
+
+#[test]
+fn placeholders_never_agree_and_are_never_linked_by_a_machine() {
+    let one = person(("山本", "京子"), ("ヤマモト", "キョウコ"), "19000101");
+    assert!(grade_of(&one, &one.clone()) < Grade::Auto, "1900-01-01 is no birth date");
+    let baby = person(("山本", "京子ベビー"), ("ヤマモト", "キョウコベビー"), "20240401");
+    assert!(grade_of(&baby, &baby.clone()) < Grade::Auto);
+    let test = person(("テスト", "太郎"), ("テスト", "タロウ"), "19800101");
+    assert!(grade_of(&test, &test.clone()) < Grade::Auto);
+}
+
+#[test]
+fn a_former_name_in_brackets_is_an_alias() {
+    let one = person(("渡辺（山本）", "真由美"), ("ワタナベ", "マユミ"), "19550220");
+    let two = person(("山本", "真由美"), ("ヤマモト", "マユミ"), "19550220");
+    assert_eq!(grade_of(&one, &two), Grade::Auto);
+}
+
+#[test]
+fn reasons_name_fields_and_never_values() {
+    let one = insured(person(("髙橋", "愛"), ("タカハシ", "アイ"), "19630409"), "00");
+    let reasons = grade(&one, &one.clone()).reasons.join(",");
+    assert!(reasons.is_ascii(), "{reasons}");
+    assert!(!reasons.chars().any(|c| c.is_ascii_digit()), "{reasons}");
+}
+
+#[test]
+fn variants_fold_and_false_friends_do_not() {
+    let same = |one: &str, two: &str| fold::kanji(one) == fold::kanji(two);
+    for (one, two) in [("渡邊", "渡辺"), ("齋藤", "斉藤"), ("𠮷田", "吉田"), ("国", "國"), ("佐々木", "佐佐木"), ("神", "神"), ("辻\u{e0100}", "辻")] {
+        assert!(same(one, two), "{one} {two}");
+    }
+    for (one, two) in [("荻野", "萩野"), ("太田", "大田"), ("土井", "土居"), ("阿部", "安部"), ("裕子", "祐子")] {
+        assert!(!same(one, two), "{one} {two}");
+    }
+}
+
+#[test]
+fn kana_fold_to_one_key_and_a_coarser_skeleton() {
+    assert_eq!(fold::kana("ｷｮｳｺ"), fold::kana("きょうこ"));
+    assert_eq!(fold::kana("ヂ ヅ ヲ"), fold::kana("ジ ズ オ"));
+    for (one, two) in [("オオタ", "オータ"), ("ヤマザキ", "ヤマサキ"), ("ユウコ", "ユーコ"), ("コウノ", "コオノ")] {
+        assert_eq!(fold::skeleton(&fold::kana(one)), fold::skeleton(&fold::kana(two)), "{one} {two}");
+    }
+    assert_ne!(fold::skeleton("コウノ"), fold::skeleton("カワノ"));
+}
+
+#[test]
+fn an_address_is_compared_by_its_lot() {
+    let key = |text| fold::address(text).unwrap();
+    let lot = key("岡山県倉敷市架橋4丁目2番17号").lot;
+    for other in ["倉敷市架橋四丁目２－１７", "岡山県倉敷市架橋4-2-17 架橋ハイツ203", "倉敷市架橋４丁目２の１７"] {
+        assert_eq!(key(other).lot, lot, "{other}");
+    }
+    assert_eq!(key("倉敷市架橋4-2-17 架橋ハイツ203").room.as_deref(), Some("203"));
+    assert_ne!(key("倉敷市架橋4丁目2番18号").lot, lot);
+}
+
+#[test]
+fn candidates_come_by_key_and_each_pair_once() {
+    let one = Prepared::new(&person(("関", "香織"), ("セキ", "カオリ"), "19481103"));
+    let far = Prepared::new(&Demographics::default());
+    let (pairs, left_out) = candidates(&[one.clone(), far, one]);
+    assert_eq!((pairs, left_out), (vec![(0, 2)], 0));
+}
+
+proptest::proptest! {
+    #[test]
+    fn folding_never_panics_and_is_idempotent(text in "\\PC{0,24}") {
+        let once = fold::kana(&text);
+        proptest::prop_assert_eq!(fold::kana(&once), once.clone());
+        let _ = (fold::kanji(&text), fold::skeleton(&once), fold::address(&text), fold::phone(&text));
+    }
+}
