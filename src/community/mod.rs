@@ -1,1 +1,8 @@
-//! To be built.
+//! Floor 5: the places a request can go. Each kind implements the one port `model::Community`.
+
+mod exchange;
+pub mod ssmix2;
+mod xca;
+
+pub use exchange::{Ends, Exchange, whole};
+pub use xca::{Endpoints, Xca};
