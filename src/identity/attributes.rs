@@ -33,9 +33,11 @@ pub(super) struct Attributes {
     pub(super) organization_ids: Vec<String>,
     /// homeCommunityId as written.
     pub(super) homes: Vec<String>,
-    /// Roles, each once; a plain text has no coding scheme.
+    /// Coded roles, each once.
     pub(super) roles: Vec<Code>,
-    /// Purposes, likewise.
+    /// Roles given as plain text.
+    pub(super) role_texts: Vec<Code>,
+    /// Purposes, each once; a plain text has no coding scheme.
     pub(super) purposes: Vec<Code>,
     /// resource-id.
     pub(super) patient: Option<PatientId>,
@@ -110,24 +112,19 @@ impl Attributes {
     // role counts in the namespaces peers use for it, a purpose in any: more purposes only narrow.
     fn codes(&mut self, values: &[&Tree], names: &[&str], is_purpose: bool) -> Result<(), Unauthenticated> {
         for found in values {
-            let mut codes = Vec::new();
             for ce in self.elements(found, names) {
                 let known = matches!(&*ce.element.ns, "urn:hl7-org:v3" | "" | SAML);
                 if known || is_purpose {
                     self.variant(&*ce.element.ns != "urn:hl7-org:v3", "code-namespace");
-                    codes.extend(coded(&ce)?);
+                    let into = if is_purpose { &mut self.purposes } else { &mut self.roles };
+                    add(into, coded(&ce)?);
                 }
             }
-            let text =
-                content(found)?.filter(|text| found.elements().next().is_none() && !text.starts_with('<'));
+            let is_text = |text: &String| found.elements().next().is_none() && !text.starts_with('<');
+            let text = content(found)?.filter(is_text);
             self.variant(text.is_some(), "code-as-plain-text");
-            codes.extend(text.map(|text| Code::new(blanks_joined(&text), "", "")));
-            let known = if is_purpose { &mut self.purposes } else { &mut self.roles };
-            for code in codes {
-                if !known.iter().any(|k| k.same(&code)) {
-                    known.push(code);
-                }
-            }
+            let into = if is_purpose { &mut self.purposes } else { &mut self.role_texts };
+            add(into, text.map(|text| Code::new(blanks_joined(&text), "", "")));
         }
         Ok(())
     }
@@ -170,6 +167,10 @@ impl Attributes {
             self.warnings.push(Warning::new(code, "put up with in the assertion's attributes"));
         }
     }
+}
+
+fn add(codes: &mut Vec<Code>, code: Option<Code>) {
+    codes.extend(code.filter(|code| !codes.iter().any(|known| known.same(code))));
 }
 
 fn coded(ce: &Tree) -> Result<Option<Code>, Unauthenticated> {

@@ -7,6 +7,9 @@ use super::trust::{SamlTrust, refused};
 use crate::model::{Timestamp, Unauthenticated};
 use crate::xml::Tree;
 
+/// No assertion is valid for longer from now: it has to be remembered as long.
+const LONGEST_LIFE_SECONDS: i64 = 24 * 3600;
+
 const BEARER: &str = "urn:oasis:names:tc:SAML:2.0:cm:bearer";
 
 /// Checks times, audience, confirmation and authentication statement.
@@ -24,6 +27,9 @@ pub(super) fn check(assertion: &Assertion, trust: &SamlTrust, now: Timestamp) ->
     }
     if is_over(conditions.not_on_or_after, trust, now) {
         return Err(invalid("expired"));
+    }
+    if conditions.not_on_or_after > earliest.plus_seconds(LONGEST_LIFE_SECONDS) {
+        return Err(invalid("valid for more than a day"));
     }
     if conditions.audiences.is_empty() && !trust.accept_missing_audience {
         return Err(invalid("no AudienceRestriction"));

@@ -2,6 +2,7 @@
 //! refusal with the word of WS-Security (wire.md 5.1). Nothing has a default: no assertion, no
 //! role, no purpose means no answer.
 
+use super::attributes::Attributes;
 use super::saml::{Assertion, invalid};
 use super::trust::{SamlTrust, refused};
 use super::{conditions, signature};
@@ -40,15 +41,15 @@ pub fn verify(
 ) -> Result<VerifiedAssertion, Unauthenticated> {
     let opened = signature::open(root, trust, now)?;
     conditions::check_timestamp(&opened.timestamps, trust, now)?;
-    let mut assertion = Assertion::read(&opened.assertion)?;
+    let assertion = Assertion::read(&opened.assertion)?;
     conditions::check(&assertion, trust, now)?;
     check_home(&assertion.attributes.homes, trust, community)?;
     let requester = Requester {
         system: system.clone(),
         community: community.clone(),
-        organization: organization(&mut assertion)?,
-        roles: roles(&assertion.attributes.roles, trust)?,
-        role_codes: std::mem::take(&mut assertion.attributes.roles),
+        organization: organization(&assertion.attributes)?,
+        roles: roles(&assertion.attributes.roles, &assertion.attributes.role_texts, trust)?,
+        role_codes: [assertion.attributes.roles, assertion.attributes.role_texts].concat(),
         purpose: purpose(&assertion.attributes.purposes, trust)?,
         person: Person {
             id: assertion.name_id,
@@ -89,26 +90,26 @@ fn check_home(homes: &[String], trust: &SamlTrust, community: &CommunityId) -> R
     Ok(())
 }
 
-fn organization(assertion: &mut Assertion) -> Result<Organization, Unauthenticated> {
-    let name = assertion.attributes.organization.take().unwrap_or_default();
-    match std::mem::take(&mut assertion.attributes.organization_ids).as_slice() {
+fn organization(attributes: &Attributes) -> Result<Organization, Unauthenticated> {
+    let name = attributes.organization.clone().unwrap_or_default();
+    match attributes.organization_ids.as_slice() {
         [id] => Ok(Organization { id: id.clone(), name }),
         [] => Err(invalid("no organization-id")),
         _ => Err(invalid("several organization-ids: consents cannot be decided on")),
     }
 }
 
-// Every coded role must be known, for an unknown one may be a restriction. A plain text beside
-// coded roles is a remark (the hcRole text, japan.md 4.3).
-fn roles(codes: &[Code], trust: &SamlTrust) -> Result<Vec<Role>, Unauthenticated> {
+// Every coded role must be known, for an unknown one may be a restriction. A plain text counts where
+// the table has it and is else a remark (the hcRole text beside its code, japan.md 4.3).
+fn roles(coded: &[Code], texts: &[Code], trust: &SamlTrust) -> Result<Vec<Role>, Unauthenticated> {
+    let known = |code: &Code| trust.roles.iter().find(|(known, _)| known.same(code)).map(|(_, role)| role);
     let mut roles: Vec<Role> = Vec::new();
-    for code in codes {
-        match trust.roles.iter().find(|(known, _)| known.same(code)) {
-            Some((_, role)) if !roles.contains(role) => roles.push(role.clone()),
-            None if !code.system.is_empty() => return Err(invalid("a role the peer's table does not know")),
-            _ => {}
-        }
+    for code in coded {
+        roles.push(known(code).ok_or_else(|| invalid("a role the peer's table does not know"))?.clone());
     }
+    roles.extend(texts.iter().filter_map(known).cloned());
+    roles.sort();
+    roles.dedup();
     if roles.is_empty() {
         return Err(invalid("no role the peer's table knows"));
     }

@@ -7,7 +7,8 @@ use sqlx::{Sqlite, Transaction};
 use super::{Store, StoreError};
 use crate::model::{MessageId, Timestamp};
 
-/// Rows each table holds at most; beyond that new messages are refused, never old ones forgotten.
+/// Rows one system holds in a table at most; beyond that its new messages are refused, never old
+/// ones forgotten.
 const ROWS: i64 = 1_000_000;
 /// How often a portal may have the same message carried out.
 const ATTEMPTS: i64 = 3;
@@ -51,7 +52,7 @@ pub enum Taken {
     AssertionElsewhere,
     /// The assertion has served its one message.
     AssertionUsed,
-    /// Too many are held: to be throttled.
+    /// Too many of this system are held: to be throttled.
     Full,
 }
 
@@ -134,7 +135,7 @@ async fn bind_assertion(
     let system = digest(&[presented.spki_sha256]);
     sqlx::query(
         "INSERT INTO replay_assertion (key, system, message, until_us) SELECT $1, $2, $3, $4 \
-         WHERE (SELECT held FROM replay_size WHERE name = 'assertion') < $6 \
+         WHERE coalesce((SELECT held FROM replay_size WHERE system = $2 AND kind = 'assertion'), 0) < $6 \
          ON CONFLICT (key) DO UPDATE SET system = excluded.system, message = excluded.message, \
          until_us = excluded.until_us WHERE replay_assertion.until_us <= $5",
     )
@@ -169,8 +170,9 @@ async fn take(
     // whose time is over counts as none.
     let resend_from = presented.resend_s.map_or(i64::MAX, |s| now.plus_seconds(-i64::from(s)).micros());
     let attempt: Option<i64> = sqlx::query_scalar(
-        "INSERT INTO replay_message (key, body, first_us, until_us, attempt) SELECT $1, $2, $3, $4, 1 \
-         WHERE (SELECT held FROM replay_size WHERE name = 'message') < $7 \
+        "INSERT INTO replay_message (key, body, first_us, until_us, attempt, system) \
+         SELECT $1, $2, $3, $4, 1, $8 \
+         WHERE coalesce((SELECT held FROM replay_size WHERE system = $8 AND kind = 'message'), 0) < $7 \
          ON CONFLICT (key) DO UPDATE SET body = excluded.body, \
          first_us = CASE WHEN until_us <= $3 THEN $3 ELSE first_us END, \
          attempt = CASE WHEN until_us <= $3 THEN 1 ELSE attempt + 1 END, \
@@ -185,6 +187,7 @@ async fn take(
     .bind(resend_from)
     .bind(ATTEMPTS)
     .bind(ROWS)
+    .bind(digest(&[presented.spki_sha256]))
     .fetch_optional(&mut **transaction)
     .await?;
     if let Some(attempt) = attempt {

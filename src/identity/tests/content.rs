@@ -42,6 +42,11 @@ fn times_are_held_against_the_clock_and_the_skew() {
         assert_eq!(shifted(seconds).is_ok(), is_taken, "{seconds}");
     }
     assert_eq!(shifted(360).unwrap_err(), "InvalidSecurityToken");
+    let endless = signed_with(
+        "Z\" NotOnOrAfter=\"2026-03-31T23:38:20Z\"><saml:Aud",
+        "Z\" NotOnOrAfter=\"2026-04-02T23:38:20Z\"><saml:Aud",
+    );
+    assert_eq!(word(&endless), "InvalidSecurityToken");
     let no_end = signed_with(
         "<saml:Conditions NotBefore=\"2026-03-31T23:33:20Z\" NotOnOrAfter=\"2026-03-31T23:38:20Z\">",
         "<saml:Conditions>",
@@ -187,6 +192,9 @@ fn several_roles_are_kept_an_unknown_coded_one_refuses_and_a_remark_does_not() {
         word(&signed_with(&value(ROLE), &format!("{}{}", value(ROLE), value(&unknown)))),
         "InvalidSecurityToken"
     );
+    let unsystematic = "<Role code=\"TRAINEE\"/>";
+    let message = signed_with(&value(ROLE), &format!("{}{}", value(ROLE), value(unsystematic)));
+    assert_eq!(word(&message), "InvalidSecurityToken");
     let remark = format!("{}{}", value(ROLE), value("Medical Doctor"));
     let found = checked(&signed_with(&value(ROLE), &remark), &trust()).unwrap().requester;
     assert_eq!((found.roles.len(), found.role_codes.len()), (1, 2));

@@ -142,13 +142,27 @@ async fn what_is_over_is_forgotten_and_what_is_not_stays() {
 }
 
 #[tokio::test]
-async fn a_full_table_refuses_new_messages_and_forgets_no_old_one() {
+async fn a_system_that_holds_too_much_is_refused_forgets_nothing_and_takes_no_others_room() {
     let (_folder, store) = store().await;
     store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();
-    let fill = "UPDATE replay_size SET held = $1 WHERE name = $2";
+    let fill = "UPDATE replay_size SET held = $1 WHERE kind = $2";
     sqlx::query(fill).bind(ROWS).bind("message").execute(&store.writer).await.unwrap();
     assert_eq!(store.take_message(&presented("a", &message(2), "_1"), NOW).await.unwrap(), Taken::Full);
     assert_eq!(store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap(), Taken::Duplicate);
     sqlx::query(fill).bind(ROWS).bind("assertion").execute(&store.writer).await.unwrap();
     assert_eq!(store.take_message(&presented("a", &message(2), "_2"), NOW).await.unwrap(), Taken::Full);
+    assert_eq!(store.take_message(&presented("b", &message(2), "_3"), NOW).await.unwrap(), Taken::Fresh);
+}
+
+#[tokio::test]
+async fn an_assertion_that_is_over_moves_to_the_next_system_with_its_count() {
+    let (_folder, store) = store().await;
+    store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();
+    let (id, later) = (message(2), NOW.plus_seconds(600));
+    let next = Presented { until: later.plus_seconds(600), ..presented("b", &id, "_1") };
+    assert_eq!(store.take_message(&next, later).await.unwrap(), Taken::Fresh);
+    assert_eq!(store.purge_replays(later.plus_seconds(600)).await.unwrap(), 3);
+    let held: Vec<i64> =
+        sqlx::query_scalar("SELECT held FROM replay_size").fetch_all(&store.reader).await.unwrap();
+    assert!(held.iter().all(|held| *held == 0), "{held:?}");
 }
