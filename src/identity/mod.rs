@@ -5,6 +5,7 @@ mod admit;
 mod assertion;
 mod attributes;
 mod conditions;
+mod dom;
 mod saml;
 mod signature;
 mod trust;

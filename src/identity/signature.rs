@@ -6,11 +6,12 @@ use std::collections::HashSet;
 
 use bergshamra::VerifyResult;
 use bergshamra::dsig::verify::verify_document_with_source;
-use bergshamra::xml::{Document, NodeId, NodeKind, uppsala};
+use bergshamra::xml::{Document, NodeId, uppsala};
 
+use super::dom::{attribute, children, is, only_child, tree};
 use super::trust::{SamlTrust, TrustedIssuer, is_valid_at, refused};
 use crate::model::{Timestamp, Unauthenticated};
-use crate::xml::{Attribute, Element, Event, Node, Reader, Tree};
+use crate::xml::{Event, Reader, Tree};
 
 pub(super) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
 const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
@@ -57,16 +58,14 @@ pub(super) fn open(root: &str, trust: &SamlTrust, now: Timestamp) -> Result<Open
     check_form(root)?;
     let unreadable = |_| refused("InvalidSecurity", "the message cannot be parsed");
     let mut doc = uppsala::parse(root).map_err(unreadable)?;
-    let ids = unique_ids(&doc)?;
+    check_ids(&doc)?;
     let security = security_header(&doc)?;
     let assertion = only_assertion(&doc, security)?;
     let issuer = trusted_issuer(&doc, assertion, trust)?;
     let signature = only_child(&doc, assertion, DS, "Signature")
         .ok_or_else(|| refused("FailedAuthentication", "the assertion is not signed, or more than once"))?;
-    let id = attribute(&doc, assertion, "ID").filter(|id| ids.contains(*id)).unwrap_or_default().to_owned();
-    if id.is_empty() {
-        return Err(refused("InvalidSecurity", "the assertion has no ID"));
-    }
+    let id = attribute(&doc, assertion, "ID").filter(|id| is_name(id)).map(str::to_owned);
+    let id = id.ok_or_else(|| refused("InvalidSecurity", "the assertion has no ID, or not a name"))?;
     let sha1 = trust.sha1_until.is_some_and(|until| now < until);
     let is_sha1 = check_signed_info(&doc, signature, &id, sha1)?;
     set_other_signatures_aside(&mut doc, signature, assertion);
@@ -91,18 +90,23 @@ fn check_form(root: &str) -> Result<(), Unauthenticated> {
 }
 
 // Whatever a tool may take for an id counts, in any namespace: ID, Id, wsu:Id, xml:id, AssertionID.
-fn unique_ids(doc: &Document<'_>) -> Result<HashSet<String>, Unauthenticated> {
+fn check_ids(doc: &Document<'_>) -> Result<(), Unauthenticated> {
     let mut ids = HashSet::new();
     for node in doc.descendants(doc.root()) {
         for attribute in doc.element(node).iter().flat_map(|e| &e.attributes) {
             let name = &*attribute.name.local_name;
             let is_id = name.eq_ignore_ascii_case("id") || name == "AssertionID";
-            if is_id && !ids.insert(attribute.value.trim().to_owned()) {
+            if is_id && !ids.insert(attribute.value.trim()) {
                 return Err(refused("InvalidSecurity", "an id stands twice in the message"));
             }
         }
     }
-    Ok(ids)
+    Ok(())
+}
+
+// An id as SAML tools make it; nothing that a reference could read as an XPointer.
+fn is_name(id: &str) -> bool {
+    !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-' | b'.'))
 }
 
 fn security_header(doc: &Document<'_>) -> Result<NodeId, Unauthenticated> {
@@ -168,6 +172,9 @@ fn check_signed_info(
     if only_child(doc, signature, DS, "SignatureValue").is_none() {
         return Err(bad("not one SignatureValue"));
     }
+    if has_prefixed_attribute(doc, info) {
+        return Err(bad("an attribute that is not allowed"));
+    }
     let parts: Vec<NodeId> = children(doc, info).collect();
     let &[canonicalization, method, reference] = parts.as_slice() else {
         return Err(bad("more or less than one Reference"));
@@ -211,6 +218,14 @@ fn check_reference<'d>(doc: &'d Document<'_>, reference: NodeId) -> Option<&'d s
         && has_prefix_list_at_most(doc, second)
         && children(doc, digest).next().is_none();
     attribute(doc, digest, "Algorithm").filter(|_| allowed)
+}
+
+// The crate looks attributes up by local name, in whatever namespace: `x:Algorithm` must not stand
+// before the `Algorithm` that was allowed.
+fn has_prefixed_attribute(doc: &Document<'_>, info: NodeId) -> bool {
+    let has =
+        |node| doc.element(node).iter().flat_map(|e| &e.attributes).any(|a| a.name.namespace_uri.is_some());
+    has(info) || doc.descendants(info).into_iter().any(has)
 }
 
 fn has_prefix_list_at_most(doc: &Document<'_>, node: NodeId) -> bool {
@@ -267,57 +282,4 @@ fn check_signature(
         return Err(refused("FailedAuthentication", "the signing certificate is out of its validity"));
     }
     Ok(())
-}
-
-fn is(doc: &Document<'_>, node: NodeId, ns: &str, local: &str) -> bool {
-    doc.element(node).is_some_and(|e| e.name.matches(Some(ns), local))
-}
-
-fn children<'d>(doc: &'d Document<'_>, node: NodeId) -> impl Iterator<Item = NodeId> + 'd {
-    doc.children(node).into_iter().filter(|child| doc.element(*child).is_some())
-}
-
-fn only_child(doc: &Document<'_>, node: NodeId, ns: &str, local: &str) -> Option<NodeId> {
-    let mut found = children(doc, node).filter(|child| is(doc, *child, ns, local));
-    found.next().filter(|_| found.next().is_none())
-}
-
-// An attribute without namespace; the crate's own look-up passes over namespaces.
-fn attribute<'d>(doc: &'d Document<'_>, node: NodeId, local: &str) -> Option<&'d str> {
-    let element = doc.element(node)?;
-    let plain = |a: &&bergshamra::xml::Attribute<'_>| {
-        a.name.namespace_uri.as_deref().unwrap_or_default().is_empty() && a.name.local_name == local
-    };
-    element.attributes.iter().find(plain).map(|a| &*a.value)
-}
-
-// Copies the parsed element, the same nodes the digest was made over. Text around comments is
-// joined: canonicalization drops comments, so a reader must not stop at one.
-fn tree(doc: &Document<'_>, node: NodeId, without: Option<NodeId>) -> Tree {
-    let mut element = Element { ns: "".into(), local: String::new(), attributes: Vec::new(), at: 0 };
-    if let Some(found) = doc.element(node) {
-        element.ns = found.name.namespace_uri.as_deref().unwrap_or_default().into();
-        element.local = found.name.local_name.to_string();
-        element.attributes = found.attributes.iter().map(copied).collect();
-    }
-    let mut nodes: Vec<Node> = Vec::new();
-    for child in doc.children(node).into_iter().filter(|child| Some(*child) != without) {
-        match doc.node_kind(child) {
-            Some(NodeKind::Element(_)) => nodes.push(Node::Element(tree(doc, child, None))),
-            Some(NodeKind::Text(text) | NodeKind::CData(text)) => match nodes.last_mut() {
-                Some(Node::Text(run)) => run.push_str(text),
-                _ => nodes.push(Node::Text(text.to_string())),
-            },
-            _ => {}
-        }
-    }
-    Tree { element, children: nodes, range: 0..0, xsi_type: None }
-}
-
-fn copied(attribute: &bergshamra::xml::Attribute<'_>) -> Attribute {
-    Attribute {
-        ns: attribute.name.namespace_uri.as_deref().unwrap_or_default().into(),
-        local: attribute.name.local_name.to_string(),
-        value: attribute.value.to_string(),
-    }
 }

@@ -222,6 +222,21 @@ fn transforms_and_methods_outside_the_list_are_refused_even_when_the_key_holder_
 }
 
 #[test]
+fn an_attribute_of_another_namespace_never_stands_for_the_one_that_was_allowed() {
+    let sha1 = "<ds:DigestMethod xmlns:x=\"urn:x\" x:Algorithm=\"http://www.w3.org/2001/04/xmlenc#sha512\" ";
+    let why = refusal(&signed_with("<ds:DigestMethod ", sha1));
+    assert_eq!(why.why, "signature: an attribute that is not allowed");
+}
+
+#[test]
+fn an_id_that_could_be_read_as_a_pointer_is_refused() {
+    for id in ["xpointer(/)", "xpointer(id('q1'))", "", "a b"] {
+        let message = genuine().replace("_a1", id);
+        assert_eq!(word(&message), "InvalidSecurity", "{id}");
+    }
+}
+
+#[test]
 fn inclusive_namespaces_are_honoured() {
     let list = r##"<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="xs saml"/></ds:Transform>"##;
     let text = template(&EC)
