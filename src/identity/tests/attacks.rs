@@ -291,8 +291,15 @@ fn a_certificate_out_of_its_validity_vouches_for_nothing() {
     assert_eq!((why.word, why.why.contains("certificate")), ("FailedAuthentication", true));
 }
 
+/// A certificate with an RSA key of 1024 bits.
+const WEAK: &str = "MIIB/DCCAWWgAwIBAgIUQEne0xmaW0M65N5QZiCzf+X0e5UwDQYJKoZIhvcNAQELBQAwDzENMAsGA1UEAwwEd2VhazAgFw0yNjExMjQwMDAyMTRaGA8yMTI2MTAzMTAwMDIxNFowDzENMAsGA1UEAwwEd2VhazCBnzANBgkqhkiG9w0BAQEFAAOBjQAwgYkCgYEAuFlzEfuJzl7cNRKx9236Y6rfudbHjxtsyNxToHdVCTlhGe2CLEvIAusqVii1a5POQs+7utBzXQd7xJ+LRr0Ja986aL+2XrxWHN4AoIdX1z5koCli/9b+K1bcD7fIsHo+G5i5iZDe3wnNPWd/lrK7Fzk+Xn6JZCtx03XG3wI/mgcCAwEAAaNTMFEwHQYDVR0OBBYEFN5/I2m8NsZxtdZeI+QGWdcDo5ZdMB8GA1UdIwQYMBaAFN5/I2m8NsZxtdZeI+QGWdcDo5ZdMA8GA1UdEwEB/wQFMAMBAf8wDQYJKoZIhvcNAQELBQADgYEAb1hoNV0MwtETFqutzeQRWDjeS0N2/c9alHGbjLMIXcOsu8ORMFkO36HrDl+f6Xg436MsGt3aG5JQHWJ6SH8lQgvrnm/+pqwGjLmHJsGuOEajnnKgzxRue7PBY16BECGUjYGi7sQOJgiF5W02SEYrqCIDkbJJittyhPp0Nb2X088=";
+
 #[test]
 fn weak_or_missing_certificates_are_not_pinned() {
+    use base64::Engine as _;
+    let weak = base64::engine::general_purpose::STANDARD.decode(WEAK).unwrap();
+    let why = TrustedIssuer::new("urn:x", &[weak]).unwrap_err().to_string();
+    assert!(why.contains("2048"), "{why}");
     assert!(TrustedIssuer::new("urn:x", &[]).is_err());
     assert!(TrustedIssuer::new("urn:x", &[b"no certificate".to_vec()]).is_err());
     let mut longer = EC.certificate.clone();
