@@ -118,7 +118,7 @@ impl Ending {
 }
 
 /// The far end of the connection and our own address.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct EndpointRef {
     /// Certificate subject.
@@ -147,7 +147,7 @@ impl From<&model::Endpoint> for EndpointRef {
 }
 
 /// A coded value.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct CodeRef {
     /// Code.
@@ -162,7 +162,7 @@ pub struct CodeRef {
 }
 
 /// Who asked.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct RequesterRef {
     /// The configured peer or portal.
@@ -228,7 +228,7 @@ impl From<&model::Requester> for RequesterRef {
 }
 
 /// The query element of a message, byte for byte up to 16 KiB, beyond that its hash and length.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct QueryElement {
     /// The element.
@@ -256,7 +256,7 @@ impl QueryElement {
 }
 
 /// One message to one target.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct LegRef {
     /// The target's name.
@@ -298,7 +298,7 @@ pub struct LegRef {
 }
 
 /// A document or an entry that is shown.
-#[derive(Clone, PartialEq, Eq, Encode, Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct DocumentRef {
     /// Home community, bare OID.

@@ -13,6 +13,7 @@ mod release;
 mod segments;
 mod simulated_disk;
 mod stats;
+mod tail;
 mod verify;
 mod writer;
 
