@@ -7,4 +7,5 @@ mod correlations;
 mod open;
 mod replay_cache;
 
+pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
 pub use open::{Store, StoreError};
