@@ -121,12 +121,13 @@ pub async fn catch_up(
 }
 
 /// Follows the log with the index until the log stops. A failing store is tried again and holds
-/// nobody up. To be spawned; may be cancelled.
-pub async fn keep_index(log: &AuditLog, folder: PathBuf, store: Store) {
-    // INVARIANT: holds no handle, so that the writer ends with its last user.
-    let shared: Arc<Shared> = Arc::clone(&log.handle.shared);
-    let mut durable = shared.durable.subscribe();
-    follow(&shared, &mut durable, &folder, &store).await;
+/// nobody up. To be spawned; may be cancelled. Keeps no writer alive.
+pub fn keep_index(log: &AuditLog, folder: PathBuf, store: Store) -> impl Future<Output = ()> + Send + use<> {
+    let shared = Arc::clone(&log.handle.shared);
+    async move {
+        let mut durable = shared.durable.subscribe();
+        follow(&shared, &mut durable, &folder, &store).await;
+    }
 }
 
 async fn follow(

@@ -1,1 +1,3 @@
-//! To be built.
+//! The command line: what a person types, one file a command.
+
+pub mod audit;

@@ -144,9 +144,7 @@ async fn the_index_follows_the_writer_and_ends_with_it() {
     let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
     let path = folder.path().join("audit");
     let (log, _) = AuditLog::start(&path, AuditOptions::default()).unwrap();
-    let (follower, to) = (log.clone(), path.clone());
-    let kept = store.clone();
-    let task = tokio::spawn(async move { keep_index(&follower, to, kept).await });
+    let task = tokio::spawn(keep_index(&log, path.clone(), store.clone()));
     for event in events() {
         log.handle.append(&event, None).await.unwrap();
     }

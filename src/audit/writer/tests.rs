@@ -115,7 +115,7 @@ async fn an_open_whose_waiter_is_gone_is_not_begun_or_closed_at_once() {
     for _ in 0..50 {
         let opened = opening();
         let mut waiting = Box::pin(handle.append(&opened, None));
-        assert!(futures_util::poll!(&mut waiting).is_pending() || true);
+        _ = futures_util::poll!(&mut waiting);
         drop(waiting);
     }
     handle.stop().await;
