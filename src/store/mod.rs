@@ -7,5 +7,6 @@ mod correlations;
 mod open;
 mod replay_cache;
 
+pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
 pub use open::{Store, StoreError};
 pub use replay_cache::{Presented, Taken};
