@@ -1,1 +1,3 @@
-//! To be built.
+//! Floor 9: what a person types.
+
+pub mod check;

@@ -64,13 +64,15 @@ impl Reading {
         let (parsed, faults) = DeTable::parse_recoverable(&text);
         let mut places = BTreeMap::new();
         note_places(parsed.get_ref(), "", &mut places);
-        let errors: Vec<_> = faults
+        let mut errors: Vec<ConfigError> = faults
             .iter()
             .map(|fault| {
                 let error = ConfigError::new(file, "", fault.message());
                 fault.span().map_or(error.clone(), |span| error.at(&text, span))
             })
             .collect();
+        // One mistake makes many; the first of a line is the one that counts.
+        errors.dedup_by_key(|error| error.line);
         let source = Source { file: file.to_owned(), text: Arc::clone(&text), places };
         Self { source, broken: !errors.is_empty(), errors: RefCell::new(errors), asked: RefCell::default() }
     }

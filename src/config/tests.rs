@@ -43,13 +43,22 @@ fn a_typo_is_told_with_its_line_and_the_nearest_name() {
     let (line, message, hint) = wrong("side = \"peer\"", "side = \"peer\"\ntimeout_sm = 3");
     assert_eq!((line, message.as_str(), hint.as_str()), (4, "unknown key `timeout_sm`", "`timeout_ms`?"));
     let (line, message, hint) = wrong("client = \"client\"", "client = \"client\", allow_tls_12 = true");
-    assert_eq!((line, message.as_str(), hint.as_str()), (6, "unknown key `tls.allow_tls_12`", "`allow_tls12`?"));
+    assert_eq!(
+        (line, message.as_str(), hint.as_str()),
+        (6, "unknown key `tls.allow_tls_12`", "`allow_tls12`?")
+    );
     let (line, message, hint) = wrong("[xca]", "offers = [\"document_qery\"]\n[xca]");
     assert_eq!(line, 9);
-    assert_eq!((message.as_str(), hint.as_str()), ("unknown operation \"document_qery\"", "`document_query`?"));
+    assert_eq!(
+        (message.as_str(), hint.as_str()),
+        ("unknown operation \"document_qery\"", "`document_query`?")
+    );
     let (line, message, hint) = wrong("[xca]", "wire = { fill_missing_hom = true }\n[xca]");
     assert_eq!(line, 9);
-    assert_eq!((message.as_str(), hint.as_str()), ("unknown key `wire.fill_missing_hom`", "`fill_missing_home`?"));
+    assert_eq!(
+        (message.as_str(), hint.as_str()),
+        ("unknown key `wire.fill_missing_hom`", "`fill_missing_home`?")
+    );
 }
 
 #[test]
