@@ -11,10 +11,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::dialect::ssmix2::{
-    Body, ChainKey, FacilitySettings, Flag, Form, Kind, StorageFile, State, entry, read_file,
-    resolve, unique_id,
+    Body, Chain, ChainKey, FacilitySettings, Flag, Form, Kind, State, StorageFile, entry, read_file, unique_id,
 };
-use crate::model::{Availability, Demographics, DocumentEntry, Phi};
+use crate::model::{Availability, Demographics, DocumentEntry, Encoded, Phi};
 
 use super::quarantine::Quarantined;
 use super::rendition;
@@ -150,106 +149,90 @@ impl Patient {
 
     /// What follows from the files: chains, their current versions, entries and demographics.
     fn derive(&mut self, reader: &Reader, previous: Option<&Self>, interval: u64) {
-        let mut chains: BTreeMap<ChainKey, BTreeMap<String, Version<'_>>> = BTreeMap::new();
+        let mut chains: BTreeMap<ChainKey, Vec<Member<'_>>> = BTreeMap::new();
         for (key, record) in &self.files {
-            let (file, content) = match &record.outcome {
-                Outcome::Refused(_) => continue,
-                Outcome::Unreadable(file, _) => (file, None),
-                Outcome::Read(content) => (&content.file, Some(content.as_ref())),
-            };
-            let chain = chains.entry(file.key()).or_default();
-            let version = chain.entry(file.sent_at.clone()).or_insert_with(|| Version::of(file));
-            version.take(file, (key, record.stamp, content));
+            let Some(file) = record.file() else { continue };
+            chains.entry(file.key()).or_default().push(Member { key, record, file });
         }
-        let mut newest_demographics: Option<(String, Arc<Phi<Demographics>>)> = None;
+        let mut newest: Option<(String, Arc<Phi<Demographics>>)> = None;
         let mut held: BTreeMap<u128, Held> = BTreeMap::new();
-        for (key, versions) in chains {
-            let files: Vec<StorageFile> = versions.values().map(Version::resolved).collect();
-            let chain = resolve(&files);
-            let grace = chain.lost_current().then(|| self.grace(&key, previous, interval)).flatten();
-            for (position, (sent_at, version)) in versions.into_iter().enumerate() {
-                let is_current = chain.current == Some(position) || grace.as_ref() == Some(&sent_at);
-                if matches!(chain.states.get(position), None | Some(State::Deleted)) {
-                    continue;
+        let mut waiting = BTreeMap::new();
+        for (key, members) in chains {
+            let files: Vec<&StorageFile> = members.iter().map(|member| member.file).collect();
+            let chain = Chain::resolve(&files);
+            let grace = chain.lost_current.then(|| grace(&key, previous, interval)).flatten();
+            for (member, state) in members.iter().zip(&chain.states) {
+                let sent_at = member.file.sent_at_padded();
+                let availability = match state {
+                    State::Deleted => continue,
+                    State::Current => Availability::Approved,
+                    State::Superseded { .. } if grace.as_ref() == Some(&sent_at) => Availability::Approved,
+                    State::Superseded { .. } => Availability::Deprecated,
+                };
+                let Outcome::Read(content) = &member.record.outcome else { continue };
+                if let (Availability::Approved, Some(person)) = (availability, &content.demographics)
+                    && newest.as_ref().is_none_or(|(at, _)| *at < sent_at)
+                {
+                    newest = Some((sent_at, Arc::clone(person)));
                 }
-                let availability = if is_current { Availability::Approved } else { Availability::Deprecated };
-                for (file, stamp, content) in version.members {
-                    let Some(content) = content else { continue };
-                    if let (true, Some(person)) = (is_current, &content.demographics)
-                        && newest_demographics.as_ref().is_none_or(|(newest, _)| *newest < sent_at)
-                    {
-                        newest_demographics = Some((sent_at.clone(), Arc::clone(person)));
-                    }
-                    for (form, entry) in &content.entries {
-                        let uuid =
-                            unique_id(&content.file, &reader.facility.code, *form, &reader.secret).as_u128();
-                        let (file, entry) =
-                            (Arc::clone(file), DocumentEntry { availability, ..entry.clone() });
-                        held.entry(uuid).or_insert(Held { uuid, entry, form: *form, file, stamp });
-                    }
-                }
+                member.hold(reader, content, availability, &mut held);
             }
             if grace.is_some() {
                 let since = previous.and_then(|p| p.waiting.get(&key)).copied().unwrap_or(interval);
-                self.waiting.insert(key, since);
+                waiting.insert(key, since);
             }
         }
-        self.demographics = newest_demographics.map(|(_, person)| person);
+        self.demographics = newest.map(|(_, person)| person);
         self.held = held.into_values().collect();
-        self.held.sort_by(|a, b| newest_first(a).cmp(&newest_first(b)));
-    }
-
-    /// The version that stays current because its successor has not appeared yet: the one that was
-    /// current when last looked at, for one interval.
-    fn grace(&self, key: &ChainKey, previous: Option<&Self>, interval: u64) -> Option<String> {
-        let previous = previous?;
-        if previous.waiting.get(key).is_some_and(|since| *since < interval) {
-            return None;
-        }
-        previous
-            .held
-            .iter()
-            .filter(|held| held.entry.availability == Availability::Approved)
-            .filter_map(|held| previous.files.get(&held.file)?.file())
-            .find(|file| file.key() == *key)
-            .map(|file| file.sent_at.clone())
+        self.held.sort_by_key(newest_first);
+        self.waiting = waiting;
     }
 }
 
-/// The files of one version: one in 標準化ストレージ, a folder's in 拡張ストレージ.
-struct Version<'a> {
-    file: Arc<StorageFile>,
-    flag: Flag,
-    members: Vec<(&'a Arc<FileKey>, Stamp, Option<&'a Content>)>,
+/// A file in its chain.
+struct Member<'a> {
+    key: &'a Arc<FileKey>,
+    record: &'a Record,
+    file: &'a StorageFile,
 }
 
-impl<'a> Version<'a> {
-    fn of(file: &Arc<StorageFile>) -> Self {
-        Self { file: Arc::clone(file), flag: file.flag, members: Vec::new() }
-    }
-
-    /// A copy under another flag is the same version: deleted beats current beats superseded.
-    fn take(&mut self, file: &StorageFile, member: (&'a Arc<FileKey>, Stamp, Option<&'a Content>)) {
-        if strength(file.flag) > strength(self.flag) {
-            self.flag = file.flag;
-            self.members.clear();
+impl Member<'_> {
+    /// Puts its documents on offer. A version that lies there twice, copied instead of renamed or in
+    /// two roots, is one document; the current copy counts.
+    fn hold(
+        &self,
+        reader: &Reader,
+        content: &Content,
+        availability: Availability,
+        held: &mut BTreeMap<u128, Held>,
+    ) {
+        for (form, entry) in &content.entries {
+            let uuid = unique_id(self.file, &reader.facility.code, *form, &reader.secret).as_u128();
+            let is_better =
+                |there: &Held| (availability, there.entry.availability) == (Availability::Approved, Availability::Deprecated);
+            if held.get(&uuid).is_none_or(is_better) {
+                let entry = DocumentEntry { availability, ..entry.clone() };
+                let (file, stamp) = (Arc::clone(self.key), self.record.stamp);
+                held.insert(uuid, Held { uuid, entry, form: *form, file, stamp });
+            }
         }
-        if file.flag == self.flag {
-            self.members.push(member);
-        }
-    }
-
-    fn resolved(&self) -> StorageFile {
-        StorageFile { flag: self.flag, ..self.file.as_ref().clone() }
     }
 }
 
-const fn strength(flag: Flag) -> u8 {
-    match flag {
-        Flag::Deleted => 2,
-        Flag::Current => 1,
-        Flag::Superseded => 0,
+/// The version that stays current because its successor has not appeared yet: the one that was
+/// current when last looked at, for one interval.
+fn grace(key: &ChainKey, previous: Option<&Patient>, interval: u64) -> Option<String> {
+    let previous = previous?;
+    if previous.waiting.get(key).is_some_and(|since| *since < interval) {
+        return None;
     }
+    previous
+        .held
+        .iter()
+        .filter(|held| held.entry.availability == Availability::Approved)
+        .filter_map(|held| previous.files.get(&held.file)?.file())
+        .find(|file| file.key() == *key)
+        .map(StorageFile::sent_at_padded)
 }
 
 impl Record {
@@ -331,7 +314,11 @@ impl Reader {
         if self.kinds_off.contains(code) {
             return false;
         }
-        self.kinds_on.contains(code) || kind.default_on()
+        self.kinds_on.contains(code)
+            || match kind {
+                Kind::Standard(kind) => kind.default_on,
+                Kind::Extension(_) => true,
+            }
     }
 }
 
@@ -345,8 +332,8 @@ pub(super) fn body_of(bytes: &[u8]) -> Body {
 
 fn newest_first(held: &Held) -> (std::cmp::Reverse<String>, u128) {
     let at = match &held.entry.encoded {
-        crate::model::Encoded::Metadata(metadata) => metadata.creation.padded(),
-        crate::model::Encoded::Ebxml(_) => String::new(),
+        Encoded::Metadata(metadata) => metadata.creation.padded(),
+        Encoded::Ebxml(_) => String::new(),
     };
     (std::cmp::Reverse(at), held.uuid)
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Deserializer, de::Error as _};
 
+use crate::dialect::ssmix2::CodingSchemes;
 use crate::model::{Authority, Code, Oid, RepositoryId};
 
 /// One facility's SS-MIX2 storages.
@@ -37,11 +38,15 @@ pub struct Settings {
     pub repository: RepositoryId,
     /// healthcareFacilityTypeCode.
     pub facility_type: CodeSetting,
-    /// Coding schemes (OIDs) of the codes we assign.
-    pub schemes: Schemes,
-    /// Departments (table 0069) whose documents are confidentiality R.
+    /// Coding schemes of the codes we assign.
+    #[serde(default)]
+    pub schemes: CodingSchemes,
+    /// Departments (table 0069) whose documents are confidentiality R; `02` covers `02A` too.
     #[serde(default)]
     pub restricted_departments: BTreeSet<String>,
+    /// Beginnings of event codes that make a document confidential (R): infections, genetics.
+    #[serde(default)]
+    pub restricted_codes: BTreeSet<String>,
     /// Kinds (or extension codes) offered although the table has them off.
     #[serde(default)]
     pub kinds_on: BTreeSet<String>,
@@ -72,21 +77,6 @@ pub struct CodeSetting {
     pub system: String,
     /// What a person reads.
     pub display: String,
-}
-
-/// Coding schemes (OIDs) of the codes that entries carry.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Schemes {
-    /// classCode: the Japanese groups.
-    pub class: String,
-    /// typeCode where no LOINC code exists: the SS-MIX2 kinds.
-    pub kind: String,
-    /// formatCode.
-    pub format: String,
-    /// practiceSettingCode: the departments.
-    #[serde(default = "department_scheme")]
-    pub department: String,
 }
 
 impl Settings {
@@ -129,9 +119,4 @@ const fn file_bytes_max() -> u64 {
 
 const fn readers() -> usize {
     4
-}
-
-// Departments of the SS-MIX2 code table (japan.md 1.9, 3.2).
-fn department_scheme() -> String {
-    "1.2.392.200250.2.2.2".to_owned()
 }

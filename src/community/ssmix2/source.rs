@@ -177,6 +177,7 @@ fn facility(settings: &Settings, community: CommunityId) -> FacilitySettings {
         facility_type: Code::from(&settings.facility_type),
         schemes: settings.schemes.clone(),
         restricted_departments: settings.restricted_departments.clone(),
+        restricted_codes: settings.restricted_codes.clone(),
     }
 }
 
