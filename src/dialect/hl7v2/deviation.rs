@@ -41,6 +41,7 @@ deviations! {
     DATE_DIFFERS = "date-differs-from-path", "the date field of the message differs from the folder's date";
     DELIMITERS_UNUSUAL = "delimiters-unusual", "MSH-1 or MSH-2 are not the recommended delimiters";
     DEPARTMENT_MISSING = "department-missing", "the file name has no department part";
+    DOCUMENT_UNREADABLE = "document-unreadable", "the document could not be looked into; it is offered by what its path says";
     EIGHT_BIT_KANA = "half-width-kana", "half-width kana (JIS X 0201), which the standard storage forbids";
     EMPTY_SEGMENT = "empty-segment", "a segment consists of its name only";
     ERA_DATE = "era-date", "a date is written in a Japanese era and was converted";

@@ -209,7 +209,9 @@ fn decode_escapes(bytes: &[u8]) -> Runs {
         }
     }
     if set.is_two_byte() {
+        // Neither a shift back nor a segment's end: the writer stopped here.
         out.note(d::MISSING_SHIFT_BACK);
+        out.cut = true;
     }
     out
 }

@@ -101,7 +101,8 @@ fn declared_utf8_is_no_mismatch_and_a_missing_blank_is_only_a_spelling() {
 fn a_file_cut_within_a_kanji_says_so() {
     assert!(with_header(b"\x1b$B;3K").cut);
     assert!(with_header(b"\x1b$").cut);
-    assert!(!with_header(b"\x1b$B;3K\\").cut);
+    assert!(with_header(b"\x1b$B;3K\\").cut);
+    assert!(!with_header(b"\x1b$B;3K\\\r").cut);
 }
 
 proptest! {
