@@ -267,6 +267,11 @@ impl Metrics {
         self.consent_version.set(whole(version));
     }
 
+    /// So many records more are durable.
+    pub fn audit_events(&self, count: u64) {
+        add(&self.audit_records, &["event"], count);
+    }
+
     /// A record is durable.
     pub fn audit_record(&self, kind: &str) {
         add(&self.audit_records, &[kind], 1);
