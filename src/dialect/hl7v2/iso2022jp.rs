@@ -66,23 +66,20 @@ pub fn decode(bytes: &[u8]) -> Decoded {
     };
     let declared = declared(bytes, &mut warnings);
     let high = bytes.iter().any(|b| *b >= 0x80);
-    let has_escape = bytes.contains(&0x1b);
     let only_kana_high = bytes.iter().all(|b| *b < 0x80 || (0xa1..=0xdf).contains(b));
-    let kana_declared = declared == Declared::Iso2022Jp { kana: true };
-    let (text, encoding, cut) = if !high || (only_kana_high && (has_escape || kana_declared)) {
+    let has_kanji_escape = bytes.windows(2).any(|pair| pair == b"\x1b$");
+    let kana_expected = bytes.contains(&0x1b) || declared == Declared::Iso2022Jp { kana: true };
+    let (text, encoding, cut) = if !high || has_kanji_escape || (only_kana_high && kana_expected) {
         let runs = decode_escapes(bytes);
         warnings.extend(runs.warnings);
-        let encoding = if high || has_escape { Encoding::Iso2022Jp } else { Encoding::Ascii };
-        (runs.text, encoding, runs.cut)
-    } else if let Some(text) = UTF_8.decode_without_bom_handling_and_without_replacement(bytes) {
-        (text.into_owned(), Encoding::Utf8, false)
+        let plain = !high && !bytes.contains(&0x1b);
+        (runs.text, if plain { Encoding::Ascii } else { Encoding::Iso2022Jp }, runs.cut)
     } else {
-        let (text, bad) = SHIFT_JIS.decode_without_bom_handling(bytes);
-        if bad {
+        let other = decode_other(bytes);
+        if other.bad {
             warnings.push(d::UNDECODABLE.warning());
         }
-        let cut = bad && bytes.last().is_some_and(|b| *b >= 0x81 && !(0xa0..=0xdf).contains(b));
-        (text.into_owned(), Encoding::Cp932, cut)
+        (other.text, other.encoding, other.cut)
     };
     let as_declared = match encoding {
         Encoding::Ascii => true,
@@ -95,6 +92,27 @@ pub fn decode(bytes: &[u8]) -> Decoded {
         warnings.push(Warning::new(d::CHARSET_MISMATCH.code, text));
     }
     Decoded { text, encoding, warnings, cut }
+}
+
+struct Other {
+    text: String,
+    encoding: Encoding,
+    bad: bool,
+    cut: bool,
+}
+
+/// UTF-8, if only its last character is incomplete too; else CP932.
+fn decode_other(bytes: &[u8]) -> Other {
+    let failed = std::str::from_utf8(bytes).err();
+    let incomplete = failed.filter(|e| e.error_len().is_none() && bytes.len() > 3);
+    let begun = |e: std::str::Utf8Error| bytes.iter().take(e.valid_up_to()).any(|b| *b >= 0x80);
+    if failed.is_none() || incomplete.is_some_and(begun) {
+        let (text, bad) = UTF_8.decode_without_bom_handling(bytes);
+        return Other { text: text.into_owned(), encoding: Encoding::Utf8, bad, cut: bad };
+    }
+    let (text, bad) = SHIFT_JIS.decode_without_bom_handling(bytes);
+    let ends_in_lead = bytes.last().is_some_and(|b| *b >= 0x81 && !(0xa0..=0xdf).contains(b));
+    Other { text: text.into_owned(), encoding: Encoding::Cp932, bad, cut: bad && ends_in_lead }
 }
 
 /// Reads MSH-18, which is ASCII whatever follows.
@@ -219,16 +237,22 @@ fn decode_escapes(bytes: &[u8]) -> Runs {
 /// ASCII or 7-bit kana up to the next escape. A byte that is no kana ends kana; `^` and `&` are kana
 /// there (ﾞ, ｦ) and cannot. Gives the set in force afterwards.
 fn single_bytes(run: &[u8], set: Set, out: &mut Runs) -> Set {
+    if run.iter().any(|b| *b >= 0x80 && !(0xa1..=0xdf).contains(b)) {
+        // Between proper kanji runs something wrote another character set.
+        let other = decode_other(run);
+        out.note(d::CHARSET_MISMATCH);
+        if other.bad {
+            out.note(d::UNDECODABLE);
+        }
+        out.text.push_str(&other.text);
+        return Set::Ascii;
+    }
     let mut set = set;
     for byte in run {
         match byte {
             0xa1..=0xdf => {
                 out.note(d::EIGHT_BIT_KANA);
                 out.text.push(kana(byte & 0x7f));
-            }
-            0x80.. => {
-                out.note(d::UNDECODABLE);
-                out.text.push('\u{fffd}');
             }
             0x21..=0x5f if set == Set::Kana => out.text.push(kana(*byte)),
             _ => {
@@ -257,8 +281,11 @@ fn double_bytes(run: &[u8], after: &[u8], set: Set, out: &mut Runs) -> usize {
         _ => after.starts_with(b"\x1b$B") || after.starts_with(b"\x1b$@"),
     };
     let closes = after.first() == Some(&0x1b) && !again;
-    if closes && run.len().is_multiple_of(2) && run.chunks(2).all(|pair| kanji(pair, set).is_some()) {
-        run.chunks(2).for_each(|pair| push_kanji(pair, set, out));
+    if closes && let Some(text) = kanji(run, set) {
+        if set == Set::Kanji && run.chunks(2).any(is_vendor) {
+            out.note(d::VENDOR_KANJI);
+        }
+        out.text.push_str(&text);
         return run.len();
     }
     let mut taken = 0;
@@ -281,7 +308,7 @@ fn double_bytes(run: &[u8], after: &[u8], set: Set, out: &mut Runs) -> usize {
 }
 
 fn push_kanji(pair: &[u8], set: Set, out: &mut Runs) {
-    if set == Set::Kanji && matches!(pair.first(), Some(0x2d | 0x79..=0x7c)) {
+    if set == Set::Kanji && is_vendor(pair) {
         out.note(d::VENDOR_KANJI);
     }
     match kanji(pair, set) {
@@ -293,16 +320,24 @@ fn push_kanji(pair: &[u8], set: Set, out: &mut Runs) {
     }
 }
 
-/// One kanji by way of EUC-JP, whose tables hold JIS X 0208 with the vendor rows and JIS X 0212.
-fn kanji(pair: &[u8], set: Set) -> Option<String> {
-    let (a, b) = (*pair.first()? | 0x80, *pair.get(1)? | 0x80);
-    let (bytes, length) = match set {
-        Set::Kanji => ([a, b, 0], 2),
-        Set::Supplementary => ([0x8f, a, b], 3),
-        Set::Ascii | Set::Kana | Set::Plane2 => return None,
-    };
-    let text = EUC_JP.decode_without_bom_handling_and_without_replacement(bytes.get(..length)?)?;
-    Some(text.into_owned())
+/// Row 13 (NEC) and rows 89 to 92 (IBM, as NEC chose them).
+fn is_vendor(pair: &[u8]) -> bool {
+    matches!(pair.first(), Some(0x2d | 0x79..=0x7c))
+}
+
+/// Kanji by way of EUC-JP, whose tables hold JIS X 0208 with the vendor rows and JIS X 0212. None when
+/// any pair is no kanji.
+fn kanji(pairs: &[u8], set: Set) -> Option<String> {
+    let mut bytes = Vec::with_capacity(pairs.len() * 3 / 2);
+    for pair in pairs.chunks(2) {
+        let [a, b] = pair else { return None };
+        match set {
+            Set::Kanji => bytes.extend([a | 0x80, b | 0x80]),
+            Set::Supplementary => bytes.extend([0x8f, a | 0x80, b | 0x80]),
+            Set::Ascii | Set::Kana | Set::Plane2 => return None,
+        }
+    }
+    EUC_JP.decode_without_bom_handling_and_without_replacement(&bytes).map(std::borrow::Cow::into_owned)
 }
 
 #[cfg(test)]

@@ -90,8 +90,8 @@ impl Codes<'_> {
     }
 }
 
-/// serviceStartTime and serviceStopTime.
-pub fn service(message: &Message, kind: &StandardKind) -> (Option<Dtm>, Option<Dtm>) {
+/// serviceStartTime and serviceStopTime. Problems that have no outcome yet last until the file's time.
+pub fn service(message: &Message, kind: &StandardKind, creation: &Dtm) -> (Option<Dtm>, Option<Dtm>) {
     let all = |segment: &'static str, field: usize| -> Vec<String> {
         message.named(segment).map(|s| s.field(field).text()).filter(|text| !text.is_empty()).collect()
     };
@@ -117,7 +117,8 @@ pub fn service(message: &Message, kind: &StandardKind) -> (Option<Dtm>, Option<D
     let spans = |texts: &[String]| texts.iter().filter_map(|text| span(text)).collect::<Vec<_>>();
     let (starts, stops) = (spans(&starts), spans(&stops));
     let start = starts.iter().map(|(from, _)| from).min_by_key(|dtm| dtm.padded()).cloned();
-    let stop = stops.iter().map(|(_, to)| to).max_by_key(|dtm| dtm.padded());
+    let lasting = kind.code == "PPR-01" && stops.is_empty();
+    let stop = stops.iter().map(|(_, to)| to).max_by_key(|dtm| dtm.padded()).or(lasting.then_some(creation));
     let stop = stop.or_else(|| starts.iter().map(|(_, to)| to).max_by_key(|dtm| dtm.padded())).cloned();
     let in_order = |stop: &Dtm| start.as_ref().is_none_or(|start| start.padded() <= stop.padded());
     (start.clone(), stop.filter(in_order))

@@ -90,6 +90,21 @@ fn bytes_that_are_not_what_they_are_declared_are_tried_as_utf8_then_cp932() {
 }
 
 #[test]
+fn another_character_set_between_proper_runs_is_read_and_flagged() {
+    let mixed = [b"\x1b$B;3\x1b(B|".as_slice(), &SHIFT_JIS.encode("表|").0, b"\x1b$BK\\\x1b(B|"].concat();
+    let decoded = with_header(&mixed);
+    assert_eq!((body(&decoded), decoded.encoding), ("山|表|本|", Encoding::Iso2022Jp));
+    assert_eq!(codes(&decoded), ["charset-mismatch"]);
+}
+
+#[test]
+fn a_utf8_file_cut_within_a_character_is_cut_and_not_cp932() {
+    let text = "山本美愛".as_bytes();
+    let cut = with_header(&text[..text.len() - 1]);
+    assert_eq!((cut.encoding, cut.cut), (Encoding::Utf8, true));
+}
+
+#[test]
 fn declared_utf8_is_no_mismatch_and_a_missing_blank_is_only_a_spelling() {
     let utf8 = decode("MSH|^~\\&|A|B|C|D|1||A|1|P|2.5||||||UNICODE UTF-8\r髙".as_bytes());
     assert_eq!((utf8.encoding, codes(&utf8)), (Encoding::Utf8, vec!["charset-not-standard"]));
