@@ -2,8 +2,9 @@
 //! from the field need. Letters stay as written; folding for comparison is the matcher's.
 
 use super::deviation::{self as d, Deviation};
-use super::er7::{Field, Message, Repetition, Segment};
+use super::er7::Message;
 use super::era::birth_date;
+use super::field::{Field, Repetition, Segment};
 use crate::model::{Address, Demographics, Insurance, NameScript, PersonName, Sex, Warning};
 
 /// Reads the person of a message; what was repaired stands in the warnings. Default when there is no PID.

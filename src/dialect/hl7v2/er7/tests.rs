@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dialect::hl7v2::{Unencodable, encode, escape};
+use crate::dialect::hl7v2::{Repetition, Unencodable, encode, escape};
 
 fn parse(text: &str) -> Parsed {
     Message::parse(&encode(text, Unencodable::Geta).bytes).unwrap()

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::dialect::hl7v2::iso2022jp::ESCAPES;
 use crate::dialect::hl7v2::{Unencodable, encode};
 
 const HEADER: &[u8] = b"MSH|^~\\&|A|B|C|D|20240401||ADT^A08|1|P|2.5||||||~ISO IR87\r";
