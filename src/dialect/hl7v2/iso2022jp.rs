@@ -31,6 +31,8 @@ pub(super) const ESCAPES: &[(&[u8], Set, Option<d::Deviation>)] = &[
     (b"\x1b$(P", Set::Plane2, Some(d::JISX0213)),
     (b"\x1b$(B", Set::Kanji, None),
     (b"\x1b$(@", Set::Kanji, Some(d::JIS78)),
+    // Announces the 1990 edition; ESC $ B follows.
+    (b"\x1b&@", Set::Ascii, None),
     (b"\x1b$B", Set::Kanji, None),
     (b"\x1b$@", Set::Kanji, Some(d::JIS78)),
     (b"\x1b(B", Set::Ascii, None),
@@ -126,6 +128,12 @@ fn single_bytes(run: &[u8], set: Set, out: &mut Runs) -> Set {
                 out.note(d::EIGHT_BIT_KANA);
                 out.text.push(kana(byte & 0x7f));
             }
+            // Shift out and in, as code page 50222 writes kana.
+            0x0e => {
+                out.note(d::EIGHT_BIT_KANA);
+                set = Set::Kana;
+            }
+            0x0f => set = Set::Ascii,
             0x21..=0x5f if set == Set::Kana => out.text.push(kana(*byte)),
             _ => {
                 if set == Set::Kana {

@@ -10,6 +10,7 @@ mod escape;
 mod field;
 mod iso2022jp;
 mod pid;
+mod write;
 
 pub use charset::{Decoded, Encoding, decode};
 pub use encode::{Encoded, Unencodable, encode};
@@ -18,3 +19,4 @@ pub use era::{EraDate, birth_date};
 pub use escape::{escape, unescape};
 pub use field::{Component, Delimiters, Field, Repetition, Segment};
 pub use pid::{demographics, person_name};
+pub use write::MessageWriter;

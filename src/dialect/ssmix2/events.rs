@@ -12,6 +12,9 @@ use crate::model::{Code, Dtm};
 /// An entry carries at most so many event codes.
 const MAX_EVENT_CODES: usize = 200;
 
+/// It refers to at most so many studies.
+const MAX_STUDIES: usize = 50;
+
 /// eventCodeList of a message.
 pub fn codes(message: &Message, kind: &StandardKind, schemes: &CodingSchemes) -> Vec<Code> {
     let mut found = Codes { schemes, seen: BTreeSet::new(), list: Vec::new() };
@@ -194,7 +197,7 @@ pub fn departments(message: &Message) -> BTreeSet<String> {
 pub fn studies(message: &Message) -> (BTreeSet<String>, BTreeSet<String>) {
     let all = |field: usize| {
         let texts = message.named("IPC").map(move |ipc| ipc.field(field).text());
-        texts.filter(|text| !text.is_empty()).collect()
+        texts.filter(|text| !text.is_empty()).take(MAX_STUDIES).collect()
     };
     (all(1), all(3))
 }

@@ -35,6 +35,8 @@ fn each_escape_of_the_field_is_read_and_counted() {
         (b"\x1b$(D<t\x1b(B", "彅", &["jisx0212-escape"]),
         (b"\x1b$B|b66\x1b(B", "髙橋", &["vendor-kanji"]),
         (b"\x1b$B-!\x1b(B", "①", &["vendor-kanji"]),
+        (b"\x0eTO\x0f^", "ﾔﾏ^", &["half-width-kana"]),
+        (b"\x1b&@\x1b$B;3\x1b(B", "山", &[]),
         (b"\x1b$(O;3\x1b(B", "山", &["jisx0213-escape"]),
     ] {
         let decoded = with_header(bytes);
