@@ -118,6 +118,8 @@ pub(super) fn decode_other(bytes: &[u8]) -> Other {
 
 /// Reads MSH-18, which is ASCII whatever follows.
 fn declared(bytes: &[u8], warnings: &mut Vec<Warning>) -> Declared {
+    let begin = bytes.iter().position(|b| *b > b' ').unwrap_or(0);
+    let bytes = bytes.get(begin..).unwrap_or_default();
     let header = bytes.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
     let Some(separator) = header.get(3).copied().filter(|_| header.starts_with(b"MSH")) else {
         return Declared::Other;

@@ -55,8 +55,9 @@ impl Message {
         }
         let decoded = charset::decode(bytes);
         let mut warnings = decoded.warnings;
-        let delimiters = delimiters(&decoded.text, &mut warnings)?;
-        let segments = split(&decoded.text, delimiters, &mut warnings)?;
+        let (text, unterminated) = unframed(&decoded.text, &mut warnings);
+        let delimiters = delimiters(text, &mut warnings)?;
+        let segments = split(text, delimiters, &mut warnings)?;
         if decoded.cut {
             return Err(Malformed::new(
                 "truncated",
@@ -64,7 +65,6 @@ impl Message {
                 "the file ends within a character",
             ));
         }
-        let unterminated = !decoded.text.ends_with(['\r', '\n']);
         if unterminated {
             warnings.push(d::NO_FINAL_TERMINATOR.warning());
         }
@@ -91,6 +91,21 @@ impl Message {
     pub fn text_at(&self, segment: &str, field: usize) -> String {
         self.first(segment).map(|found| found.field(field).text()).unwrap_or_default()
     }
+}
+
+/// Without the marks of MLLP and of old editors around it, and whether the last segment has no end.
+fn unframed<'a>(text: &'a str, warnings: &mut Vec<Warning>) -> (&'a str, bool) {
+    let is_mark = |c: char| matches!(c, '\u{b}' | '\u{1a}' | '\u{1c}' | '\0');
+    let body = text.trim_end_matches(|c| is_mark(c) || matches!(c, '\r' | '\n'));
+    let ending = text.get(body.len()..).unwrap_or_default();
+    let begun = body.trim_start_matches(|c: char| is_mark(c) || c.is_whitespace());
+    if ending.contains(is_mark) || body.starts_with(is_mark) {
+        warnings.push(d::MESSAGE_FRAMING.warning());
+    }
+    if ending.contains('\n') && !begun.contains('\n') {
+        warnings.push(d::LINE_TERMINATOR.warning());
+    }
+    (begun, !ending.starts_with(['\r', '\n']))
 }
 
 /// Where a cut message stopped.

@@ -55,6 +55,15 @@ fn a_last_segment_without_terminator_is_read_and_flagged() {
 }
 
 #[test]
+fn marks_of_transport_and_editors_are_no_segment() {
+    for (before, after) in [("", "\u{1c}"), ("\u{b}", "\u{1c}\r"), ("", "\u{1a}"), ("\r", "\0\0")] {
+        let parsed = parse(&format!("{before}{HEADER}PID|||1\r{after}"));
+        assert_eq!((codes(&parsed), parsed.message.segments().count()), (vec!["message-framing"], 2));
+        assert!(!parsed.unterminated);
+    }
+}
+
+#[test]
 fn a_line_break_within_a_field_does_not_begin_a_segment() {
     let parsed = parse(&format!("{HEADER}OBX|1|TX|A||first line\nsecond line||||||F\r"));
     let obx = parsed.message.first("OBX").unwrap();
