@@ -118,7 +118,8 @@ impl Index {
 
     pub(super) fn quarantined_total(&self) -> usize {
         let books = self.read();
-        books.bad.len() + books.patients.values().map(|patient| patient.bad.len()).sum::<usize>()
+        let of_patients = books.patients.values().flat_map(|patient| &patient.bad);
+        books.bad.iter().chain(of_patients).filter(|quarantined| quarantined.is_fault()).count()
     }
 
     /// Looks at the whole storage. Counts as one interval.
@@ -152,7 +153,10 @@ impl Index {
 
     /// Looks at some patients again, and at those who wait for a successor of a version. `folders`
     /// are hints: folders below a root that may be new. Counts as one interval.
-    pub(super) async fn rescan_some(&self, hints: BTreeMap<String, BTreeSet<PathBuf>>) -> Result<(), RescanError> {
+    pub(super) async fn rescan_some(
+        &self,
+        hints: BTreeMap<String, BTreeSet<PathBuf>>,
+    ) -> Result<(), RescanError> {
         let _turn = self.turn.lock().await;
         if !self.roots_are_there().await? {
             return Err(RescanError::RootUnreadable);
@@ -174,7 +178,8 @@ impl Index {
 
     async fn roots_are_there(&self) -> Result<bool, RescanError> {
         let reader = Arc::clone(&self.reader);
-        let there = tokio::task::spawn_blocking(move || reader.roots.iter().all(super::storage::Root::is_there));
+        let there =
+            tokio::task::spawn_blocking(move || reader.roots.iter().all(super::storage::Root::is_there));
         let there = there.await.map_err(|_| RescanError::Stopped)?;
         self.reachable.store(there, Ordering::Release);
         Ok(there)

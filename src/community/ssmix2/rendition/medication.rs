@@ -18,7 +18,11 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn first(&self, name: &str, read: impl Fn(Segment<'a>) -> String) -> String {
-        self.segments.get(name).and_then(|found| found.first()).map(|segment| read(*segment)).unwrap_or_default()
+        self.segments
+            .get(name)
+            .and_then(|found| found.first())
+            .map(|segment| read(*segment))
+            .unwrap_or_default()
     }
 
     fn each(&self, name: &str) -> impl Iterator<Item = Segment<'a>> {
@@ -49,12 +53,21 @@ fn groups(message: &Message) -> Vec<Group<'_>> {
 
 pub(super) fn prescription(message: &Message) -> Markup {
     let groups = groups(message);
-    let heads =
-        ["RP", "薬剤", "１回量", "１日量", "用法", "日数・回数", "総量", "経路", "投与開始", "与薬指示", "指示・備考"];
-    let rows: Vec<Row> = groups
-        .iter()
-        .flat_map(|group| group.each("RXE").map(move |rxe| prescribed(group, rxe)))
-        .collect();
+    let heads = [
+        "RP",
+        "薬剤",
+        "１回量",
+        "１日量",
+        "用法",
+        "日数・回数",
+        "総量",
+        "経路",
+        "投与開始",
+        "与薬指示",
+        "指示・備考",
+    ];
+    let rows: Vec<Row> =
+        groups.iter().flat_map(|group| group.each("RXE").map(move |rxe| prescribed(group, rxe))).collect();
     html! {
         (section("処方", &html! { (ordered(groups.first())) (table(&heads, &rows)) }))
         (section("配合", &components(&groups)))
@@ -142,10 +155,8 @@ fn component(rxc: Segment<'_>) -> Row {
 pub(super) fn administration(message: &Message) -> Markup {
     let groups = groups(message);
     let heads = ["RP", "実施日時", "薬剤", "量", "経路", "速度", "実施者", "場所", "結果", "備考"];
-    let rows: Vec<Row> = groups
-        .iter()
-        .flat_map(|group| group.each("RXA").map(move |rxa| administered(group, rxa)))
-        .collect();
+    let rows: Vec<Row> =
+        groups.iter().flat_map(|group| group.each("RXA").map(move |rxa| administered(group, rxa))).collect();
     section("実施", &html! { (ordered(groups.first())) (table(&heads, &rows)) })
 }
 
@@ -214,7 +225,14 @@ fn duration(group: &Group<'_>) -> String {
     group.first("TQ1", |tq1| {
         let (number, unit) = (tq1.field(6).text(), tq1.field(6).component(2).text());
         match (number.is_empty(), unit.to_ascii_lowercase().as_str()) {
-            (true, _) => tq1.field(14).text().split('.').next().filter(|n| !n.is_empty()).map(|n| format!("{n}回分")).unwrap_or_default(),
+            (true, _) => tq1
+                .field(14)
+                .text()
+                .split('.')
+                .next()
+                .filter(|n| !n.is_empty())
+                .map(|n| format!("{n}回分"))
+                .unwrap_or_default(),
             (false, "d" | "") => format!("{number}日分"),
             (false, _) => format!("{number}{}", coded_unit(&unit)),
         }
