@@ -48,7 +48,7 @@ async fn what_cannot_be_taken_is_counted_and_named_and_the_rest_is_served() {
 async fn a_file_without_permission_is_named_and_served_once_it_can_be_read() {
     let storage = Storage::new();
     let path = storage.file("ADT-61", NUMBER, AT, 1);
-    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o000)).unwrap();
     if std::fs::read(&path).is_ok() {
         return; // Run by a user whom permissions do not bind.
     }

@@ -257,3 +257,34 @@ async fn progress_ends_with_all_patients_done() {
     source.rescan(|progress| seen.lock().unwrap().push((progress.done, progress.total))).await.unwrap();
     assert_eq!(*seen.lock().unwrap(), [(1, 2), (2, 2)]);
 }
+
+/// Waits for what the source promises to show within five seconds.
+async fn shows_in_time(source: &Ssmix2, number: &str, count: usize) {
+    let shown = async {
+        while !source.ready() || shown(source, number).await.len() != count {
+            tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+        }
+    };
+    tokio::time::timeout(std::time::Duration::from_secs(5), shown).await.expect("seen within five seconds");
+}
+
+#[tokio::test]
+async fn what_is_filed_corrected_and_deleted_is_followed_without_being_told() {
+    let storage = Storage::new();
+    let mut settings = storage.settings();
+    settings.poll_ms = 100;
+    let source = storage.source_with(settings);
+    let stop = tokio_util::sync::CancellationToken::new();
+    let changes = async {
+        shows_in_time(&source, NUMBER, 0).await;
+        let path = storage.file("OMP-01", NUMBER, FIRST, 1);
+        shows_in_time(&source, NUMBER, 2).await;
+        std::fs::rename(path, storage.path("OMP-01", NUMBER, FIRST, 2)).unwrap();
+        storage.file("OMP-01", NUMBER, SECOND, 1);
+        shows_in_time(&source, NUMBER, 4).await;
+        std::fs::remove_dir_all(storage.root().join("000")).unwrap();
+        shows_in_time(&source, NUMBER, 0).await;
+        stop.cancel();
+    };
+    tokio::join!(source.follow(&stop), changes);
+}
