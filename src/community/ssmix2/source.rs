@@ -61,6 +61,7 @@ impl Ssmix2 {
     /// Looks at the whole storage and reads what is new. Counts as one polling interval. May be
     /// cancelled: what was read stays.
     pub async fn rescan(&self, progress: impl Fn(Progress) + Send) -> Result<(), RescanError> {
+        self.index.next_interval();
         self.index.rescan(progress).await
     }
 

@@ -8,7 +8,7 @@ use crate::dialect::hl7v2::{Field, Message, Segment};
 
 use super::allergies;
 use super::layout::{Cell, Row, facts, section, table};
-use super::values::{all_coded, amount, coded, coded_with_code, people, period, place, time};
+use super::values::{all_coded, amount, coded, people, period, place, text_and_code, time};
 
 /// An order group: an ORC with what follows it.
 #[derive(Default)]
@@ -76,21 +76,18 @@ pub(super) fn prescription(message: &Message) -> Markup {
 }
 
 fn prescribed(group: &Group<'_>, rxe: Segment<'_>) -> Row {
-    let dose = match amount(rxe.field(3), rxe.field(5)) {
-        none if none.is_empty() => String::new(),
-        dose => dose,
-    };
+    let dose = amount(rxe.field(3), rxe.field(5));
     let daily = rxe.field(19);
     let daily = match daily.text() {
         number if number.is_empty() => number,
         number => format!("{number}{}", daily.component(2).subcomponent(2)),
     };
     let form = coded(rxe.field(6).first());
-    let drug = coded_with_code(rxe.field(2));
-    let drug = if form.is_empty() { drug } else { format!("{drug}\n{form}") };
+    let (drug, code) = text_and_code(rxe.field(2));
+    let drug = if form.is_empty() { drug } else { format!("{drug}（{form}）") };
     vec![
         Cell::text(rp_number(&group.text("ORC", 4))),
-        Cell::text(drug),
+        Cell::coded((drug, code)),
         Cell::number(dose),
         Cell::number(daily),
         Cell::text(group.first("TQ1", |tq1| usage(tq1.field(3)))),
@@ -146,7 +143,7 @@ fn component(rxc: Segment<'_>) -> Row {
     };
     vec![
         Cell::text(part),
-        Cell::text(coded_with_code(rxc.field(2))),
+        Cell::coded(text_and_code(rxc.field(2))),
         Cell::number(amount(rxc.field(3), rxc.field(4))),
     ]
     .into()
@@ -173,7 +170,7 @@ fn administered(group: &Group<'_>, rxa: Segment<'_>) -> Row {
     let cells = vec![
         Cell::text(rp_number(&group.text("ORC", 4))),
         Cell::text(period(&rxa.field(3).text(), &rxa.field(4).text())),
-        Cell::text(coded_with_code(rxa.field(5))),
+        Cell::coded(text_and_code(rxa.field(5))),
         Cell::number(amount(rxa.field(6), rxa.field(7))),
         Cell::text(route.collect::<Vec<_>>().join("、")),
         Cell::text(rxa.field(12).text()),

@@ -24,6 +24,13 @@ pub(super) fn coded_with_code(field: Field<'_>) -> String {
     if code.is_empty() || code == text { text } else { format!("{text}（{code}）") }
 }
 
+/// Text and code of a coded value; the code with its system, empty where the text is the code.
+pub(super) fn text_and_code(field: Field<'_>) -> (String, String) {
+    let (text, code, system) = (coded(field.first()), field.text(), field.component(3).text());
+    let code = if code == text { String::new() } else { format!("{system} {code}").trim().to_owned() };
+    (text, code)
+}
+
 /// First components of all repetitions.
 pub(super) fn all_text(field: Field<'_>) -> String {
     joined(field.repetitions().map(Repetition::text))

@@ -122,6 +122,7 @@ proptest! {
                         let folder = folder.ancestors().nth(3).unwrap();
                         let folder = folder.strip_prefix(storage.root()).unwrap().to_path_buf();
                         let hints = [(NUMBERS[patient].to_owned(), [folder].into())].into();
+                        grown.index.next_interval();
                         grown.index.rescan_some(hints).await.unwrap();
                     }
                     _ => {}

@@ -116,6 +116,7 @@ async fn a_version_whose_successor_has_not_appeared_stays_current_for_one_interv
     source.index.refresh_one(NUMBER).await.unwrap();
     assert_eq!(shown(&source, NUMBER).await, ["OMP-01 html Approved", "OMP-01 original Approved"]);
     // The next interval comes to it without being told where.
+    source.index.next_interval();
     source.index.rescan_some(Default::default()).await.unwrap();
     assert_eq!(shown(&source, NUMBER).await, ["OMP-01 html Deprecated", "OMP-01 original Deprecated"]);
     look(&source).await;
