@@ -7,6 +7,9 @@ use crate::dialect::hl7v2::deviation as d;
 use crate::dialect::hl7v2::{Message, Parsed};
 use crate::model::{Malformed, Warning};
 
+/// So many repetitions of PID-3 are looked at.
+const MAX_NUMBERS: usize = 1000;
+
 /// Fields that no message may lack, besides the patient's number.
 const REQUIRED: &[(&str, &[usize])] =
     &[("MSH", &[7, 9, 10, 11, 12, 18]), ("EVN", &[2]), ("PID", &[5, 7, 8]), ("PV1", &[2])];
@@ -27,6 +30,7 @@ pub fn patient(file: &StorageFile, parsed: &Parsed) -> Result<Vec<Warning>, Malf
     let numbers: Vec<(String, String)> = pid
         .field(3)
         .repetitions()
+        .take(MAX_NUMBERS)
         .map(|cx| (cx.text().trim().to_owned(), cx.component(5).text().trim().to_owned()))
         .filter(|(number, _)| !number.is_empty())
         .collect();
