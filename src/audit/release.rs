@@ -204,6 +204,8 @@ impl AuditLog {
                 }
                 if !event.obligations.is_empty() {
                     self.handle.shared.counters.obligations.add(1);
+                    let obligations = event.obligations.join(",");
+                    tracing::warn!(request = %context.id, obligations, "released under an obligation");
                 }
                 let running = || Running::new(context, permit, judge, version);
                 return Ok(self.released(running, durable, event, filtered));

@@ -477,3 +477,21 @@ async fn requests_dropped_at_any_moment_leave_every_record_closed_exactly_once()
     let verified = verify_disk(&world.disk, None).unwrap();
     assert!(verified.is_sound() && verified.unclosed.is_empty(), "{finished} finished: {verified:?}");
 }
+
+#[tokio::test]
+async fn a_release_dropped_while_its_record_is_written_is_not_closed_a_second_time() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    let before = world.disk.operations();
+    let held = world.disk.hold();
+    let mut release = Box::pin(world.lookup(opened, patients(1)));
+    assert!(futures_util::poll!(&mut release).is_pending());
+    // The record is written and waits for its sync.
+    while world.disk.operations() == before {
+        tokio::task::yield_now().await;
+    }
+    drop(release);
+    drop(held);
+    let last = world.last().await;
+    assert_eq!((last.kind, last.closes), (Kind::Release, Some(1)));
+}
