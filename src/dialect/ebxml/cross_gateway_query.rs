@@ -1,9 +1,9 @@
 //! ITI-38 Cross Gateway Query (ITI TF-2 3.38). The body is that of ITI-18, so a further transaction
 //! over it differs in name and actions only. No stored query but FindDocuments and GetDocuments.
 
-use super::query_request;
-use super::query_response::{self, Writing};
+use super::query_answer::Writing;
 use super::refusal::{Actor, Said, say};
+use super::{query_request, query_response};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
 use crate::model::{Answer, DocumentQuery, Outcome, PeerProfile, Refusal, RegistryObject, ReturnType};
