@@ -3,6 +3,7 @@
 mod checked_query;
 mod cross_gateway_query;
 mod cross_gateway_retrieve;
+mod decode;
 mod entry;
 mod entry_view;
 mod extrinsic_object;
@@ -26,6 +27,7 @@ mod vocabulary;
 pub use checked_query::HomeRule;
 pub use cross_gateway_query::CrossGatewayQuery;
 pub use cross_gateway_retrieve::CrossGatewayRetrieve;
+pub use decode::{Decoded, decode};
 pub use entry_view::{EntryView, metadata};
 pub use query_response::OBJECTS_MAX;
 pub use retrieve_request::DOCUMENTS_MAX;

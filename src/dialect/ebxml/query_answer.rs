@@ -3,14 +3,41 @@
 
 use std::collections::BTreeSet;
 
-use super::extrinsic_object;
-use super::refusal::outage_text;
+use super::refusal::{Actor, Said, outage_text, say};
 use super::registry_response::{RegistryError, Status, write_errors};
 use super::splice::{self, Changes};
 use super::vocabulary::{QUERY, RIM, RS};
-use crate::dialect::{Addressing, Payload};
-use crate::model::{Answer, Failure, Malformed, ObjectId, PatientId, RegistryObject, ReturnType};
+use super::{extrinsic_object, query_request};
+use crate::dialect::soap::Envelope;
+use crate::dialect::{Addressing, Payload, Reply};
+use crate::model::{
+    Answer, Failure, Malformed, ObjectId, PatientId, PeerProfile, Refusal, RegistryObject, ReturnType,
+};
 use crate::xml::Writer;
+
+/// The answer to a query, or the fault.
+pub fn reply(
+    request: &Envelope,
+    addressing: &Addressing,
+    profile: &PeerProfile,
+    answer: Result<Answer<RegistryObject>, Refusal>,
+) -> Reply {
+    let tree = request.body_tree().ok();
+    let writing = Writing {
+        request_id: tree.as_ref().and_then(|tree| tree.attribute("id")),
+        returns: tree.as_ref().map_or(ReturnType::LeafClass, query_request::returns_of),
+        addressing,
+    };
+    let said = match answer {
+        Ok(answer) => return Reply::Payload(writing.answer(&answer)),
+        Err(refusal) => say(&refusal, Actor::Registry, profile),
+    };
+    Reply::Payload(match said {
+        Said::Error { code, context } => writing.failure(code, &context),
+        Said::Fault(fault) => return Reply::Fault(fault),
+        Said::Nothing => writing.answer(&Answer::default()),
+    })
+}
 
 /// What an answer is written from.
 pub struct Writing<'a> {
@@ -93,16 +120,16 @@ impl Writing<'_> {
             (RegistryObject::Entry(entry), ReturnType::ObjectRef) => {
                 Ok(reference(&entry.object, &entry.id.community.to_string()))
             }
-            (RegistryObject::Other { encoded, .. }, _) => {
+            (RegistryObject::Other { object, encoded, .. }, returns) => {
+                let slice = std::str::from_utf8(encoded.bytes.reveal()).unwrap_or_default();
+                let (tree, _) = splice::parse(slice, &encoded.namespaces)?;
+                let given = tree.attribute("home").map(str::trim).filter(|home| !home.is_empty());
                 let ours = self.addressing.community.to_string();
-                let given = std::str::from_utf8(encoded.bytes.reveal()).unwrap_or_default();
-                let has_home = splice::parse(given, &encoded.namespaces)?
-                    .0
-                    .attribute("home")
-                    .is_some_and(|home| !home.trim().is_empty());
-                let home = [("home", ours.as_str())];
-                let attributes: &[_] = if has_home { &[] } else { &home };
-                splice::splice(encoded, Changes { attributes, patient: None })
+                let home = given.unwrap_or(&ours);
+                if returns == ReturnType::ObjectRef {
+                    return Ok(reference(object, home));
+                }
+                splice::splice(encoded, Changes { attributes: &[("home", home)], patient: None })
             }
         }
     }

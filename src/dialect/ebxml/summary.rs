@@ -170,7 +170,7 @@ pub fn retrieve_request(message: &Envelope, rule: HomeRule) -> Summary {
     let found = Found { documents: Some(asked.len()), ..Found::default() };
     let mut summary = Summary { found, ..Summary::default() };
     for asked in &asked {
-        match asked.document() {
+        match asked.document {
             Err("XDSMissingHomeCommunityId") if rule == HomeRule::Required => {
                 let why = "a DocumentRequest has no HomeCommunityId";
                 summary.refuse(Malformed::new("XDSMissingHomeCommunityId", "", why));

@@ -4,7 +4,7 @@ use super::super::{metadata, samples};
 use super::*;
 use crate::model::{
     CommunityId, DocumentEntry, Encoded, Failure, MessageId, Outage, QueryId, Reported, RepositoryId,
-    Severity, TargetName,
+    ReturnType, Severity, TargetName,
 };
 
 fn bare(payload: Payload) -> Envelope {

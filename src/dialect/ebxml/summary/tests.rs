@@ -2,11 +2,11 @@ use std::path::PathBuf;
 
 use futures_util::stream;
 
-use super::super::{CrossGatewayQuery, CrossGatewayRetrieve, samples};
+use super::super::{CrossGatewayQuery, CrossGatewayRetrieve, metadata, samples};
 use super::*;
 use crate::dialect::soap::{self, Limits};
-use crate::dialect::{Received, Sent, Transaction};
-use crate::model::{DocumentStream, MessageId, QueryId};
+use crate::dialect::{Addressing, Received, Reply, Sent, Transaction};
+use crate::model::{Answer, CommunityId, DocumentStream, MessageId, QueryId, RegistryObject};
 
 fn summary(kind: &str, message: &Envelope) -> Summary {
     match kind {
@@ -203,6 +203,70 @@ async fn the_corpus_is_counted_before_anything_is_dropped() {
 }
 
 #[tokio::test]
+async fn the_entries_of_the_corpus_survive_being_passed_on() {
+    let mut count = 0;
+    for (name, bytes) in corpus().into_iter().filter(|(name, _)| name.contains("-resp-")) {
+        let Ok(received) = receive(bytes).await else { continue };
+        let Some(home) = first_home(&received.envelope) else { continue };
+        let message = &received.envelope;
+        let relates_to = message.header.relates_to.clone();
+        let sent = |home: &CommunityId| Sent { home: home.clone(), ..asked() };
+        let first = Sent { message: relates_to.unwrap_or_else(|| asked().message), ..sent(&home) };
+        let profile =
+            PeerProfile { fill_missing_home: true, fill_missing_status: true, ..PeerProfile::default() };
+        let first = query_response::read(message, &first, &profile).unwrap();
+        let keys = |answer: &Answer<RegistryObject>| -> Vec<String> {
+            let key = |object: &RegistryObject| match object {
+                RegistryObject::Entry(entry) => {
+                    format!(
+                        "{:?} {:?} {:?} {:?}",
+                        metadata(entry).unwrap(),
+                        entry.class,
+                        entry.hash,
+                        entry.size
+                    )
+                }
+                RegistryObject::Other { element, .. } => element.clone(),
+            };
+            answer.found.iter().map(key).collect()
+        };
+        let before = keys(&first);
+        count += before.len();
+        let addressing = Addressing { community: home.clone(), ..samples::addressing() };
+        let request = CrossGatewayQuery::write_request(&samples::find_documents(), &addressing, &profile).0;
+        let request = Envelope::bare(&request.xml);
+        let reply = CrossGatewayQuery::write_answer(&request, &addressing, &profile, Ok(first));
+        let Reply::Payload(payload) = reply else { panic!("{name}") };
+        let second =
+            query_response::read(&Envelope::bare(&payload.xml), &sent(&home), &PeerProfile::default());
+        let second = second.unwrap();
+        if !payload.xml.contains("XDSResultNotSinglePatient") {
+            assert_eq!(keys(&second), before, "{name}");
+        }
+    }
+    assert!(count >= 5 || corpus().is_empty(), "{count}");
+}
+
+fn asked() -> Sent {
+    Sent {
+        message: MessageId(String::new()),
+        query: QueryId { root: String::new(), extension: None },
+        home: samples::home(),
+        patient: None,
+        documents: Vec::new(),
+    }
+}
+
+fn first_home(message: &Envelope) -> Option<CommunityId> {
+    let mut home = None;
+    let head = query_response::scan(message, |object| {
+        home = home.clone().or(object.home()).or(Some(samples::home()));
+        Ok(())
+    });
+    head.ok().and(home)
+}
+
+#[tokio::test]
 async fn no_single_byte_of_a_sample_makes_a_reader_panic() {
     let (_, payload) = (0, samples::find_documents());
     let own =
@@ -210,13 +274,7 @@ async fn no_single_byte_of_a_sample_makes_a_reader_panic() {
     let mut samples_read =
         vec![("iti38-req-own".to_owned(), own.into_bytes()), ("iti38-req-find".to_owned(), FIND.into())];
     samples_read.extend(corpus().into_iter().filter(|(_, bytes)| bytes.len() < 12_000));
-    let sent = Sent {
-        message: MessageId(String::new()),
-        query: QueryId { root: String::new(), extension: None },
-        home: samples::home(),
-        patient: None,
-        documents: Vec::new(),
-    };
+    let sent = asked();
     for (n, (name, bytes)) in samples_read.into_iter().enumerate() {
         let kind = kind(&name);
         // A few places a sample, spread over it and different in each.
