@@ -434,4 +434,36 @@ mod tests {
         assert!(text.contains("kakehashi_requests_in_flight{side=\"peer\"} 0"));
         assert!(text.contains(r#"outcome="success",peer="hm",side="peer",transaction="ITI-38"} 1"#));
     }
+
+    /// Every word in a file that begins like one of our metrics, without a histogram's endings.
+    fn named(file: &str) -> Vec<String> {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let ours = words.filter(|word| word.starts_with("kakehashi_"));
+        ours.map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned()).collect()
+    }
+
+    #[test]
+    fn dashboards_and_alerts_name_only_metrics_that_exist() {
+        let metrics = Metrics::new().unwrap();
+        for file in ["dashboards/overview.json", "dashboards/alerts.yml"] {
+            let named = named(file);
+            assert!(named.len() > 15, "{file}");
+            let strange: Vec<_> = named.iter().filter(|name| !metrics.names().contains(name)).collect();
+            assert!(strange.is_empty(), "{file}: {strange:?}");
+        }
+    }
+
+    #[test]
+    fn every_alert_says_what_to_do_in_both_languages() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards/alerts.yml");
+        let text = std::fs::read_to_string(path).unwrap();
+        for rule in text.split("- alert: ").skip(1) {
+            for key in ["summary:", "summary_ja:", "description:", "description_ja:", "runbook:", "severity:"]
+            {
+                assert!(rule.contains(key), "{key} in {rule}");
+            }
+        }
+    }
 }
