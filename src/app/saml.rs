@@ -7,9 +7,8 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::startup::StartError;
-use crate::config::{BrokerConfig, ListenerConfig, PeerSaml, SamlConfig, TargetFile};
+use crate::config::{self, BrokerConfig, PeerSaml, SamlConfig, TargetFile};
 use crate::identity::{Issuing, NameFormat, SamlTrust, Signer, TrustedIssuer};
-use crate::model::Purpose;
 
 /// What the assertions of one asking system must fulfil.
 ///
@@ -17,7 +16,6 @@ use crate::model::Purpose;
 /// A signer's certificate that cannot be read or must not vouch.
 pub fn trust(
     broker: &BrokerConfig,
-    listener: &ListenerConfig,
     file: &TargetFile,
     saml: &PeerSaml,
 ) -> Result<SamlTrust, StartError> {
@@ -27,32 +25,28 @@ pub fn trust(
     }
     let issuers = saml.issuers.iter().map(|issuer| TrustedIssuer::new(issuer, &certificates));
     let issuers = issuers.collect::<Result<_, _>>().map_err(|e| StartError::file(&file.path, e))?;
-    let purposes = if saml.purposes.is_empty() { SamlTrust::standard_purposes() } else { saml.purposes.clone() };
     Ok(SamlTrust {
         issuers,
         audiences: broker.saml.audiences.clone(),
-        recipients: recipients(listener),
+        recipients: broker.saml.recipients.clone(),
         roles: saml.roles_in.clone(),
-        purposes,
+        purposes: saml.purposes_in.clone(),
         skew_seconds: i64::try_from(saml.skew_s).unwrap_or(300),
         sha1_until: saml.sha1_until,
-        accept_missing_audience: !saml.audience_required,
-        accept_missing_authn_statement: true,
-        accept_missing_home_community: false,
-        require_timestamp: false,
+        accept_missing_audience: saml.accept_missing_audience,
+        accept_missing_authn_statement: saml.accept_missing_authn_statement,
+        accept_missing_home_community: saml.accept_missing_home_community,
+        require_timestamp: saml.require_timestamp,
         one_use: saml.one_use,
     })
 }
 
-// A Recipient names the URL the message was sent to. Which host name leads here is the network's
-// matter; the audience is what binds an assertion to us.
-fn recipients(listener: &ListenerConfig) -> Vec<String> {
-    let port = listener.listen.port();
-    vec![
-        format!("https://{}/", listener.listen),
-        format!("https://localhost:{port}/"),
-        format!("https://127.0.0.1:{port}/"),
-    ]
+const fn name_format(format: config::NameFormat) -> NameFormat {
+    match format {
+        config::NameFormat::Absent => NameFormat::Absent,
+        config::NameFormat::Basic => NameFormat::Basic,
+        config::NameFormat::Uri => NameFormat::Uri,
+    }
 }
 
 /// How we vouch toward one peer.
@@ -66,10 +60,6 @@ pub fn issuing(broker: &BrokerConfig, file: &TargetFile, to: Option<&Uri>) -> Re
     let certificate = certificate.first().ok_or_else(|| StartError::file(&identity.certificate, "no certificate"))?;
     let signer = Signer::new(&key, certificate).map_err(|e| StartError::file(&identity.key, e))?;
     let saml = file.saml.as_ref();
-    let purposes = saml.filter(|saml| !saml.purposes.is_empty()).map_or_else(
-        || SamlTrust::standard_purposes().into_iter().map(|(code, purpose)| (purpose, code)).collect(),
-        |saml| saml.purposes.iter().map(|(code, purpose)| (*purpose, code.clone())).collect::<Vec<(Purpose, _)>>(),
-    );
     Ok(Issuing {
         issuer: issuer.clone(),
         signer,
@@ -77,8 +67,8 @@ pub fn issuing(broker: &BrokerConfig, file: &TargetFile, to: Option<&Uri>) -> Re
         recipient: to.map(ToString::to_string).unwrap_or_default(),
         community: broker.community.clone(),
         roles: saml.map(|saml| saml.roles_out.clone()).unwrap_or_default(),
-        purposes,
-        name_format: NameFormat::Uri,
+        purposes: saml.map(|saml| saml.purposes_out.clone()).unwrap_or_default(),
+        name_format: saml.map_or(NameFormat::Uri, |saml| name_format(saml.name_format)),
         life_seconds: i64::try_from(saml.and_then(|saml| saml.life_s).unwrap_or(*life_s)).unwrap_or(300),
         must_understand: !file.wire.security_without_must_understand,
     })

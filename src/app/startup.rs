@@ -182,7 +182,7 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
             community: file.community.clone(),
             device: file.device.clone(),
             profile: file.wire.clone(),
-            trust: trust(broker, config, file, saml)?,
+            trust: trust(broker, file, saml)?,
             resend_s: saml.resend_s.and_then(|s| u32::try_from(s).ok()).filter(|_| config.side == Side::Home),
         };
         systems.insert(file.name.clone(), system);
