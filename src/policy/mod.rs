@@ -7,6 +7,8 @@ mod consents;
 mod disclosure;
 mod emergency;
 mod entities;
+#[cfg(test)]
+mod fixture;
 mod index;
 mod permit;
 mod policies;
@@ -15,7 +17,7 @@ mod probes;
 
 pub use authorizer::Authorizer;
 pub use consent::{Asked, ConsentBook, HospitalNumber, Standing, japan_day};
-pub use consent_file::{BadFile, BadLine, read_consents};
+pub use consent_file::{BadFile, BadLine, CONSENT_COLUMNS, read_consents};
 pub use consents::{Consents, ImportError, WithdrawError, Withdrawal};
 pub use emergency::{EmergencyIds, IssueError};
 pub use permit::{Decision, Filtered, Permit};
