@@ -212,7 +212,7 @@ pub fn with_policies(files: &[(String, String)], rows: Vec<ConsentRow>) -> Autho
     authorizer(Arc::new(policies), rows)
 }
 
-fn authorizer(policies: Arc<Policies>, rows: Vec<ConsentRow>) -> Authorizer {
+pub fn authorizer(policies: Arc<Policies>, rows: Vec<ConsentRow>) -> Authorizer {
     let consents = Arc::new(Consents::of(ConsentBook::new(1, rows)));
     let emergencies = Arc::new(EmergencyIds::empty(authority()));
     Authorizer::new(community(OKAYAMA), authority(), policies, consents, emergencies)

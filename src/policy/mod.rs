@@ -14,6 +14,7 @@ mod permit;
 mod policies;
 mod policy_set;
 mod probes;
+mod standing;
 
 pub use authorizer::Authorizer;
 pub use consent::{Asked, ConsentBook, HospitalNumber, Standing, japan_day};

@@ -166,4 +166,4 @@ impl PolicyVersion {
 }
 
 /// Remembered kinds of questions.
-const SHOWS_MAX: u64 = 100_000;
+const SHOWS_MAX: u64 = 20_000;

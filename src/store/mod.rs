@@ -2,6 +2,7 @@
 //! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
 
 mod audit_index;
+mod consent_row;
 mod consents;
 mod correlations;
 mod emergency_ids;
@@ -9,7 +10,8 @@ mod lock;
 mod open;
 mod replay_cache;
 
-pub use consents::{AddError, ConsentChange, ConsentRow, ConsentState, Terms};
+pub use consent_row::{ConsentRow, ConsentState, Terms};
+pub use consents::{AddError, ConsentChange};
 pub use emergency_ids::EmergencyId;
 pub use lock::StoreLock;
 pub use open::{Store, StoreError};

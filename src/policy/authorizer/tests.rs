@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{Code, FoundPatient, ObjectId, PatientMatch, Purpose, RegistryObject, Role, WireBytes};
+use crate::policy::Standing;
 use crate::policy::entities::{Action, ConsentWord, EntryClass, Principal, Question, Resource};
 use crate::policy::fixture::*;
 use crate::store::{ConsentRow, ConsentState};
@@ -272,7 +273,7 @@ fn at_home_a_person_is_asked_for_only_where_a_consent_names_the_peer() {
     assert_eq!(asked(vec![], &[]), both, "demographics typed at the portal");
     assert_eq!(asked(vec![row()], &[network_id("N1")]), both);
     assert_eq!(asked(vec![row()], &[hospital_id(FIRST, "100")]), both, "a hospital number is an alias");
-    assert_eq!(asked(vec![], &[network_id("N1")]), [here.clone()]);
+    assert_eq!(asked(vec![], &[network_id("N1")]), std::slice::from_ref(&here));
     assert_eq!(asked(vec![of(ConsentState::Withdrawn)], &[network_id("N1")]), [here]);
     let theirs = PatientId::new(Authority(oid("2.999.34.1")), "H1");
     assert_eq!(asked(vec![], &[theirs]), [there], "a peer's id goes to that peer only");
@@ -452,10 +453,70 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+    #[test]
+    fn whoever_can_be_shown_an_entry_is_also_told_of_the_match(
+        kind in prop::sample::select(vec!["OML-11", "11504-8", "OMG-13", "OMG-23", "OMG-24", "99-1"]),
+        department in prop::sample::select(vec!["-", "01", "02A", "20", "24", "55"]),
+        consented in prop::sample::select(vec!["*", "OML-11", "OMG-13", "99-1 11504-8", "OMG-24"]),
+        state in prop::sample::select(vec![ConsentState::Granted, ConsentState::Limited, ConsentState::Refused]),
+        purpose in prop::sample::select(vec![Purpose::Treatment, Purpose::Emergency]),
+    ) {
+        static POLICIES: std::sync::LazyLock<Arc<Policies>> = std::sync::LazyLock::new(|| {
+            let mut files = many();
+            let pattern = "@id(\"pattern\")\n@reason(\"r\")\npermit (principal, action == Action::\"show\", resource)\n\
+                           when { resource.kind like \"OMG-1*\" && resource.department like \"5*\" };\n\
+                           @id(\"odd\")\n@reason(\"r\")\npermit (principal, action == Action::\"show\", resource)\n\
+                           unless { [\"OML-11\", \"OMG-13\", \"OMG-23\"].contains(resource.kind) || resource.department == \"01\" };\n";
+            files.push(("odd.cedar".to_owned(), pattern.to_owned()));
+            Arc::new(Policies::of(community(OKAYAMA), &files).unwrap())
+        });
+        let row = ConsentRow { kinds: crate::store::Terms::parse(consented), ..of(state) };
+        let okayama = authorizer(Arc::clone(&POLICIES), vec![row]);
+        let context = context(Side::Peer, HIROSHIMA, "physician", purpose);
+        let mut entry = entry(FIRST, "100", kind);
+        entry.origin.as_mut().unwrap().department = department.to_owned();
+        let is_shown = !shown(&okayama, &context, vec![entry]).is_empty();
+        let is_told = tells(&okayama, &context, found(network_id("N1")));
+        prop_assert!(is_told || !is_shown);
+        prop_assert!(!is_told || state != ConsentState::Refused);
+        let standing = okayama.standing_of(&context, FIRST, &hospital_id(FIRST, "100"));
+        let is_known = matches!(standing, Standing::Consented { .. })
+            || okayama.emergency_allows(&context, FIRST, &hospital_id(FIRST, "100"));
+        prop_assert_eq!(is_told, is_known);
+    }
+}
+
 #[test]
 fn a_thousand_entries_of_few_classes_cost_few_decisions() {
     let okayama = with_policies(&many(), vec![row()]);
     let entries: Vec<_> = (0..1000).map(|n| entry(FIRST, "100", KINDS[n % KINDS.len()])).collect();
     assert_eq!(shown(&okayama, &physician(), entries).len(), 1000);
     assert_eq!(okayama.policies().decisions(), KINDS.len() as u64);
+}
+
+#[test]
+fn the_schema_fits_every_question_that_is_put_to_the_policies() {
+    let names = crate::policy::entities::Names::new(community(OKAYAMA)).unwrap();
+    let schema = crate::policy::policy_set::schema().unwrap();
+    let principal = Principal::new(&physician());
+    let (own, foreign) = (entry(FIRST, "100", "OML-11"), foreign_entry(HIROSHIMA, "サマリー"));
+    let class = |entry: &DocumentEntry| Resource::Entry(EntryClass::of(entry, &community(OKAYAMA)));
+    for (action, resource, operation) in [
+        (Action::Ask, Resource::Community(community(HIROSHIMA)), Some(Operation::DocumentQuery)),
+        (Action::Find, Resource::Community(community(HIROSHIMA)), None),
+        (Action::Find, Resource::Facility(FIRST.to_owned()), None),
+        (Action::Show, class(&own), None),
+        (Action::Show, class(&foreign), None),
+    ] {
+        let question = Question { action, resource, consent: ConsentWord::Granted, operation };
+        let (request, entities) = names.question(&principal, &question).unwrap();
+        let entities: Vec<_> = entities.iter().cloned().collect();
+        cedar_policy::Entities::from_entities(entities, Some(&schema)).unwrap();
+        let [p, a, r] =
+            [request.principal(), request.action(), request.resource()].map(|u| u.unwrap().clone());
+        let context = request.context().unwrap().clone();
+        cedar_policy::Request::new(p, a, r, context, Some(&schema)).unwrap();
+    }
 }

@@ -102,7 +102,7 @@ async fn a_change_waits_in_the_store_until_it_is_noted() {
     let store = opened(&folder).await;
     let consents = Consents::load(&store).await.unwrap();
     let change = consents.import(&store, "c.csv", &csv(&[FIRST_ROW]), noon()).await.unwrap();
-    assert_eq!(store.consent_changes_to_note().await.unwrap(), [change.clone()]);
+    assert_eq!(store.consent_changes_to_note().await.unwrap(), std::slice::from_ref(&change));
     let persons = store.persons_of_consent_change(change.version).await.unwrap();
     assert_eq!(persons, [Phi::new("N1".to_owned())]);
     store.mark_consent_change_noted(change.version).await.unwrap();
