@@ -8,7 +8,7 @@ use time::Date;
 use crate::model::{CommunityId, Phi, Purpose};
 
 /// `*`, or only what is listed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Terms {
     /// `*`.
     All,

@@ -195,6 +195,29 @@ fn emergency_overrides_a_missing_consent_and_its_kinds_and_nothing_else() {
 }
 
 #[test]
+fn an_emergency_shows_no_further_kinds_of_one_who_refused_at_another_hospital() {
+    let limited = ConsentRow {
+        kinds: listed(&["OML-11"]),
+        purposes: vec![Purpose::Emergency],
+        ..of(ConsentState::Limited)
+    };
+    let refused = ConsentRow { facility: SECOND.to_owned(), ..of(ConsentState::Refused) };
+    let emergency = context(Side::Peer, HIROSHIMA, "physician", Purpose::Emergency);
+    assert_eq!(shown(&okayama(vec![limited.clone()]), &emergency, all_kinds()), KINDS);
+    assert_eq!(shown(&okayama(vec![limited, refused]), &emergency, all_kinds()), ["OML-11"]);
+}
+
+#[test]
+fn a_policy_that_names_no_kind_lets_every_kind_be_found() {
+    let text = ["ask", "find", "show"].map(|action| {
+        format!("@id(\"{action}\")\n@reason(\"r\")\npermit (principal, action == Action::\"{action}\", resource);\n")
+    });
+    let files = [("all.cedar".to_owned(), text.concat())];
+    assert!(tells(&with_policies(&files, vec![row()]), &physician(), found(network_id("N1"))));
+    assert!(!tells(&with_policies(&files, vec![]), &physician(), found(network_id("N1"))));
+}
+
+#[test]
 fn consent_holds_even_where_someone_removed_the_default_policies() {
     let files = without("default-");
     assert!(files.iter().all(|(_, text)| !text.contains("default-withdrawn")));
@@ -351,6 +374,12 @@ async fn an_emergency_id_tells_of_its_record_to_a_physician_in_an_emergency_only
     assert!(!asks(HIROSHIMA, "physician", Purpose::Treatment));
     assert!(!asks(HIROSHIMA, "nurse", Purpose::Emergency));
     assert!(!asks("2.999.31", "physician", Purpose::Emergency));
+    let (emergency, targets) =
+        (context(Side::Peer, HIROSHIMA, "physician", Purpose::Emergency), [source(FIRST), source(SECOND)]);
+    let targets: Vec<_> = targets.iter().collect();
+    let permit = okayama.authorize(&emergency, Operation::DocumentQuery, &[id], vec![], &targets).unwrap();
+    assert_eq!(permit.targets(), [source(FIRST).name]);
+    assert_eq!(permit.decision().obligations, ["emergency"]);
 }
 
 #[test]
