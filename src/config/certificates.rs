@@ -2,6 +2,7 @@
 //! together, has something run out, does every authority have its revocation list. Trust itself is
 //! decided in `transport`.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustls::crypto::aws_lc_rs;
@@ -38,6 +39,10 @@ pub(super) fn check_pair(pair: &KeyPair, now: Timestamp) -> Vec<Found> {
             return found;
         }
     };
+    let open = std::fs::metadata(&pair.key).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0);
+    if open {
+        found.push(warning(format!("{} is open to every user", pair.key.display()), "chmod 600"));
+    }
     if found.iter().any(|f| f.grave) {
         return found;
     }
