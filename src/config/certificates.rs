@@ -96,6 +96,10 @@ pub(super) fn check_authority(ca: &CaFile, now: Timestamp) -> Vec<Found> {
             let message = format!("the time without revocation list for `{}` is over", ca.name);
             found.push(grave(message, "put the list into certs/, or agree on a new `revocation_until`"));
         }
+        if ca.crl.exists() {
+            let message = format!("{} is there but not looked at", ca.crl.display());
+            found.push(warning(message, "remove revocation = \"none\""));
+        }
         return found;
     }
     if !ca.crl.exists() {

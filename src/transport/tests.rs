@@ -316,6 +316,21 @@ async fn tls_1_2_sessions_are_never_taken_up_again() {
 }
 
 #[tokio::test]
+async fn a_session_taken_up_again_is_still_told_whose_it_is() {
+    let house = open(one_peer().0).await;
+    let connector = house.client(Some("hm"), BOTH);
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let tcp = TcpStream::connect(("127.0.0.1", house.port)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, tcp).await.unwrap();
+        assert_eq!(get(&mut stream, "close").await.as_deref(), Some("hm TLSv1.3 CN=hm"));
+        kinds.extend(stream.get_ref().1.handshake_kind());
+    }
+    assert_eq!(kinds[1], rustls::HandshakeKind::Resumed);
+}
+
+#[tokio::test]
 async fn a_certificate_that_fits_two_peers_is_nobodys() {
     let (fixture, ca) = one_peer();
     fixture.write("peers/tottori.toml", &other("2.999.31"));
@@ -386,6 +401,18 @@ async fn the_slowest_handshake_gives_its_place_to_an_honest_one() {
     assert!(house.ask(Some("hm"), BOTH).await.is_some());
     assert_eq!(house.rejections.recv().await.unwrap().reason, RejectionReason::Crowded);
     drop(slow);
+}
+
+#[tokio::test]
+async fn hundreds_who_say_nothing_keep_no_honest_peer_out() {
+    let house = open(with_limits("handshakes_max = 32\nhandshake_ms = 60_000\nconnections_max = 64")).await;
+    let mut silent = Vec::new();
+    for round in 0..200 {
+        silent.push(TcpStream::connect(("127.0.0.1", house.port)).await.unwrap());
+        if round % 20 == 0 {
+            assert!(house.ask(Some("hm"), BOTH).await.is_some(), "after {round}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -142,15 +142,17 @@ impl Trust {
         Ok(Arc::clone(peer))
     }
 
-    /// The same for a connection that was let in under older settings: revocation counts too.
+    /// The same where the handshake has not looked at the certificate under these settings and at
+    /// this moment: dates and revocation count too.
     pub(super) fn admit_again(
         &self,
         facts: &CertificateFacts,
         chain: &[CertificateDer<'_>],
         version: Option<ProtocolVersion>,
-    ) -> Result<(), NotAdmitted> {
+    ) -> Result<Arc<KnownPeer>, NotAdmitted> {
         let peer = self.admit(facts, chain, version)?;
-        Self::verify(&peer, chain)
+        Self::verify(&peer, chain)?;
+        Ok(peer)
     }
 
     fn verify(peer: &KnownPeer, chain: &[CertificateDer<'_>]) -> Result<(), NotAdmitted> {
