@@ -295,7 +295,7 @@ impl Content {
                 entries.push((form, entry));
             };
             add(Form::Original, &original);
-            if let Some(page) = rendition::page(&read, &reader.facility.name) {
+            if let Some(page) = rendition::page(&read, &bytes, &reader.facility.name) {
                 add(Form::Rendition, &body_of(page.as_bytes()));
             }
         }

@@ -67,7 +67,7 @@ fn rendition(reader: &Reader, held: &Held) -> Result<DocumentStream, Unopened> {
     let page = StorageFile::parse_relative(raw(&held.file.relative))
         .and_then(|file| read_file(file, &bytes))
         .ok()
-        .and_then(|read| rendition::page(&read, &reader.facility.name))
+        .and_then(|read| rendition::page(&read, &bytes, &reader.facility.name))
         .ok_or(Unopened::Unreadable)?;
     let body = body_of(page.as_bytes());
     if held.entry.hash != Some(body.hash) {
