@@ -31,6 +31,7 @@ pub(in super::super) fn page(read: &ReadFile, bytes: &[u8], facility: &str) -> O
         html lang="ja" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " － " (facility) }
                 style { (PreEscaped(include_str!("page.css"))) }

@@ -20,6 +20,7 @@ fn no_page_shows_number_address_telephone_or_insurance() {
         for private in PRIVATE.iter().chain([&NUMBER]) {
             assert!(!page.contains(private), "{} shows {private}", kind.code);
         }
+        assert!(!page.contains("［省略］"), "no field of {} had to be struck out", kind.code);
     }
 }
 
