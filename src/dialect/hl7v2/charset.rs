@@ -33,7 +33,7 @@ impl Encoding {
 }
 
 /// A file as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Decoded {
     /// The text, delimiters and terminators in it.
     pub text: String,
@@ -43,6 +43,14 @@ pub struct Decoded {
     pub warnings: Vec<Warning>,
     /// Whether the bytes end inside a kanji or an escape sequence.
     pub cut: bool,
+}
+
+// The text is a patient's.
+impl std::fmt::Debug for Decoded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut all = f.debug_struct("Decoded");
+        all.field("encoding", &self.encoding).field("warnings", &self.warnings).finish_non_exhaustive()
+    }
 }
 
 /// What MSH-18 promises.

@@ -4,7 +4,7 @@
 use super::encode::{Encoded, Unencodable, encode};
 
 /// A message being written.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub struct MessageWriter {
     text: String,
 }

@@ -24,7 +24,7 @@ pub fn patient(file: &StorageFile, parsed: &Parsed) -> Result<Vec<Warning>, Malf
             true => ("truncated", "the file ends before the patient is named"),
             false => ("required-segment-missing", "a PID segment was expected"),
         };
-        let last = parsed.message.segments().last().map(|s| s.name().to_owned()).unwrap_or_default();
+        let last = last_place(&parsed.message);
         return Err(Malformed::new(code, if parsed.unterminated { last } else { "PID".to_owned() }, why));
     };
     let numbers: Vec<(String, String)> = pid
@@ -56,7 +56,7 @@ pub fn patient(file: &StorageFile, parsed: &Parsed) -> Result<Vec<Warning>, Malf
 pub fn content(file: &StorageFile, kind: &StandardKind, parsed: &Parsed) -> Result<Vec<Warning>, Malformed> {
     let message = &parsed.message;
     if parsed.unterminated && message.first(main_segment(kind)).is_none() {
-        let last = message.segments().last().map(|s| s.name().to_owned()).unwrap_or_default();
+        let last = last_place(message);
         return Err(Malformed::new("truncated", last, "the file ends before what its kind is about"));
     }
     let mut warnings = missing(message);
@@ -81,6 +81,12 @@ pub fn content(file: &StorageFile, kind: &StandardKind, parsed: &Parsed) -> Resu
         }
     }
     Ok(warnings)
+}
+
+/// Where a cut message stopped.
+fn last_place(message: &Message) -> String {
+    let last = message.segments().last();
+    last.map(|segment| format!("{}-{}", segment.name(), segment.len())).unwrap_or_default()
 }
 
 fn missing(message: &Message) -> Vec<Warning> {
