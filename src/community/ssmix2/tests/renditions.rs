@@ -141,6 +141,22 @@ fn abnormal_results_stand_out_and_normal_ones_do_not() {
 }
 
 #[test]
+fn an_order_before_its_panel_is_told_with_it() {
+    let text = message("OMG-13", NUMBER, "架橋")
+        .replace("\rOBR|1|", "\rORC|SC|ORDER1||||||||||D1^依頼^医師\rOBR|1|");
+    let storage = Storage::new();
+    let path = storage.path("OMG-13", NUMBER, "20240712100000000", 1);
+    let relative = path.strip_prefix(storage.root()).unwrap().to_str().unwrap().to_owned();
+    let bytes = er7(&text);
+    let read = read_file(StorageFile::parse_relative(relative.as_bytes()).unwrap(), &bytes).unwrap();
+    let page = rendition::page(&read, &bytes, "x").unwrap();
+    assert_eq!(page.matches("<h2>").count(), 1, "{page}");
+    assert!(
+        page.contains("<h2>標準１２誘導心電図</h2>") && page.contains("ORDER1") && page.contains("依頼 医師")
+    );
+}
+
+#[test]
 fn markup_in_a_message_is_text_on_the_page() {
     let text = message("OML-11", NUMBER, "<script>alert(1)</script>");
     let storage = Storage::new();
