@@ -11,7 +11,12 @@ use crate::config::{BrokerConfig, load};
 
 /// Kakehashi (架け橋): a broker between prefectural medical networks.
 #[derive(Parser)]
-#[command(name = "kakehashi", version, about, after_help = "Start with `kakehashi demo`. docs/operations.en.md, docs/operations.ja.md")]
+#[command(
+    name = "kakehashi",
+    version,
+    about,
+    after_help = "Start with `kakehashi demo`. docs/operations.en.md, docs/operations.ja.md"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

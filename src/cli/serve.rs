@@ -35,7 +35,10 @@ pub async fn run(args: ServeArgs) -> u8 {
             for error in &errors.0 {
                 eprintln!("error: {error}");
             }
-            eprintln!("nothing was started; `kakehashi check --config {}` shows the places", args.config.display());
+            eprintln!(
+                "nothing was started; `kakehashi check --config {}` shows the places",
+                args.config.display()
+            );
             return exit::CONFIG;
         }
     };
@@ -61,7 +64,8 @@ pub async fn run(args: ServeArgs) -> u8 {
 }
 
 async fn stop_on_signal(shutdown: CancellationToken) {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be waited for");
         return;
     };

@@ -11,7 +11,9 @@ use hyper::body::{Frame, Incoming};
 
 use super::serve::{SoapEndpoint, System};
 use crate::audit::Rejection;
-use crate::dialect::soap::{self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer};
+use crate::dialect::soap::{
+    self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer,
+};
 use crate::dialect::{Packaging, Reply};
 use crate::identity::{self, Admitted, NotAdmitted};
 use crate::model::{DocumentStream, Malformed, MessageId, Refusal, RequestId, Timestamp, Unauthenticated};
@@ -110,7 +112,10 @@ impl Arrival<'_> {
             NotAdmitted::Duplicate => {
                 let subcodes = ["wsa:InvalidAddressingHeader", "wsa:DuplicateMessageID"];
                 let why = "this MessageID was used before";
-                (Refusal::Malformed(Malformed::new("duplicate-message-id", "", why)), Fault::sender(&subcodes, why))
+                (
+                    Refusal::Malformed(Malformed::new("duplicate-message-id", "", why)),
+                    Fault::sender(&subcodes, why),
+                )
             }
             NotAdmitted::Full => {
                 tracing::error!(request = %self.id, peer = %self.connected.peer, "the replay cache is full");

@@ -9,10 +9,10 @@ use hyper::body::Incoming;
 
 use super::arrival::{Arrival, empty};
 use crate::broker::Broker;
+use crate::dialect::Transaction;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::{Limits, Offered};
-use crate::dialect::Transaction;
 use crate::identity::{Admission, SamlTrust};
 use crate::model::{CommunityId, Oid, PeerProfile, Side, TargetName, Timestamp};
 use crate::telemetry::Metrics;
