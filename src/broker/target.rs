@@ -136,13 +136,15 @@ impl Target {
             return Err(Failure::Busy);
         }
         let _permit = self.in_flight.try_acquire().map_err(|_| Failure::Busy)?;
-        if !self.breaker.admits() {
+        if !self.breaker.admits(Instant::now()) {
             return Err(Failure::BreakerOpen);
         }
         let until = context.deadline.min(Instant::now() + self.timeout);
         let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
-            Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => self.breaker.failed(),
+            Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
+                self.breaker.failed(Instant::now());
+            }
             // It answered, if only to refuse (decisions E2).
             Ok(_) | Err(_) => self.breaker.succeeded(),
         }

@@ -97,7 +97,7 @@ impl Index {
     pub(super) fn document(&self, uuid: u128) -> Option<(Arc<str>, Held)> {
         let books = self.read();
         let number = books.documents.get(&uuid)?;
-        let held = books.patients.get(number)?.held.iter().find(|held| held.uuid == uuid)?;
+        let held = books.patients.get(number)?.held.iter().find(|held| held.uuid() == uuid)?;
         Some((Arc::clone(number), held.clone()))
     }
 
@@ -223,7 +223,7 @@ impl Index {
         let mut books = self.write();
         if let Some(previous) = books.patients.remove(&number) {
             for held in &previous.held {
-                books.documents.remove(&held.uuid);
+                books.documents.remove(&held.uuid());
             }
         }
         books.unsettled.remove(&number);
@@ -231,7 +231,7 @@ impl Index {
             return;
         }
         for held in &patient.held {
-            books.documents.insert(held.uuid, Arc::clone(&number));
+            books.documents.insert(held.uuid(), Arc::clone(&number));
         }
         if patient.is_unsettled() {
             books.unsettled.insert(Arc::clone(&number));

@@ -5,6 +5,7 @@ mod criteria;
 mod discovery;
 mod follow;
 mod index;
+mod kept;
 mod patient;
 mod quarantine;
 mod rendition;

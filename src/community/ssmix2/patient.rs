@@ -11,11 +11,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::dialect::ssmix2::{
-    Body, Chain, ChainKey, FacilitySettings, Flag, Form, Kind, State, StorageFile, entry, read_file,
-    unique_id,
+    Body, Chain, ChainKey, FacilitySettings, Flag, Form, Kind, ReadFile, State, StorageFile, entry,
+    read_file, unique_id,
 };
-use crate::model::{Availability, Demographics, DocumentEntry, Encoded, Phi};
+use crate::model::{Availability, Demographics, DocumentEntry, Phi};
 
+use super::kept::{Kept, Shapes};
 use super::quarantine::Quarantined;
 use super::rendition;
 use super::storage::{FileKey, Root, Stamp, Unopened, raw};
@@ -32,16 +33,36 @@ pub(super) struct Reader {
     /// Files of all patients together; approximate while several are being read.
     pub(super) files_held: AtomicUsize,
     pub(super) file_bytes_max: u64,
+    pub(super) shapes: Shapes,
 }
 
 /// A document on offer.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
-    pub(super) uuid: u128,
-    pub(super) entry: DocumentEntry,
-    pub(super) form: Form,
+    kept: Arc<Kept>,
+    pub(super) availability: Availability,
     pub(super) file: Arc<FileKey>,
     pub(super) stamp: Stamp,
+}
+
+impl Held {
+    pub(super) fn uuid(&self) -> u128 {
+        self.kept.uuid
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.kept.form
+    }
+
+    /// The entry as it is to be shown.
+    pub(super) fn entry(&self, reader: &Reader) -> DocumentEntry {
+        self.kept.entry(&reader.facility, self.availability)
+    }
+
+    /// Newest first, then by id.
+    fn order(&self) -> (std::cmp::Reverse<String>, u128) {
+        (std::cmp::Reverse(self.kept.metadata().creation.padded()), self.kept.uuid)
+    }
 }
 
 /// Everything the index knows of one patient.
@@ -84,7 +105,7 @@ struct Content {
     file: Arc<StorageFile>,
     demographics: Option<Arc<Phi<Demographics>>>,
     /// Original, and rendition where there is one; none of a deleted file or a kind switched off.
-    entries: Vec<(Form, DocumentEntry)>,
+    entries: Vec<Arc<Kept>>,
 }
 
 impl Patient {
@@ -144,12 +165,12 @@ impl Patient {
         }
         reader.files_held.fetch_add(patient.files.len(), Ordering::Relaxed);
         reader.files_held.fetch_sub(before, Ordering::Relaxed);
-        patient.derive(reader, previous, interval);
+        patient.derive(previous, interval);
         patient
     }
 
     /// What follows from the files: chains, their current versions, entries and demographics.
-    fn derive(&mut self, reader: &Reader, previous: Option<&Self>, interval: u64) {
+    fn derive(&mut self, previous: Option<&Self>, interval: u64) {
         let mut chains: BTreeMap<ChainKey, Vec<Member<'_>>> = BTreeMap::new();
         for (key, record) in &self.files {
             let Some(file) = record.file() else { continue };
@@ -176,7 +197,7 @@ impl Patient {
                 {
                     newest = Some((sent_at, Arc::clone(person)));
                 }
-                member.hold(reader, content, availability, &mut held);
+                member.hold(content, availability, &mut held);
             }
             if grace.is_some() {
                 let since = previous.and_then(|p| p.waiting.get(&key)).copied().unwrap_or(interval);
@@ -185,7 +206,7 @@ impl Patient {
         }
         self.demographics = newest.map(|(_, person)| person);
         self.held = held.into_values().collect();
-        self.held.sort_by_key(newest_first);
+        self.held.sort_by_key(Held::order);
         self.waiting = waiting;
     }
 }
@@ -200,22 +221,16 @@ struct Member<'a> {
 impl Member<'_> {
     /// Puts its documents on offer. A version that lies there twice, copied instead of renamed or in
     /// two roots, is one document; the current copy counts.
-    fn hold(
-        &self,
-        reader: &Reader,
-        content: &Content,
-        availability: Availability,
-        held: &mut BTreeMap<u128, Held>,
-    ) {
-        for (form, entry) in &content.entries {
-            let uuid = unique_id(self.file, &reader.facility.code, *form, &reader.secret).as_u128();
-            let is_better = |there: &Held| {
-                (availability, there.entry.availability) == (Availability::Approved, Availability::Deprecated)
+    fn hold(&self, content: &Content, availability: Availability, held: &mut BTreeMap<u128, Held>) {
+        for kept in &content.entries {
+            let there = held.get(&kept.uuid).map(|held| held.availability);
+            let is_better = match there {
+                None => true,
+                Some(there) => (availability, there) == (Availability::Approved, Availability::Deprecated),
             };
-            if held.get(&uuid).is_none_or(is_better) {
-                let entry = DocumentEntry { availability, ..entry.clone() };
-                let (file, stamp) = (Arc::clone(self.key), self.record.stamp);
-                held.insert(uuid, Held { uuid, entry, form: *form, file, stamp });
+            if is_better {
+                let (kept, file, stamp) = (Arc::clone(kept), Arc::clone(self.key), self.record.stamp);
+                held.insert(kept.uuid, Held { kept, availability, file, stamp });
             }
         }
     }
@@ -231,7 +246,7 @@ fn grace(key: &ChainKey, previous: Option<&Patient>, interval: u64) -> Option<St
     previous
         .held
         .iter()
-        .filter(|held| held.entry.availability == Availability::Approved)
+        .filter(|held| held.availability == Availability::Approved)
         .filter_map(|held| previous.files.get(&held.file)?.file())
         .find(|file| file.key() == *key)
         .map(StorageFile::sent_at_padded)
@@ -286,17 +301,11 @@ impl Content {
         })?;
         let read =
             read_file(file.as_ref().clone(), &bytes).map_err(|malformed| Unread::For(malformed.code))?;
-        let mut entries = Vec::new();
+        let mut entries: Vec<Arc<Kept>> = Vec::new();
         if reader.offers(&file.kind) {
-            let original = body_of(&bytes);
-            let mut add = |form, body: &Body| {
-                let entry =
-                    entry(&read, form, body, Availability::Approved, &reader.facility, &reader.secret);
-                entries.push((form, entry));
-            };
-            add(Form::Original, &original);
-            if let Some(page) = rendition::page(&read, &reader.facility.name) {
-                add(Form::Rendition, &body_of(page.as_bytes()));
+            reader.keep(&read, Form::Original, &bytes, &mut entries);
+            if let Some(page) = rendition::page(&read, &bytes, &reader.facility.name) {
+                reader.keep(&read, Form::Rendition, page.as_bytes(), &mut entries);
             }
         }
         let is_basic = file.kind.code() == "ADT-00";
@@ -306,6 +315,17 @@ impl Content {
 }
 
 impl Reader {
+    /// Builds the entry of a file in one form over the bytes that will be served.
+    fn keep(&self, read: &ReadFile, form: Form, bytes: &[u8], entries: &mut Vec<Arc<Kept>>) {
+        let body = body_of(bytes);
+        let entry = entry(read, form, &body, Availability::Approved, &self.facility, &self.secret);
+        let uuid = unique_id(&read.file, &self.facility.code, form, &self.secret).as_u128();
+        let beside = entries.first().map(Arc::as_ref);
+        if let Some(kept) = Kept::new(entry, form, uuid, &self.shapes, beside) {
+            entries.push(Arc::new(kept));
+        }
+    }
+
     /// Whether documents of a kind are offered: the settings, else the table's default.
     fn offers(&self, kind: &Kind) -> bool {
         let code = kind.code();
@@ -326,12 +346,4 @@ pub(super) fn body_of(bytes: &[u8]) -> Body {
         hash: hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()),
         size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
     }
-}
-
-fn newest_first(held: &Held) -> (std::cmp::Reverse<String>, u128) {
-    let at = match &held.entry.encoded {
-        Encoded::Metadata(metadata) => metadata.creation.padded(),
-        Encoded::Ebxml(_) => String::new(),
-    };
-    (std::cmp::Reverse(at), held.uuid)
 }

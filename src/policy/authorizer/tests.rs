@@ -13,7 +13,7 @@ const KINDS: [&str; 6] = ["ADT-00", "ADT-61", "PPR-01", "OMP-01", "OML-11", "188
 
 /// The kinds of the entries that pass, of person N1's number 100 at the first hospital.
 fn shown(authorizer: &Authorizer, context: &RequestContext, entries: Vec<DocumentEntry>) -> Vec<String> {
-    let permit = Permit::for_test(context.id, Operation::DocumentQuery, vec![], vec![], vec![]);
+    let permit = Permit::assumed(context.id, Operation::DocumentQuery, vec![], vec![], Decision::default());
     let found = entries.into_iter().map(RegistryObject::Entry).collect();
     let filtered = authorizer.filter(context, &permit, Answer::found(found));
     let kind = |object: &RegistryObject| match object {
@@ -35,7 +35,7 @@ fn found(id: PatientId) -> PatientMatch {
 }
 
 fn tells(authorizer: &Authorizer, context: &RequestContext, found: PatientMatch) -> bool {
-    let permit = Permit::for_test(context.id, Operation::PatientDiscovery, vec![], vec![], vec![]);
+    let permit = Permit::assumed(context.id, Operation::PatientDiscovery, vec![], vec![], Decision::default());
     !authorizer.filter(context, &permit, Answer::found(vec![found])).into_answer().found.is_empty()
 }
 
@@ -129,7 +129,7 @@ fn entries_without_origin_and_entries_of_others_do_not_pass_through_to_a_peer() 
 fn what_the_filter_cannot_judge_is_withheld_on_both_sides() {
     let okayama = okayama(vec![row()]);
     for context in [physician(), context(Side::Home, OKAYAMA, "physician", Purpose::Treatment)] {
-        let permit = Permit::for_test(context.id, Operation::DocumentQuery, vec![], vec![], vec![]);
+        let permit = Permit::assumed(context.id, Operation::DocumentQuery, vec![], vec![], Decision::default());
         let other = RegistryObject::Other {
             object: ObjectId(Phi::new("urn:uuid:2".to_owned())),
             element: "rim:Association".to_owned(),
