@@ -155,7 +155,7 @@ impl Running {
             self.observe_audit(&mut before);
             self.observe_sources();
             self.metrics.consent_version(self.authorizer.consent_version());
-            if tick % 120 == 0 {
+            if tick.is_multiple_of(120) {
                 self.once_a_minute().await;
             }
             tick += 1;

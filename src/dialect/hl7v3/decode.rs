@@ -25,6 +25,8 @@ pub struct Decoded {
 }
 
 /// The model of a message.
+// One a message, never in a list.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Carried {
     /// A request; None when refused.
