@@ -147,6 +147,7 @@ impl Running {
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
         let mut before = AuditStats::default();
         let mut tick: u64 = 0;
+        let mut erring = 0;
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
@@ -155,6 +156,9 @@ impl Running {
             self.observe_audit(&mut before);
             self.observe_sources();
             self.metrics.consent_version(self.authorizer.consent_version());
+            let now = self.authorizer.policies().erring();
+            (erring..now).for_each(|_| self.metrics.policy_error());
+            erring = now;
             if tick.is_multiple_of(120) {
                 self.once_a_minute().await;
             }

@@ -200,6 +200,7 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
         timeout: Duration::from_millis(broker.timeout_ms),
         body_idle: Duration::from_millis(broker.limits.body_idle_ms),
         body_bytes_max: broker.limits.body_bytes_max,
+        in_flight_max: usize::try_from(broker.limits.in_flight_max).unwrap_or(256),
         soap_limits: soap::Limits { root_bytes_max: broker.limits.body_bytes_max, ..soap::Limits::default() },
     }))
 }
