@@ -1,6 +1,11 @@
 //! The house rules a compiler does not hold: floors, sizes, file heads, banned words. Reads sources
 //! as text, links nothing of ours. The floors are those of the table in `docs/architecture.md`.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::indexing_slicing, reason = "all of this file is a test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "all of this file is a test"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

@@ -48,7 +48,11 @@ impl Running {
         let running = Arc::new(self);
         let control = running.start_control()?;
         for source in &running.sources {
-            running.health.set(&format!("index {}", source.name), Needed::Ready, Status::Starting("reading".into()));
+            running.health.set(
+                &format!("index {}", source.name),
+                Needed::Ready,
+                Status::Starting("reading".into()),
+            );
             let (storage, stop) = (Arc::clone(&source.storage), running.shutdown.clone());
             tasks.spawn(async move { storage.follow(&stop).await });
         }
@@ -94,7 +98,11 @@ impl Running {
     // A connection that was turned away is a node authentication failure on record (decisions D4).
     async fn turned_away(&self, rejection: transport::Rejection) {
         let why = format!("{}: {}", rejection.reason.word(), rejection.detail);
-        tracing::info!(side = rejection.side.word(), reason = rejection.reason.word(), "connection turned away");
+        tracing::info!(
+            side = rejection.side.word(),
+            reason = rejection.reason.word(),
+            "connection turned away"
+        );
         let rejected = audit::Rejection {
             side: rejection.side,
             endpoint: Endpoint {
@@ -139,6 +147,7 @@ impl Running {
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
         let mut before = AuditStats::default();
         let mut tick: u64 = 0;
+        let mut erring = 0;
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
@@ -147,6 +156,9 @@ impl Running {
             self.observe_audit(&mut before);
             self.observe_sources();
             self.metrics.consent_version(self.authorizer.consent_version());
+            let now = self.authorizer.policies().erring();
+            (erring..now).for_each(|_| self.metrics.policy_error());
+            erring = now;
             if tick.is_multiple_of(120) {
                 self.once_a_minute().await;
             }
@@ -209,12 +221,17 @@ struct ConsentNotes {
 impl ConsentNote for ConsentNotes {
     async fn note(&self, change: &ConsentChange, persons: &[Phi<String>]) -> Result<(), String> {
         let authority = &self.running.settings.broker.authority;
-        let patients =
-            persons.iter().map(|value| PatientId { authority: authority.clone(), value: value.clone() }).collect();
+        let patients = persons
+            .iter()
+            .map(|value| PatientId { authority: authority.clone(), value: value.clone() })
+            .collect();
         let note = Note {
             kind: NoteKind::ConsentChange,
             by: change.entered_by.clone(),
-            text: Phi::new(format!("{} {}: {} rows, SHA-256 {}", change.action, change.source, change.rows, change.sha256)),
+            text: Phi::new(format!(
+                "{} {}: {} rows, SHA-256 {}",
+                change.action, change.source, change.rows, change.sha256
+            )),
             patients,
             consent_version: Some(change.version),
             policy_set: None,

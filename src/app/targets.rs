@@ -13,6 +13,7 @@ use crate::community::{Endpoints, Ends, Exchange, Xca};
 use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind};
 use crate::dialect::soap;
 use crate::model::{Community, Descriptor};
+use crate::policy::{Policies, PolicyError};
 use crate::telemetry::Metrics;
 use crate::transport::HttpClient;
 
@@ -114,6 +115,18 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         timeout: Duration::from_millis(file.timeout_ms),
     };
     Ok(Xca::new(descriptor(file), endpoints, exchange))
+}
+
+/// Checks the policies, for `check` and before a start.
+pub fn check_policies(settings: &Settings) -> Vec<ConfigError> {
+    let broker = &settings.broker;
+    let Err(errors) = Policies::load(broker.community.clone(), &broker.policies) else { return Vec::new() };
+    let told = |error: PolicyError| {
+        let mut fault = ConfigError::new(&broker.policies.join(&error.file), "", error.why).hint(error.hint);
+        fault.line = error.line;
+        fault
+    };
+    errors.0.into_iter().map(told).collect()
 }
 
 /// Checks the `[ssmix2]` tables and that their roots are there, for `check`.

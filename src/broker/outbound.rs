@@ -6,8 +6,9 @@ use futures_util::future::BoxFuture;
 use super::resolve::About;
 use super::target::Target;
 use crate::model::{
-    Authority, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound, Outcome,
-    PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext, ReturnType,
+    Authority, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound,
+    Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
+    ReturnType,
 };
 
 /// What is to be asked of one target.
@@ -77,7 +78,9 @@ impl OutboundRequest for PatientDiscovery {
             PatientMatch::Found(found) => {
                 found.community == from.community && speaks_for(from, &found.id.authority)
             }
-            PatientMatch::Graded(record) => record.source == from.name && speaks_for(from, &record.id.authority),
+            PatientMatch::Graded(record) => {
+                record.source == from.name && speaks_for(from, &record.id.authority)
+            }
             PatientMatch::MoreAttributes { .. } => true,
         }
     }
@@ -138,8 +141,12 @@ impl OutboundRequest for DocumentRetrieve {
 
     fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>> {
         // Only what has been judged is asked for, each document where it lies.
-        let documents: Vec<DocumentId> =
-            self.documents.iter().filter(|id| about.knows(id) && holds(to.descriptor(), id)).cloned().collect();
+        let documents: Vec<DocumentId> = self
+            .documents
+            .iter()
+            .filter(|id| about.knows(id) && holds(to.descriptor(), id))
+            .cloned()
+            .collect();
         if documents.is_empty() { Vec::new() } else { vec![Ask::Plain(Self { documents })] }
     }
 

@@ -42,7 +42,9 @@ impl Arrival<'_> {
         let message = addressing.message.clone();
         let reply = T::write_answer(&arrived.envelope, &addressing, &self.system.profile, outcome);
         let header = Some(&arrived.envelope.header);
-        respond(frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply))
+        let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply);
+        let metrics = std::sync::Arc::clone(&self.endpoint.metrics);
+        respond(framed, move |bytes| metrics.document_bytes(side, &peer.0, bytes))
     }
 
     async fn carry<T>(
@@ -74,7 +76,7 @@ impl Arrival<'_> {
             transaction: T::NAME,
             requester: arrived.admitted.assertion.requester.clone(),
             received: self.received,
-            deadline: Instant::now() + self.endpoint.timeout,
+            deadline: self.deadline,
             message: arrived.admitted.message.clone(),
             attempt: arrived.admitted.attempt,
             endpoint: self.connected.endpoint.clone(),
