@@ -1,1 +1,3 @@
-//! To be built.
+//! The places a request can go: sources of our own community and peers.
+
+pub mod ssmix2;

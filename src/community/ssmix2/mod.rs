@@ -1,0 +1,21 @@
+//! One facility's SS-MIX2 storages as a source of documents and patients: an index in memory that
+//! follows the trees, originals streamed from disk, readable renditions made from them.
+
+mod criteria;
+mod discovery;
+mod follow;
+mod index;
+mod patient;
+mod quarantine;
+mod rendition;
+mod retrieve;
+mod settings;
+mod source;
+mod storage;
+mod transactions;
+mod watch;
+
+pub use index::{Progress, RescanError};
+pub use quarantine::{Quarantined, Report};
+pub use settings::{CodeSetting, Settings};
+pub use source::Ssmix2;

@@ -1,0 +1,57 @@
+//! What the index could not take: counted by code and named, up to a cap, for health, `check` and
+//! the operator. A path holds the patient's number, so it is `Phi`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::model::Phi;
+
+/// Names kept at most; all are counted.
+pub(super) const NAMED_MAX: usize = 1_000;
+
+/// A file or folder that was not taken, and why.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Quarantined {
+    /// Where it lies.
+    pub path: Phi<PathBuf>,
+    /// A stable word: `pid-differs-from-path`, `symbolic-link`, `too-large`, `unreadable` and the
+    /// codes of the dialect.
+    pub code: &'static str,
+}
+
+impl Quarantined {
+    pub(super) fn new(path: &Path, code: &'static str) -> Self {
+        Self { path: Phi::new(path.to_path_buf()), code }
+    }
+}
+
+/// The state of an index, for health, metrics and `check`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Patients with a folder.
+    pub patients: usize,
+    /// Patients with demographics, who can be found.
+    pub people: usize,
+    /// Files looked at.
+    pub files: usize,
+    /// Entries offered, current and superseded, originals and renditions.
+    pub entries: usize,
+    /// How many were not taken, by code; `temporary-file` is a writer's work in progress.
+    pub quarantined: BTreeMap<&'static str, usize>,
+    /// The first of them by name.
+    pub named: Vec<Quarantined>,
+}
+
+impl Report {
+    pub(super) fn count(&mut self, quarantined: &Quarantined) {
+        *self.quarantined.entry(quarantined.code).or_default() += 1;
+        if self.named.len() < NAMED_MAX {
+            self.named.push(quarantined.clone());
+        }
+    }
+
+    /// How many files and folders were not taken in all.
+    pub fn quarantined_total(&self) -> usize {
+        self.quarantined.values().sum()
+    }
+}

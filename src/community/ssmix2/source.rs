@@ -1,0 +1,183 @@
+//! `Ssmix2`: one facility's SS-MIX2 storages as a [`Community`]. Offers patient discovery, document
+//! query and document retrieve; entries carry the hospital's patient id, which the broker replaces.
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+
+use crate::dialect::ssmix2::FacilitySettings;
+use crate::model::{
+    Answer, Code, Community, CommunityId, Descriptor, Document, DocumentQuery, DocumentRetrieve, Encoded, Failure,
+    Leg, ObjectId, Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, RequestContext,
+};
+
+use super::discovery;
+use super::index::{Index, Progress, RescanError};
+use super::patient::{Held, Reader};
+use super::quarantine::Report;
+use super::retrieve::{self, reported, uuid_of_unique};
+use super::settings::Settings;
+use super::storage::Root;
+use super::{criteria, follow};
+
+/// A source: the storages of one facility.
+#[derive(Debug)]
+pub struct Ssmix2 {
+    descriptor: Descriptor,
+    settings: Settings,
+    index: Index,
+}
+
+impl Ssmix2 {
+    /// From its table in the peers file. `secret` is the namespace of the UUIDs, 16 random bytes made
+    /// once per community (decisions A1). Nothing is read yet: call [`Self::rescan`] or
+    /// [`Self::follow`].
+    pub fn new(settings: Settings, community: CommunityId, secret: [u8; 16], descriptor: Descriptor) -> Self {
+        let roots = settings.roots.iter().chain(&settings.extension);
+        let reader = Reader {
+            roots: roots.map(|path| Root::new(path)).collect(),
+            facility: facility(&settings, community),
+            secret,
+            kinds_on: settings.kinds_on.clone(),
+            kinds_off: settings.kinds_off.clone(),
+            files_max: settings.files_max,
+            files_held: 0.into(),
+            file_bytes_max: settings.file_bytes_max,
+        };
+        let index = Index::new(reader, settings.readers);
+        Self { descriptor, settings, index }
+    }
+
+    /// Whether the first index is complete; `readyz` waits for it.
+    pub fn ready(&self) -> bool {
+        self.index.is_complete()
+    }
+
+    /// Whether the storage could be listed when last looked at.
+    pub fn reachable(&self) -> bool {
+        self.index.is_reachable()
+    }
+
+    /// Looks at the whole storage and reads what is new. Counts as one polling interval. May be
+    /// cancelled: what was read stays.
+    pub async fn rescan(&self, progress: impl Fn(Progress) + Send) -> Result<(), RescanError> {
+        self.index.rescan(progress).await
+    }
+
+    /// Builds the first index and follows the storage until stopped.
+    pub async fn follow(&self, stop: &CancellationToken) {
+        follow::follow(&self.index, &self.settings, stop).await;
+    }
+
+    /// Counts, and what was not taken by name.
+    pub fn report(&self) -> Report {
+        self.index.report()
+    }
+
+    fn available(&self) -> Result<(), Failure> {
+        if !self.index.is_complete() {
+            return Err(Failure::Unreachable("the first index is not complete".to_owned()));
+        }
+        if !self.index.is_reachable() {
+            return Err(Failure::Unreachable("a storage root cannot be listed".to_owned()));
+        }
+        Ok(())
+    }
+
+    fn by_patient(&self, id: &PatientId, query: &DocumentQuery) -> Vec<RegistryObject> {
+        if id.authority != self.settings.authority {
+            return Vec::new();
+        }
+        let Some(patient) = self.index.patient(id.value.reveal()) else { return Vec::new() };
+        let fits = |held: &&Held| match &held.entry.encoded {
+            Encoded::Metadata(metadata) => criteria::matches(&query.criteria, &held.entry, metadata),
+            Encoded::Ebxml(_) => false,
+        };
+        patient.held.iter().filter(fits).map(|held| RegistryObject::Entry(held.entry.clone())).collect()
+    }
+
+    fn by_uuid(&self, uuids: impl Iterator<Item = Option<u128>>) -> Vec<RegistryObject> {
+        uuids
+            .flatten()
+            .filter_map(|uuid| self.index.document(uuid))
+            .map(|(_, held)| RegistryObject::Entry(held.entry))
+            .collect()
+    }
+}
+
+#[async_trait]
+impl Community for Ssmix2 {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    async fn patient_discovery(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        request: &PatientDiscovery,
+    ) -> Outcome<PatientMatch> {
+        self.available()?;
+        let (patients, request) = (self.index.patients(), request.clone());
+        let (descriptor, settings) = (self.descriptor.clone(), self.settings.clone());
+        // Every record is compared: too long for a thread that serves others.
+        let graded = move || discovery::graded(patients, &request, &descriptor, &settings);
+        let found = tokio::task::spawn_blocking(graded).await;
+        found.map(Answer::found).map_err(|_| Failure::Unreachable("the comparing task was stopped".to_owned()))
+    }
+
+    async fn document_query(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        request: &DocumentQuery,
+    ) -> Outcome<RegistryObject> {
+        self.available()?;
+        let found = match &request.by {
+            QueryKey::Patient(id) => self.by_patient(id, request),
+            QueryKey::Objects(ids) => self.by_uuid(ids.iter().map(uuid_of_object)),
+            QueryKey::UniqueIds(ids) => self.by_uuid(ids.iter().map(|id| uuid_of_unique(id.reveal()))),
+        };
+        Ok(Answer::found(found))
+    }
+
+    async fn document_retrieve(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        request: &DocumentRetrieve,
+    ) -> Outcome<Document> {
+        self.available()?;
+        let mut answer = Answer::found(Vec::with_capacity(request.documents.len()));
+        for id in &request.documents {
+            if id.repository != self.settings.repository {
+                answer.reported.push(reported(id, "XDSUnknownRepositoryId", "no such repository"));
+                continue;
+            }
+            match retrieve::fetch(&self.index, id).await {
+                Ok(document) => answer.found.push(document),
+                Err(reported) => answer.reported.push(reported),
+            }
+        }
+        Ok(answer)
+    }
+}
+
+fn uuid_of_object(id: &ObjectId) -> Option<u128> {
+    uuid::Uuid::parse_str(id.0.reveal().trim()).ok().map(|uuid| uuid.as_u128())
+}
+
+fn facility(settings: &Settings, community: CommunityId) -> FacilitySettings {
+    FacilitySettings {
+        code: settings.facility.clone(),
+        name: settings.facility_name.clone(),
+        organization: settings.organization.clone(),
+        patient_authority: settings.authority.clone(),
+        repository: settings.repository.clone(),
+        community,
+        facility_type: Code::from(&settings.facility_type),
+        schemes: settings.schemes.clone(),
+        restricted_departments: settings.restricted_departments.clone(),
+        restricted_codes: settings.restricted_codes.clone(),
+    }
+}
+
