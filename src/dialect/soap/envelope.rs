@@ -1,15 +1,18 @@
-//! The SOAP 1.2 envelope: header blocks we know, and the body's only child.
+//! The SOAP 1.2 envelope: header blocks we know, and the body's only child. What the header lacks
+//! or holds twice is told in [`Header`]; `check.rs` judges it.
 
 use std::ops::Range;
 use std::sync::Arc;
 
-use super::ns;
+use super::{copy, ns};
 use crate::model::{Malformed, MessageId, Warning};
 use crate::xml::{Element, Reader, Tree};
 
 /// The header blocks of wire.md 3.1.
 #[derive(Debug, Clone, Default)]
 pub struct Header {
+    /// Whether there was a Header element at all.
+    pub is_present: bool,
     /// wsa:Action, trimmed.
     pub action: Option<String>,
     /// wsa:MessageID, verbatim.
@@ -20,12 +23,15 @@ pub struct Header {
     pub to: Option<String>,
     /// wsa:ReplyTo/wsa:Address.
     pub reply_to: Option<String>,
-    /// Children of wsa:ReplyTo/wsa:ReferenceParameters, to be copied into the answer's header.
+    /// Children of wsa:ReplyTo/wsa:ReferenceParameters as blocks ready to stand in the answer's
+    /// header, with their own namespace declarations and wsa:IsReferenceParameter.
     pub reference_parameters: Vec<String>,
     /// Where wsse:Security stands in the source.
     pub security: Option<Range<usize>>,
     /// Blocks with mustUnderstand that nobody here knows: (namespace, local name).
     pub not_understood: Vec<(String, String)>,
+    /// Known blocks that came more than once, by local name (`Action`, `Security`).
+    pub repeated: Vec<&'static str>,
 }
 
 /// A message's root part, read as far as the header. Debug prints no content.
@@ -49,13 +55,17 @@ impl Envelope {
     /// Reads an envelope's header; the body is checked when it is read.
     ///
     /// # Errors
-    /// As [`Reader::next`]; `not-soap` when the root is no SOAP 1.2 envelope.
+    /// As [`Reader::next`]; `soap-1.1` for an envelope of SOAP 1.1, `not-soap` when the root is no
+    /// SOAP envelope.
     pub fn read(source: &str) -> Result<Self, Malformed> {
         let source: Arc<str> = source.strip_prefix('\u{feff}').unwrap_or(source).into();
         let mut header = Header::default();
         {
             let mut reader = Reader::new(&source);
             let root = reader.root()?;
+            if root.is(ns::SOAP_11, "Envelope") {
+                return Err(reader.malformed_at(root.at, "soap-1.1", "SOAP 1.1, expected SOAP 1.2"));
+            }
             if !root.is(ns::SOAP, "Envelope") {
                 let why = format!("the root element is `{}`, not a SOAP 1.2 Envelope", root.local);
                 return Err(reader.malformed_at(root.at, "not-soap", why));
@@ -63,7 +73,7 @@ impl Envelope {
             let first = reader.child()?;
             if let Some(first) = first.filter(|first| first.is(ns::SOAP, "Header")) {
                 let tree = Tree::read(&mut reader, first)?;
-                header.fill(&tree, &source);
+                header.fill(&tree);
             }
         }
         Ok(Self { source, header, warnings: Vec::new(), is_bare: false })
@@ -73,6 +83,11 @@ impl Envelope {
     pub fn bare(source: &str) -> Self {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source).into();
         Self { source, header: Header::default(), warnings: Vec::new(), is_bare: true }
+    }
+
+    /// Whether it is a payload without envelope, to which no header rule applies.
+    pub const fn is_bare(&self) -> bool {
+        self.is_bare
     }
 
     /// The received text; offsets of the header and of readers are offsets into it.
@@ -105,41 +120,103 @@ impl Envelope {
     /// The body's child as a tree; the document is read to its end.
     ///
     /// # Errors
-    /// As [`Envelope::body`].
+    /// As [`Envelope::body`]; `not-soap` when something follows the body or its child.
     pub fn body_tree(&self) -> Result<Tree, Malformed> {
         let (mut reader, payload) = self.body()?;
         let tree = Tree::read(&mut reader, payload)?;
-        reader.finish()?;
+        self.nothing_follows(reader)?;
         Ok(tree)
+    }
+
+    /// Name of the body's only child, after the whole document has been read once.
+    ///
+    /// # Errors
+    /// As [`Envelope::body_tree`].
+    pub fn body_name(&self) -> Result<(Arc<str>, String), Malformed> {
+        let (mut reader, payload) = self.body()?;
+        reader.skip()?;
+        self.nothing_follows(reader)?;
+        Ok((payload.ns, payload.local))
+    }
+
+    fn nothing_follows(&self, mut reader: Reader<'_>) -> Result<(), Malformed> {
+        if !self.is_bare {
+            if let Some(second) = reader.child()? {
+                return Err(reader.malformed_at(second.at, "not-soap", "a second element in the Body"));
+            }
+            if let Some(after) = reader.child()? {
+                return Err(reader.malformed_at(after.at, "not-soap", "an element after the Body"));
+            }
+        }
+        reader.finish()
     }
 }
 
+// Blocks of the answer's header that a requester may dictate.
+const REFERENCE_PARAMETERS_MAX: usize = 16;
+const REFERENCE_BYTES_MAX: usize = 16 << 10;
+
 impl Header {
-    fn fill(&mut self, tree: &Tree, source: &str) {
+    fn fill(&mut self, tree: &Tree) {
         let text = |tree: &Tree| Some(tree.text().trim().to_owned()).filter(|text| !text.is_empty());
+        self.is_present = true;
+        let mut seen: Vec<&'static str> = Vec::new();
         for block in tree.elements() {
-            let name = block.name();
-            match (&*block.element.ns, name) {
-                (ns::WSA, "Action") => self.action = text(block),
-                (ns::WSA, "MessageID") => self.message_id = text(block).map(MessageId),
-                (ns::WSA, "RelatesTo") => self.relates_to = text(block).map(MessageId),
-                (ns::WSA, "To") => self.to = text(block),
-                (ns::WSA, "ReplyTo") => {
-                    self.reply_to = block.first(ns::WSA, "Address").and_then(text);
-                    let parameters = block.first(ns::WSA, "ReferenceParameters");
-                    let copied = parameters.into_iter().flat_map(Tree::elements);
-                    self.reference_parameters =
-                        copied.filter_map(|p| source.get(p.range.clone()).map(str::to_owned)).collect();
-                }
-                (ns::WSSE, "Security") => self.security = Some(block.range.clone()),
-                (ns::WSA, _) => {}
+            let known = match (&*block.element.ns, block.name()) {
+                (ns::WSA, "Action") => "Action",
+                (ns::WSA, "MessageID") => "MessageID",
+                (ns::WSA, "To") => "To",
+                (ns::WSA, "ReplyTo") => "ReplyTo",
+                (ns::WSSE, "Security") => "Security",
+                (ns::WSA, "RelatesTo" | "From" | "FaultTo") | (ns::XCPD, "CorrelationTimeToLive") => "",
                 (other, local) => {
-                    let must = block.element.attribute_ns(ns::SOAP, "mustUnderstand").map(str::trim);
-                    if matches!(must, Some("1" | "true")) {
+                    if must_understand(block) {
                         self.not_understood.push((other.to_owned(), local.to_owned()));
                     }
+                    continue;
                 }
+            };
+            if !known.is_empty() && seen.contains(&known) {
+                self.repeated.push(known);
+                continue;
+            }
+            seen.push(known);
+            match block.name() {
+                "Action" => self.action = text(block),
+                "MessageID" => self.message_id = text(block).map(MessageId),
+                "RelatesTo" if self.relates_to.is_none() => self.relates_to = text(block).map(MessageId),
+                "To" => self.to = text(block),
+                "ReplyTo" => self.reply_to(block),
+                "Security" => self.security = Some(block.range.clone()),
+                _ => {}
             }
         }
     }
+
+    fn reply_to(&mut self, block: &Tree) {
+        let address = block.first(ns::WSA, "Address").map(|a| a.text().trim().to_owned());
+        self.reply_to = address.filter(|address| !address.is_empty());
+        let parameters = block.first(ns::WSA, "ReferenceParameters");
+        let is_reference = [(ns::WSA, "IsReferenceParameter", "true")];
+        let copied: Vec<String> = parameters
+            .into_iter()
+            .flat_map(Tree::elements)
+            .map(|parameter| copy(parameter, "", &is_reference))
+            .take(REFERENCE_PARAMETERS_MAX + 1)
+            .collect();
+        let bytes: usize = copied.iter().map(String::len).sum();
+        if copied.len() > REFERENCE_PARAMETERS_MAX || bytes > REFERENCE_BYTES_MAX {
+            self.repeated.push("ReferenceParameters");
+        } else {
+            self.reference_parameters = copied;
+        }
+    }
+}
+
+// Counts in the SOAP namespace only, and for blocks addressed to us.
+fn must_understand(block: &Tree) -> bool {
+    let role = block.element.attribute_ns(ns::SOAP, "role").map(str::trim).unwrap_or_default();
+    let is_ours = role.is_empty() || role.ends_with("/role/next") || role.ends_with("/role/ultimateReceiver");
+    let must = block.element.attribute_ns(ns::SOAP, "mustUnderstand").map(str::trim);
+    is_ours && matches!(must, Some("1" | "true"))
 }

@@ -1,0 +1,88 @@
+//! A payload in its envelope and packaging, ready for HTTP (wire.md 2, 4.1, 24.1).
+
+use bytes::Bytes;
+
+use super::{Fault, Header, package, write_answer, write_fault, write_request};
+use crate::dialect::{Addressing, Packaging, Payload, Reply};
+use crate::model::{DocumentStream, MessageId};
+
+/// A body for HTTP.
+pub enum FramedBody {
+    /// Streamed; must leave chunked, and an error in it must break the message.
+    Stream(DocumentStream),
+    /// Known to its last byte.
+    Whole(Bytes),
+}
+
+impl std::fmt::Debug for FramedBody {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Stream(_) => f.write_str("Stream"),
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+        }
+    }
+}
+
+/// A message for HTTP.
+#[derive(Debug)]
+pub struct Framed {
+    /// Status of an answer: 200, or 500 for a fault (decisions E1).
+    pub status: u16,
+    /// The Content-Type header.
+    pub content_type: String,
+    /// The body.
+    pub body: FramedBody,
+}
+
+/// Frames a request of ours. The MIME boundary is derived from its MessageID.
+pub fn frame_request(
+    packaging: Packaging,
+    action: &str,
+    addressing: &Addressing,
+    security: Option<&str>,
+    payload: Payload,
+) -> Framed {
+    let root = write_request(action, addressing, security, &payload.xml);
+    match packaging {
+        Packaging::Mtom => packaged(&addressing.message, action, root, payload),
+        Packaging::Simple => {
+            let content_type = format!("application/soap+xml; charset=UTF-8; action=\"{action}\"");
+            Framed { status: 200, content_type, body: FramedBody::Whole(root.into()) }
+        }
+    }
+}
+
+/// Frames an answer. A fault is always plain SOAP under 500. `request` is the header of what is
+/// answered, None where it could not be read.
+pub fn frame_answer(
+    packaging: Packaging,
+    action: &str,
+    message: &MessageId,
+    request: Option<&Header>,
+    reply: Reply,
+) -> Framed {
+    match reply {
+        Reply::Fault(fault) => frame_fault(&fault, message, request),
+        Reply::Payload(payload) => {
+            let root = write_answer(action, Some(message), request, &payload.xml);
+            match packaging {
+                Packaging::Mtom => packaged(message, action, root, payload),
+                Packaging::Simple => Framed { status: 200, ..plain(root) },
+            }
+        }
+    }
+}
+
+fn frame_fault(fault: &Fault, message: &MessageId, request: Option<&Header>) -> Framed {
+    Framed { status: 500, ..plain(write_fault(fault, Some(message), request)) }
+}
+
+fn plain(root: String) -> Framed {
+    let content_type = "application/soap+xml; charset=UTF-8".to_owned();
+    Framed { status: 200, content_type, body: FramedBody::Whole(root.into()) }
+}
+
+fn packaged(message: &MessageId, action: &str, root: String, payload: Payload) -> Framed {
+    let (content_type, body) = package(&message.0, action, root, payload.attachments);
+    Framed { status: 200, content_type, body: FramedBody::Stream(body) }
+}

@@ -1,0 +1,13 @@
+//! MTOM/XOP packages (wire.md 4) as bounded-memory streams both ways.
+
+mod parts;
+mod receive;
+mod splitter;
+mod write;
+
+pub use parts::Parts;
+pub use receive::{Limits, Unreceived, receive, receive_answer};
+pub use write::{Attachment, package};
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,301 @@
+//! Cuts a multipart body (RFC 2046 5.1) at its boundary lines: bytes in, steps out, no waiting. It
+//! holds back no more than a boundary line or one part head, and its result does not depend on how
+//! the bytes were split on their way.
+
+use bytes::{Buf, Bytes, BytesMut};
+use memchr::memmem::Finder;
+
+use super::super::ContentType;
+use super::super::transfer::Transfer;
+use crate::model::Malformed;
+
+/// What stands over a part.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct PartHead {
+    /// Content-ID without angle brackets.
+    pub content_id: Option<String>,
+    /// Content-Type.
+    pub content_type: ContentType,
+    /// Content-Transfer-Encoding.
+    pub transfer: Option<String>,
+}
+
+impl PartHead {
+    /// A decoder for the part's bytes.
+    pub(super) fn transfer(&self) -> Transfer {
+        Transfer::named(self.transfer.as_deref())
+    }
+}
+
+/// What the bytes so far give.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    /// Bytes of the part begun.
+    Data(Bytes),
+    /// The package is over; whether by its closing boundary.
+    End { is_closed: bool },
+    /// A part begins.
+    Head(PartHead),
+    /// More bytes are needed, or [`Splitter::end`].
+    More,
+    /// The part is over; whether a boundary ended it rather than the end of the bytes.
+    PartEnd { is_delimited: bool },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Body,
+    Head,
+    Over { is_closed: bool },
+    Preamble,
+}
+
+/// A boundary line met in the buffer.
+enum Line {
+    /// It ends at `end`; `is_close` with the final `--`.
+    Boundary { end: usize, is_close: bool, has_cr: bool },
+    /// It only looks like one.
+    Other,
+    /// The buffer ends before that can be told.
+    Undecided,
+}
+
+#[derive(Debug)]
+pub(super) struct Splitter {
+    finder: Finder<'static>,
+    delimiter_bytes: usize,
+    buffer: BytesMut,
+    state: State,
+    /// Nothing of the preamble or part has been passed on, so that the buffer begins a line.
+    is_fresh: bool,
+    /// The package ends its lines with CR LF, as its first boundary line shows.
+    has_cr: bool,
+    is_ended: bool,
+    preamble_bytes: usize,
+    parts: usize,
+}
+
+const HEAD_BYTES_MAX: usize = 16 << 10;
+const HEAD_LINES_MAX: usize = 32;
+const PADDING_BYTES_MAX: usize = 256;
+const PARTS_MAX: usize = 10_000;
+const PREAMBLE_BYTES_MAX: usize = 64 << 10;
+
+impl Splitter {
+    /// For a boundary as the Content-Type names it.
+    pub(super) fn new(boundary: &str) -> Self {
+        let delimiter = format!("--{boundary}");
+        Self {
+            finder: Finder::new(delimiter.as_bytes()).into_owned(),
+            delimiter_bytes: delimiter.len(),
+            buffer: BytesMut::new(),
+            state: State::Preamble,
+            is_fresh: true,
+            has_cr: false,
+            is_ended: false,
+            preamble_bytes: 0,
+            parts: 0,
+        }
+    }
+
+    /// More bytes.
+    pub(super) fn push(&mut self, bytes: &[u8]) {
+        if !matches!(self.state, State::Over { .. }) {
+            self.buffer.extend_from_slice(bytes);
+        }
+    }
+
+    /// No more bytes will come.
+    pub(super) fn end(&mut self) {
+        self.is_ended = true;
+    }
+
+    /// The next step.
+    ///
+    /// # Errors
+    /// `mtom-preamble`, `mtom-part-head`, `mtom-too-many-parts`.
+    pub(super) fn step(&mut self) -> Result<Step, Malformed> {
+        loop {
+            match self.state {
+                State::Preamble => {
+                    let before = self.buffer.len();
+                    match self.until_boundary() {
+                        Step::PartEnd { is_delimited: true } => {}
+                        Step::PartEnd { is_delimited: false } => {
+                            let why = "the boundary line never comes";
+                            return Err(Malformed::new("mtom-preamble", "", why));
+                        }
+                        Step::Data(_) => {
+                            self.preamble_bytes += before.saturating_sub(self.buffer.len());
+                            if self.preamble_bytes > PREAMBLE_BYTES_MAX {
+                                let why =
+                                    format!("more than {PREAMBLE_BYTES_MAX} bytes before the first part");
+                                return Err(Malformed::new("mtom-preamble", "", why));
+                            }
+                        }
+                        other => return Ok(other),
+                    }
+                }
+                State::Head => {
+                    let Some(head) = self.head()? else { return Ok(Step::More) };
+                    self.parts += 1;
+                    if self.parts > PARTS_MAX {
+                        let why = format!("more than {PARTS_MAX} parts");
+                        return Err(Malformed::new("mtom-too-many-parts", "", why));
+                    }
+                    self.state = State::Body;
+                    self.is_fresh = true;
+                    return Ok(Step::Head(head));
+                }
+                State::Body => return Ok(self.until_boundary()),
+                State::Over { is_closed } => return Ok(Step::End { is_closed }),
+            }
+        }
+    }
+
+    /// Data up to the next boundary line; `PartEnd` when it stands right here.
+    fn until_boundary(&mut self) -> Step {
+        let mut from = 0;
+        while let Some(found) = self.buffer.get(from..).and_then(|rest| self.finder.find(rest)) {
+            let at = from + found;
+            let (content_end, begins_line) = self.content_end(at);
+            if !begins_line {
+                from = at + 1;
+                continue;
+            }
+            match self.line(at) {
+                Line::Other => from = at + 1,
+                Line::Undecided => return self.data(content_end),
+                Line::Boundary { .. } if content_end > 0 => return self.data(content_end),
+                Line::Boundary { end, is_close, has_cr } => {
+                    self.buffer.advance(end);
+                    if self.state == State::Preamble {
+                        self.has_cr = has_cr;
+                    }
+                    self.state = if is_close { State::Over { is_closed: true } } else { State::Head };
+                    return Step::PartEnd { is_delimited: true };
+                }
+            }
+        }
+        if self.is_ended {
+            if self.buffer.is_empty() {
+                self.state = State::Over { is_closed: false };
+                return Step::PartEnd { is_delimited: false };
+            }
+            return self.data(self.buffer.len());
+        }
+        // A line end and the boundary behind it may have come in part.
+        let held = self.delimiter_bytes + 1;
+        self.data(self.buffer.len().saturating_sub(held))
+    }
+
+    // The line end before a boundary belongs to it: CR LF, but only LF where the package writes so.
+    fn content_end(&self, at: usize) -> (usize, bool) {
+        let byte = |back: usize| at.checked_sub(back).and_then(|i| self.buffer.get(i)).copied();
+        match (byte(2), byte(1)) {
+            (Some(b'\r'), Some(b'\n')) if self.has_cr || self.state == State::Preamble => (at - 2, true),
+            (_, Some(b'\n')) => (at - 1, true),
+            (_, None) => (0, self.is_fresh),
+            _ => (at, false),
+        }
+    }
+
+    fn line(&self, at: usize) -> Line {
+        let mut end = at + self.delimiter_bytes;
+        let rest = self.buffer.get(end..).unwrap_or_default();
+        if rest == b"-" && !self.is_ended {
+            return Line::Undecided;
+        }
+        let is_close = rest.starts_with(b"--");
+        if is_close {
+            end += 2;
+        }
+        let rest = self.buffer.get(end..).unwrap_or_default();
+        let padding = rest.iter().take_while(|b| matches!(b, b' ' | b'\t')).count();
+        if padding > PADDING_BYTES_MAX {
+            return Line::Other;
+        }
+        end += padding;
+        let boundary = |bytes: usize, has_cr: bool| Line::Boundary { end: end + bytes, is_close, has_cr };
+        match self.buffer.get(end..).unwrap_or_default() {
+            [b'\r', b'\n', ..] => boundary(2, true),
+            [b'\n', ..] => boundary(1, false),
+            [] if self.is_ended => boundary(0, self.has_cr),
+            [b'\r'] if self.is_ended => boundary(1, true),
+            [] | [b'\r'] => Line::Undecided,
+            _ => Line::Other,
+        }
+    }
+
+    fn data(&mut self, bytes: usize) -> Step {
+        if bytes == 0 {
+            return Step::More;
+        }
+        self.is_fresh = false;
+        Step::Data(self.buffer.split_to(bytes).freeze())
+    }
+
+    /// The head once it is whole: up to a line that is empty or blank.
+    fn head(&mut self) -> Result<Option<PartHead>, Malformed> {
+        let mut lines: Vec<&[u8]> = Vec::new();
+        let mut at = 0;
+        loop {
+            let rest = self.buffer.get(at..).unwrap_or_default();
+            let line_end = memchr::memchr(b'\n', rest);
+            let line = line_end.and_then(|end| rest.get(..end)).unwrap_or(rest);
+            let is_whole = line_end.is_some() || self.is_ended;
+            if at + line.len() > HEAD_BYTES_MAX || lines.len() > HEAD_LINES_MAX {
+                return Err(Malformed::new("mtom-part-head", "", "the head of a part is too long"));
+            }
+            if !is_whole {
+                return Ok(None);
+            }
+            at += line.len() + usize::from(line_end.is_some());
+            let line = line.trim_ascii_end();
+            if line.is_empty() {
+                break;
+            }
+            lines.push(line);
+        }
+        let head = part_head(&lines)?;
+        self.buffer.advance(at);
+        Ok(Some(head))
+    }
+}
+
+fn part_head(lines: &[&[u8]]) -> Result<PartHead, Malformed> {
+    // Folded lines are joined and blanks at line ends dropped; httparse wants neither.
+    let mut clean: Vec<u8> = Vec::new();
+    for line in lines {
+        if line.starts_with(b" ") || line.starts_with(b"\t") {
+            clean.push(b' ');
+        } else if !clean.is_empty() {
+            clean.extend_from_slice(b"\r\n");
+        }
+        clean.extend_from_slice(line.trim_ascii());
+    }
+    clean.extend_from_slice(b"\r\n\r\n");
+    let mut headers = [httparse::EMPTY_HEADER; HEAD_LINES_MAX + 1];
+    let mut head = PartHead::default();
+    if lines.is_empty() {
+        return Ok(head);
+    }
+    match httparse::parse_headers(&clean, &mut headers) {
+        Ok(httparse::Status::Complete((_, headers))) => {
+            for header in headers {
+                let value = String::from_utf8_lossy(header.value).trim().to_owned();
+                match header.name.to_ascii_lowercase().as_str() {
+                    "content-id" => {
+                        let bare = value.strip_prefix('<').unwrap_or(&value);
+                        head.content_id = Some(bare.strip_suffix('>').unwrap_or(bare).to_owned());
+                    }
+                    "content-type" => head.content_type = ContentType::read(&value),
+                    "content-transfer-encoding" => head.transfer = Some(value),
+                    _ => {}
+                }
+            }
+            Ok(head)
+        }
+        _ => Err(Malformed::new("mtom-part-head", "", "the head of a part cannot be read")),
+    }
+}
