@@ -1,0 +1,119 @@
+//! Every refusal as ebXML says it (wire.md 2, 17, 22.3; decisions E1): a fault only where no answer
+//! of the transaction can be given, else an error code of the registry or the repository.
+
+use crate::dialect::soap::Fault;
+use crate::model::{Failure, Outage, PatientUnknownPolicy, PeerProfile, Refusal};
+
+/// Whose codes are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// ITI-18, ITI-38.
+    Registry,
+    /// ITI-43, ITI-39.
+    Repository,
+}
+
+impl Actor {
+    /// The code for anything that has no specific one.
+    pub const fn general(self) -> &'static str {
+        match self {
+            Self::Registry => "XDSRegistryError",
+            Self::Repository => "XDSRepositoryError",
+        }
+    }
+}
+
+/// How a refusal is said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// A failure with one error (a retrieve: one for each document).
+    Error {
+        /// errorCode.
+        code: &'static str,
+        /// codeContext.
+        context: String,
+    },
+    /// A SOAP fault.
+    Fault(Fault),
+    /// As if nothing were there.
+    Nothing,
+}
+
+/// Says a refusal.
+pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
+    let error = |code, context: &str| Said::Error { code, context: context.to_owned() };
+    match (refusal, actor) {
+        (Refusal::AuditUnavailable, _) => {
+            fault("Receiver", None, "nothing was released: the audit log is not available")
+        }
+        (Refusal::Denied, _) => fault(
+            "Sender",
+            Some("wsse:FailedAuthentication"),
+            "the security token could not be authenticated or authorized",
+        ),
+        (Refusal::Internal(_), _) => error(actor.general(), "internal error"),
+        (Refusal::Malformed(malformed), _) if malformed.code.starts_with("XDS") => {
+            Said::Error { code: malformed.code, context: located(&malformed.why, &malformed.at) }
+        }
+        (Refusal::Malformed(malformed), _) => fault("Sender", None, &located(&malformed.why, &malformed.at)),
+        (Refusal::Throttled(_), Actor::Registry) => error("XDSRegistryBusy", "too many requests"),
+        (Refusal::Throttled(_), Actor::Repository) => error("XDSRepositoryBusy", "too many requests"),
+        (Refusal::TooManyResults, Actor::Registry) => {
+            error("XDSTooManyResults", "more results than the limit; narrow the query or ask for ObjectRef")
+        }
+        (Refusal::TooManyResults, Actor::Repository) => {
+            error("XDSRepositoryOutOfResources", "more documents than the limit of one request")
+        }
+        (Refusal::Unauthenticated(why), _) => {
+            let prefix = if why.word == "MessageExpired" { "wsu" } else { "wsse" };
+            let subcode = format!("{prefix}:{}", why.word);
+            fault("Sender", Some(&subcode), "the security token could not be authenticated or authorized")
+        }
+        (Refusal::UnknownCommunity, _) => {
+            error("XDSUnknownCommunity", "the home community is not known here")
+        }
+        (Refusal::UnknownPatient(_), Actor::Registry)
+            if profile.patient_unknown_policy == PatientUnknownPolicy::Error =>
+        {
+            error("XDSUnknownPatientId", "the patient id is not known here")
+        }
+        (Refusal::UnknownPatient(_) | Refusal::Withheld, _) => Said::Nothing,
+        (Refusal::Unsupported(what), Actor::Registry) => {
+            Said::Error { code: "XDSUnknownStoredQuery", context: format!("not supported: {what}") }
+        }
+        (Refusal::Unsupported(what), Actor::Repository) => {
+            Said::Error { code: "XDSRepositoryError", context: format!("not supported: {what}") }
+        }
+    }
+}
+
+/// What is told of a target that gave nothing: home and repository by OID, never a name or host.
+pub fn outage_text(outage: &Outage) -> String {
+    let who = match &outage.repository {
+        Some(repository) => format!("repository {} of {}", repository.0, outage.community),
+        None => format!("community {}", outage.community),
+    };
+    let why = match &outage.failure {
+        Failure::Busy => "is busy",
+        Failure::BreakerOpen | Failure::TimedOut | Failure::Unreachable(_) => "did not answer",
+        Failure::NotOffered => "does not offer this",
+        Failure::Ambiguous | Failure::Rejected(_) | Failure::Unreadable(_) => "gave no usable answer",
+    };
+    format!("{who} {why}")
+}
+
+fn fault(code: &str, subcode: Option<&str>, reason: &str) -> Said {
+    Said::Fault(Fault {
+        code: code.to_owned(),
+        subcodes: subcode.into_iter().map(str::to_owned).collect(),
+        reason: reason.to_owned(),
+        not_understood: Vec::new(),
+    })
+}
+
+fn located(why: &str, at: &str) -> String {
+    if at.is_empty() { why.to_owned() } else { format!("{why} (at {at})") }
+}
+
+#[cfg(test)]
+mod tests;

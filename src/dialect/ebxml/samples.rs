@@ -1,0 +1,250 @@
+//! Synthetic requests and entries for the tests of this room.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use proptest::collection::vec;
+use proptest::option;
+use proptest::prelude::*;
+
+use crate::dialect::Addressing;
+use crate::model::{
+    Author, Authority, Availability, Code, CommunityId, Criteria, DocumentEntry, DocumentId, DocumentQuery,
+    Dtm, Encoded, EntryMetadata, MessageId, ObjectId, Oid, PatientId, Phi, QueryId, QueryKey, RepositoryId,
+    ReturnType, Slot, Timestamp,
+};
+
+pub fn oid(text: &str) -> Oid {
+    Oid::parse(text).unwrap()
+}
+
+pub fn home() -> CommunityId {
+    CommunityId(oid("2.999.1"))
+}
+
+pub fn peer() -> CommunityId {
+    CommunityId(oid("2.999.2"))
+}
+
+pub fn patient() -> PatientId {
+    PatientId::new(Authority(oid("2.999.1.3")), "P-0001")
+}
+
+/// As seen by the community that writes: it asks `peer`, or answers it.
+pub fn addressing() -> Addressing {
+    Addressing {
+        message: MessageId("urn:uuid:0d2e7c6a-3a52-4e5e-9f5c-1f4ce07d0001".to_owned()),
+        query: QueryId { root: "2.999.1.9".to_owned(), extension: Some("1".to_owned()) },
+        at: Timestamp::from_micros(1_775_000_000_000_000),
+        device: oid("2.999.1.9"),
+        community: home(),
+        authority: Authority(oid("2.999.1.3")),
+        receiver_device: oid("2.999.2.9"),
+        receiver: peer(),
+        to: String::new(),
+    }
+}
+
+fn text() -> impl Strategy<Value = String> {
+    "[a-zA-Z0-9 '(),%_&<>\"山田，（）’ﾔﾏﾀﾞ🏥]{1,80}"
+        .prop_map(|text| text.trim().to_owned())
+        .prop_filter("not empty", |text| !text.is_empty())
+}
+
+fn arcs() -> impl Strategy<Value = Oid> {
+    vec(0u32..100_000, 1..6).prop_map(|arcs| {
+        let arcs: Vec<String> = arcs.iter().map(u32::to_string).collect();
+        oid(&format!("2.999.{}", arcs.join(".")))
+    })
+}
+
+fn code() -> impl Strategy<Value = Code> {
+    (text(), text(), text()).prop_map(|(value, system, display)| Code::new(value, system, display))
+}
+
+fn codes() -> impl Strategy<Value = Vec<Code>> {
+    vec(code().prop_map(|code| Code { display: String::new(), ..code }), 0..6)
+}
+
+pub fn dtm() -> impl Strategy<Value = Dtm> {
+    prop_oneof![
+        "[12][0-9]{3}",
+        "20[0-9]{2}(0[1-9]|1[0-2])",
+        "20[0-9]{2}0[1-9]1[0-9]1[0-9][0-5][0-9][0-5][0-9]"
+    ]
+    .prop_map(|digits| Dtm::parse(&digits).unwrap())
+}
+
+fn range() -> impl Strategy<Value = (Option<Dtm>, Option<Dtm>)> {
+    (option::of(dtm()), option::of(dtm()))
+}
+
+fn patient_id() -> impl Strategy<Value = PatientId> {
+    (text(), arcs()).prop_map(|(value, oid)| PatientId::new(Authority(oid), value))
+}
+
+fn criteria() -> impl Strategy<Value = Criteria> {
+    let many = || vec(codes().prop_filter("not empty", |codes| !codes.is_empty()), 0..3);
+    let statuses = prop_oneof![
+        Just(vec![Availability::Approved]),
+        Just(vec![Availability::Approved, Availability::Deprecated])
+    ];
+    let slot = ("\\$X[a-z]{3,9}", vec(text().prop_map(Phi::new), 1..4))
+        .prop_map(|(name, values)| Slot { name, values });
+    (
+        (statuses, codes(), codes(), codes(), codes(), codes(), many(), many()),
+        (vec(text(), 0..3), range(), range(), range(), vec(text(), 0..3), vec(slot, 0..3)),
+    )
+        .prop_map(
+            |((statuses, classes, types, formats, settings, facilities, events, confidentialities), rest)| {
+                Criteria {
+                    statuses: statuses.into_iter().collect(),
+                    classes,
+                    types,
+                    formats,
+                    practice_settings: settings,
+                    facility_types: facilities,
+                    event_codes: events,
+                    confidentialities,
+                    author_persons: rest.0,
+                    creation: rest.1,
+                    service_start: rest.2,
+                    service_stop: rest.3,
+                    entry_types: rest.4,
+                    other: rest.5,
+                }
+            },
+        )
+}
+
+pub fn returns() -> impl Strategy<Value = ReturnType> {
+    prop_oneof![Just(ReturnType::LeafClass), Just(ReturnType::ObjectRef)]
+}
+
+pub fn query() -> impl Strategy<Value = DocumentQuery> {
+    let by_patient = (patient_id(), criteria()).prop_map(|(id, criteria)| (QueryKey::Patient(id), criteria));
+    let by_object = vec(any::<u128>(), 1..20).prop_map(|ids| {
+        let urn = |id: u128| ObjectId(Phi::new(uuid::Uuid::from_u128(id).urn().to_string()));
+        (QueryKey::Objects(ids.into_iter().map(urn).collect()), Criteria::default())
+    });
+    let by_unique = vec(text(), 1..20)
+        .prop_map(|ids| (QueryKey::UniqueIds(ids.into_iter().map(Phi::new).collect()), Criteria::default()));
+    (prop_oneof![by_patient, by_object, by_unique], arcs(), returns()).prop_map(
+        |((by, criteria), home, returns)| DocumentQuery {
+            by,
+            home: Some(CommunityId(home)),
+            criteria,
+            returns,
+        },
+    )
+}
+
+fn author() -> impl Strategy<Value = Author> {
+    (text(), text(), text(), text()).prop_map(|(institution, person, specialty, role)| Author {
+        institution,
+        person,
+        specialty,
+        role,
+    })
+}
+
+pub fn entry_metadata() -> impl Strategy<Value = EntryMetadata> {
+    (
+        (text(), dtm(), range(), patient_id(), code(), code()),
+        (vec(code(), 0..3), vec(author(), 0..3), vec(text().prop_map(Phi::new), 0..3)),
+    )
+        .prop_map(
+            |((title, creation, service, source_patient, facility_type, practice_setting), rest)| {
+                EntryMetadata {
+                    title,
+                    creation,
+                    service_start: service.0,
+                    service_stop: service.1,
+                    language: "ja-JP".to_owned(),
+                    source_patient,
+                    facility_type,
+                    practice_setting,
+                    event_codes: rest.0,
+                    authors: rest.1,
+                    references: rest.2,
+                }
+            },
+        )
+}
+
+/// Entries of our own community, all of one patient.
+pub fn entry() -> impl Strategy<Value = DocumentEntry> {
+    (
+        (any::<u128>(), arcs(), text(), code(), code(), code(), vec(code(), 1..4)),
+        (any::<bool>(), any::<[u8; 20]>(), any::<u64>(), entry_metadata()),
+    )
+        .prop_map(|((object, repository, unique, class, type_code, format, confidentiality), rest)| {
+            DocumentEntry {
+                id: DocumentId {
+                    community: home(),
+                    repository: RepositoryId(repository),
+                    unique: Phi::new(unique),
+                },
+                object: ObjectId(Phi::new(uuid::Uuid::from_u128(object).urn().to_string())),
+                patient: patient(),
+                class,
+                type_code,
+                format,
+                confidentiality,
+                availability: if rest.0 { Availability::Approved } else { Availability::Deprecated },
+                media_type: "text/html".to_owned(),
+                hash: Some(hex::encode(rest.1)),
+                size: Some(rest.2),
+                origin: None,
+                encoded: Encoded::Metadata(Arc::new(rest.3)),
+            }
+        })
+}
+
+/// A small entry that always is the same.
+pub fn plain_entry() -> DocumentEntry {
+    let code = |value: &str| Code::new(value, "2.999.9", value);
+    DocumentEntry {
+        id: DocumentId {
+            community: home(),
+            repository: RepositoryId(oid("2.999.1.4")),
+            unique: Phi::new("2.999.1.5.1".to_owned()),
+        },
+        object: ObjectId(Phi::new("urn:uuid:5d2e7c6a-3a52-4e5e-9f5c-1f4ce07d0002".to_owned())),
+        patient: patient(),
+        class: code("class"),
+        type_code: code("type"),
+        format: code("format"),
+        confidentiality: vec![code("N")],
+        availability: Availability::Approved,
+        media_type: "text/html".to_owned(),
+        hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".to_owned()),
+        size: Some(0),
+        origin: None,
+        encoded: Encoded::Metadata(Arc::new(EntryMetadata {
+            title: "処方 2026-04-01".to_owned(),
+            creation: Dtm::parse("20260401").unwrap(),
+            service_start: None,
+            service_stop: None,
+            language: "ja-JP".to_owned(),
+            source_patient: patient(),
+            facility_type: code("facility"),
+            practice_setting: code("setting"),
+            event_codes: Vec::new(),
+            authors: vec![Author {
+                institution: "病院^^^^^&2.999&ISO^^^^1".to_owned(), ..Author::default()
+            }],
+            references: Vec::new(),
+        })),
+    }
+}
+
+/// FindDocuments for [`patient`].
+pub fn find_documents() -> DocumentQuery {
+    DocumentQuery {
+        by: QueryKey::Patient(patient()),
+        home: None,
+        criteria: Criteria { statuses: BTreeSet::from([Availability::Approved]), ..Criteria::default() },
+        returns: ReturnType::LeafClass,
+    }
+}
