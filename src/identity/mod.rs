@@ -1,1 +1,20 @@
-//! To be built.
+//! Floor 4: who is asking, and how we say who asks (IHE XUA, ITI-40). A message's assertion is
+//! verified on the bytes received; toward peers we issue an assertion of our own.
+
+mod admit;
+mod assertion;
+mod attributes;
+mod conditions;
+mod dom;
+mod saml;
+mod signature;
+mod trust;
+mod verify;
+
+pub use admit::{Admission, Admitted, Arrival, NotAdmitted};
+pub use assertion::{Identity, Issuing, NameFormat, Signer};
+pub use trust::{IdentityError, SamlTrust, TrustedIssuer};
+pub use verify::{VerifiedAssertion, verify};
+
+#[cfg(test)]
+mod tests;

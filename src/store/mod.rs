@@ -8,3 +8,4 @@ mod open;
 mod replay_cache;
 
 pub use open::{Store, StoreError};
+pub use replay_cache::{Presented, Taken};

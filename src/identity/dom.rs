@@ -1,0 +1,62 @@
+//! Looking at the signature crate's document by namespace and local name, and taking an element out
+//! of it as a tree of ours.
+
+use bergshamra::xml::{Document, NodeId, NodeKind};
+
+use crate::xml::{Attribute, Element, Node, Tree};
+
+/// Whether a node is this element.
+pub(super) fn is(doc: &Document<'_>, node: NodeId, ns: &str, local: &str) -> bool {
+    doc.element(node).is_some_and(|e| e.name.matches(Some(ns), local))
+}
+
+/// Child elements.
+pub(super) fn children<'d>(doc: &'d Document<'_>, node: NodeId) -> impl Iterator<Item = NodeId> + 'd {
+    doc.children(node).into_iter().filter(|child| doc.element(*child).is_some())
+}
+
+/// The child of this name; None when there is none or more than one.
+pub(super) fn only_child(doc: &Document<'_>, node: NodeId, ns: &str, local: &str) -> Option<NodeId> {
+    let mut found = children(doc, node).filter(|child| is(doc, *child, ns, local));
+    found.next().filter(|_| found.next().is_none())
+}
+
+/// An attribute without namespace; the crate's own look-up passes over namespaces.
+pub(super) fn attribute<'d>(doc: &'d Document<'_>, node: NodeId, local: &str) -> Option<&'d str> {
+    let element = doc.element(node)?;
+    let plain = |a: &&bergshamra::xml::Attribute<'_>| {
+        a.name.namespace_uri.as_deref().unwrap_or_default().is_empty() && a.name.local_name == local
+    };
+    element.attributes.iter().find(plain).map(|a| &*a.value)
+}
+
+/// Copies an element, the same nodes the digest is made over, leaving one child out. Text around
+/// comments is joined: canonicalization drops comments, so a reader must not stop at one.
+pub(super) fn tree(doc: &Document<'_>, node: NodeId, without: Option<NodeId>) -> Tree {
+    let mut element = Element { ns: "".into(), local: String::new(), attributes: Vec::new(), at: 0 };
+    if let Some(found) = doc.element(node) {
+        element.ns = found.name.namespace_uri.as_deref().unwrap_or_default().into();
+        element.local = found.name.local_name.to_string();
+        element.attributes = found.attributes.iter().map(copied).collect();
+    }
+    let mut nodes: Vec<Node> = Vec::new();
+    for child in doc.children(node).into_iter().filter(|child| Some(*child) != without) {
+        match doc.node_kind(child) {
+            Some(NodeKind::Element(_)) => nodes.push(Node::Element(tree(doc, child, None))),
+            Some(NodeKind::Text(text) | NodeKind::CData(text)) => match nodes.last_mut() {
+                Some(Node::Text(run)) => run.push_str(text),
+                _ => nodes.push(Node::Text(text.to_string())),
+            },
+            _ => {}
+        }
+    }
+    Tree { element, children: nodes, range: 0..0, xsi_type: None }
+}
+
+fn copied(attribute: &bergshamra::xml::Attribute<'_>) -> Attribute {
+    Attribute {
+        ns: attribute.name.namespace_uri.as_deref().unwrap_or_default().into(),
+        local: attribute.name.local_name.to_string(),
+        value: attribute.value.to_string(),
+    }
+}

@@ -1,0 +1,89 @@
+//! The whole way in, over a real store.
+
+use super::vectors::*;
+use crate::identity::{Admission, Arrival, NotAdmitted};
+use crate::model::{MessageId, TargetName};
+use crate::store::Store;
+
+async fn admission() -> (tempfile::TempDir, Admission) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    (folder, Admission::new(store))
+}
+
+/// What became of a message: its attempt, or a word.
+async fn admit(
+    admission: &Admission,
+    spki: &str,
+    root: &str,
+    message: Option<&str>,
+    resend_s: Option<u32>,
+) -> Result<u32, &'static str> {
+    let message = message.map(|id| MessageId(id.to_owned()));
+    let (system, community) = (TargetName("hiroshima".into()), community());
+    let arrival = Arrival {
+        root,
+        message: message.as_ref(),
+        spki_sha256: spki,
+        system: &system,
+        community: &community,
+        resend_s,
+    };
+    match admission.admit(&arrival, &trust(), NOW).await {
+        Ok(admitted) => Ok(admitted.attempt),
+        Err(NotAdmitted::Unauthenticated(why)) => Err(why.word),
+        Err(NotAdmitted::Duplicate) => Err("duplicate"),
+        Err(other) => panic!("{other}"),
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_admitted_once_and_its_assertion_only_from_the_first_system() {
+    let (_folder, admission) = admission().await;
+    let root = genuine();
+    assert_eq!(admit(&admission, "a", &root, Some("1"), None).await, Ok(1));
+    assert_eq!(admit(&admission, "a", &root, Some("1"), None).await, Err("duplicate"));
+    assert_eq!(admit(&admission, "a", &root, Some("2"), None).await, Ok(1));
+    assert_eq!(admit(&admission, "b", &root, Some("3"), None).await, Err("FailedAuthentication"));
+}
+
+#[tokio::test]
+async fn a_message_that_is_not_authenticated_takes_no_number() {
+    let (_folder, admission) = admission().await;
+    let root = genuine();
+    let forged = root.replace("dr-7", "dr-8");
+    assert_eq!(admit(&admission, "a", &forged, Some("1"), None).await, Err("FailedCheck"));
+    assert_eq!(admit(&admission, "a", &root, Some("1"), None).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_one_use_assertion_is_refused_with_a_second_message() {
+    let (_folder, admission) = admission().await;
+    let once = signed_with("</saml:Conditions>", "<saml:OneTimeUse/></saml:Conditions>");
+    assert_eq!(admit(&admission, "a", &once, Some("1"), None).await, Ok(1));
+    assert_eq!(admit(&admission, "a", &once, Some("2"), None).await, Err("InvalidSecurityToken"));
+}
+
+#[tokio::test]
+async fn without_a_message_id_the_bytes_are_what_is_taken_once() {
+    let (_folder, admission) = admission().await;
+    let root = genuine();
+    assert_eq!(admit(&admission, "a", &root, None, None).await, Ok(1));
+    assert_eq!(admit(&admission, "a", &root, None, None).await, Err("duplicate"));
+    let other = root.replace("\"q1\"", "\"q2\"");
+    assert_eq!(admit(&admission, "a", &other, None, None).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_portals_repeat_is_admitted_with_its_attempt_and_a_freed_message_anew() {
+    let (_folder, admission) = admission().await;
+    let root = genuine();
+    assert_eq!(admit(&admission, "a", &root, Some("1"), Some(30)).await, Ok(1));
+    assert_eq!(admit(&admission, "a", &root, Some("1"), Some(30)).await, Ok(2));
+    let other = root.replace("\"q1\"", "\"q2\"");
+    assert_eq!(admit(&admission, "a", &other, Some("1"), Some(30)).await, Err("duplicate"));
+    for message in ["1", "1"] {
+        admission.free("a", &MessageId(message.to_owned())).await.unwrap();
+    }
+    assert_eq!(admit(&admission, "a", &root, Some("1"), None).await, Ok(1));
+}

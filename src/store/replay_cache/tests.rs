@@ -1,0 +1,168 @@
+//! What the replay cache promises, also under concurrency and across a restart.
+
+use super::*;
+
+const NOW: Timestamp = Timestamp::from_micros(1_775_000_000_000_000);
+
+async fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    (folder, store)
+}
+
+fn message(n: u32) -> MessageId {
+    MessageId(format!("urn:uuid:{n}"))
+}
+
+fn presented<'a>(spki: &'a str, message: &'a MessageId, assertion: &'a str) -> Presented<'a> {
+    Presented {
+        spki_sha256: spki,
+        message,
+        body: &[7; 32],
+        resend_s: None,
+        issuer: "urn:issuer",
+        assertion,
+        one_use: false,
+        until: NOW.plus_seconds(600),
+    }
+}
+
+#[tokio::test]
+async fn a_message_is_taken_once_and_its_number_is_free_at_another_system() {
+    let (_folder, store) = store().await;
+    let id = message(1);
+    assert_eq!(store.take_message(&presented("a", &id, "_1"), NOW).await.unwrap(), Taken::Fresh);
+    assert_eq!(store.take_message(&presented("a", &id, "_1"), NOW).await.unwrap(), Taken::Duplicate);
+    assert_eq!(store.take_message(&presented("b", &id, "_2"), NOW).await.unwrap(), Taken::Fresh);
+}
+
+#[tokio::test]
+async fn of_many_takes_at_the_same_moment_exactly_one_is_fresh() {
+    let (_folder, store) = store().await;
+    let takes = (0..16).map(|_| {
+        let store = store.clone();
+        tokio::spawn(
+            async move { store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap() },
+        )
+    });
+    let mut fresh = 0;
+    for take in takes.collect::<Vec<_>>() {
+        fresh += usize::from(take.await.unwrap() == Taken::Fresh);
+    }
+    assert_eq!(fresh, 1);
+}
+
+#[tokio::test]
+async fn what_was_taken_is_known_after_a_restart() {
+    let (folder, store) = store().await;
+    store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();
+    drop(store);
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    assert_eq!(store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap(), Taken::Duplicate);
+    let stolen = store.take_message(&presented("b", &message(2), "_1"), NOW).await.unwrap();
+    assert_eq!(stolen, Taken::AssertionElsewhere);
+}
+
+#[tokio::test]
+async fn a_portal_has_its_message_carried_out_three_times_with_the_same_bytes_and_in_time() {
+    let (_folder, store) = store().await;
+    let id = message(1);
+    let portal = Presented { resend_s: Some(30), ..presented("a", &id, "_1") };
+    assert_eq!(store.take_message(&portal, NOW).await.unwrap(), Taken::Fresh);
+    let other = Presented { body: &[8; 32], ..portal };
+    assert_eq!(store.take_message(&other, NOW.plus_seconds(1)).await.unwrap(), Taken::Duplicate);
+    assert_eq!(store.take_message(&portal, NOW.plus_seconds(31)).await.unwrap(), Taken::Duplicate);
+    for attempt in [2, 3] {
+        assert_eq!(
+            store.take_message(&portal, NOW.plus_seconds(30)).await.unwrap(),
+            Taken::Again { attempt }
+        );
+    }
+    assert_eq!(store.take_message(&portal, NOW.plus_seconds(30)).await.unwrap(), Taken::Duplicate);
+}
+
+#[tokio::test]
+async fn a_freed_message_may_come_again_and_a_freed_repeat_does_not_count() {
+    let (_folder, store) = store().await;
+    let id = message(1);
+    let portal = Presented { resend_s: Some(30), ..presented("a", &id, "_1") };
+    for _ in 0..5 {
+        assert_eq!(store.take_message(&portal, NOW).await.unwrap(), Taken::Fresh);
+        store.free_message("a", &id).await.unwrap();
+    }
+    store.take_message(&portal, NOW).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(store.take_message(&portal, NOW).await.unwrap(), Taken::Again { attempt: 2 });
+        store.free_message("a", &id).await.unwrap();
+    }
+    store.free_message("a", &message(9)).await.unwrap();
+}
+
+#[tokio::test]
+async fn an_assertion_serves_many_messages_of_the_system_that_first_showed_it_and_no_other() {
+    let (_folder, store) = store().await;
+    let ids = [message(1), message(2), message(3)];
+    let take = |spki, n: usize, now| {
+        let (store, ids) = (&store, &ids);
+        async move { store.take_message(&presented(spki, &ids[n], "_1"), now).await.unwrap() }
+    };
+    assert_eq!(take("a", 0, NOW).await, Taken::Fresh);
+    assert_eq!(take("a", 1, NOW).await, Taken::Fresh);
+    assert_eq!(take("b", 2, NOW).await, Taken::AssertionElsewhere);
+    // Refused, so nothing of the message is kept.
+    assert_eq!(take("a", 2, NOW).await, Taken::Fresh);
+    let same_id = Presented { issuer: "urn:other", ..presented("b", &ids[0], "_1") };
+    assert_eq!(store.take_message(&same_id, NOW).await.unwrap(), Taken::Fresh);
+}
+
+#[tokio::test]
+async fn a_one_use_assertion_serves_one_message_and_its_repeats() {
+    let (_folder, store) = store().await;
+    let (first, second) = (message(1), message(2));
+    let once = Presented { one_use: true, resend_s: Some(30), ..presented("a", &first, "_1") };
+    assert_eq!(store.take_message(&once, NOW).await.unwrap(), Taken::Fresh);
+    assert_eq!(store.take_message(&once, NOW).await.unwrap(), Taken::Again { attempt: 2 });
+    let other = Presented { message: &second, ..once };
+    assert_eq!(store.take_message(&other, NOW).await.unwrap(), Taken::AssertionUsed);
+}
+
+#[tokio::test]
+async fn what_is_over_is_forgotten_and_what_is_not_stays() {
+    let (_folder, store) = store().await;
+    let id = message(1);
+    store.take_message(&presented("a", &id, "_1"), NOW).await.unwrap();
+    assert_eq!(store.purge_replays(NOW.plus_seconds(599)).await.unwrap(), 0);
+    let later = NOW.plus_seconds(600);
+    let again = Presented { until: later.plus_seconds(9), ..presented("a", &id, "_1") };
+    assert_eq!(store.take_message(&again, later).await.unwrap(), Taken::Fresh);
+    assert_eq!(store.purge_replays(later.plus_seconds(9)).await.unwrap(), 2);
+    let held: i64 =
+        sqlx::query_scalar("SELECT sum(held) FROM replay_size").fetch_one(&store.reader).await.unwrap();
+    assert_eq!(held, 0);
+}
+
+#[tokio::test]
+async fn a_system_that_holds_too_much_is_refused_forgets_nothing_and_takes_no_others_room() {
+    let (_folder, store) = store().await;
+    store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();
+    let fill = "UPDATE replay_size SET held = $1 WHERE kind = $2";
+    sqlx::query(fill).bind(ROWS).bind("message").execute(&store.writer).await.unwrap();
+    assert_eq!(store.take_message(&presented("a", &message(2), "_1"), NOW).await.unwrap(), Taken::Full);
+    assert_eq!(store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap(), Taken::Duplicate);
+    sqlx::query(fill).bind(ROWS).bind("assertion").execute(&store.writer).await.unwrap();
+    assert_eq!(store.take_message(&presented("a", &message(2), "_2"), NOW).await.unwrap(), Taken::Full);
+    assert_eq!(store.take_message(&presented("b", &message(2), "_3"), NOW).await.unwrap(), Taken::Fresh);
+}
+
+#[tokio::test]
+async fn an_assertion_that_is_over_moves_to_the_next_system_with_its_count() {
+    let (_folder, store) = store().await;
+    store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();
+    let (id, later) = (message(2), NOW.plus_seconds(600));
+    let next = Presented { until: later.plus_seconds(600), ..presented("b", &id, "_1") };
+    assert_eq!(store.take_message(&next, later).await.unwrap(), Taken::Fresh);
+    assert_eq!(store.purge_replays(later.plus_seconds(600)).await.unwrap(), 3);
+    let held: Vec<i64> =
+        sqlx::query_scalar("SELECT held FROM replay_size").fetch_all(&store.reader).await.unwrap();
+    assert!(held.iter().all(|held| *held == 0), "{held:?}");
+}
