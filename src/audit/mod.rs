@@ -1,1 +1,31 @@
-//! To be built.
+//! Floor 5: record, then release. Only this room can make a `Released`, and only when the record of
+//! it is on the disk. The log is a folder of append-only segments of chained records.
+
+mod disclosed;
+mod disk;
+mod documents;
+mod event;
+mod judge;
+mod record;
+mod recovery;
+mod reject;
+mod release;
+mod segments;
+mod simulated_disk;
+mod stats;
+mod tail;
+mod verify;
+mod writer;
+
+pub use disclosed::Disclosed;
+pub use disk::{Disk, FolderDisk};
+pub use documents::Streams;
+pub use event::{DocumentRef, Ending, EndpointRef, Event, Kind, LegRef, QueryElement, RequesterRef};
+pub use record::{Unreadable, leaf_hash};
+pub use reject::{Note, NoteKind, Rejection};
+pub use release::{AuditLog, LegOutcome, LegRecord, Opened, Released};
+pub use segments::{AuditError, Cut};
+pub use simulated_disk::{Crash, Fault, SimulatedDisk};
+pub use stats::AuditStats;
+pub use verify::{Break, Head, Verified, What, verify, verify_disk};
+pub use writer::{AuditHealth, AuditOptions, Recovered};

@@ -1,0 +1,80 @@
+//! What each kind of finding puts into the record, and what has to run through a counter.
+
+use super::documents::Streams;
+use super::event::{DocumentRef, Event};
+use crate::model::{Document, DocumentEntry, DocumentId, Finding, PatientId, PatientMatch, RegistryObject};
+use crate::policy::Permit;
+
+/// A finding that can be released.
+pub trait Disclosed: Finding + Sized {
+    /// Whether a body follows, so that a closing record has to be written.
+    const STREAMS: bool = false;
+
+    /// Adds to the record that this is shown.
+    fn describe(&self, permit: &Permit, event: &mut Event);
+
+    /// Lets a body run through the counter; `index` is its place in the answer.
+    #[must_use]
+    fn stream(self, _index: usize, _streams: &Streams) -> Self {
+        self
+    }
+}
+
+impl Disclosed for PatientMatch {
+    fn describe(&self, _: &Permit, event: &mut Event) {
+        match self {
+            Self::Found(found) => event.patients.push(found.id.cx()),
+            Self::Graded(record) => event.patients.push(record.id.cx()),
+            Self::MoreAttributes { about, .. } => {
+                event.more_attributes = true;
+                event.patients.extend(about.as_ref().map(PatientId::cx));
+            }
+        }
+    }
+}
+
+impl Disclosed for PatientId {
+    fn describe(&self, _: &Permit, event: &mut Event) {
+        event.patients.push(self.cx());
+    }
+}
+
+impl Disclosed for RegistryObject {
+    fn describe(&self, _: &Permit, event: &mut Event) {
+        if let Self::Entry(entry) = self {
+            event.documents.push(document(&entry.id, Some(entry)));
+        }
+    }
+}
+
+impl Disclosed for Document {
+    const STREAMS: bool = true;
+
+    fn describe(&self, permit: &Permit, event: &mut Event) {
+        let entry = permit.entry(&self.id);
+        event.patients.extend(entry.map(|entry| entry.patient.cx()));
+        let size = self.size.or(entry.and_then(|entry| entry.size));
+        event.documents.push(DocumentRef { size, ..document(&self.id, entry) });
+    }
+
+    fn stream(self, index: usize, streams: &Streams) -> Self {
+        let body = streams.wrap(index, self.id.clone(), self.body);
+        Self { body, ..self }
+    }
+}
+
+fn document(id: &DocumentId, entry: Option<&DocumentEntry>) -> DocumentRef {
+    let origin = entry.and_then(|entry| entry.origin.as_ref());
+    let kind = origin.map(|origin| origin.kind.clone());
+    DocumentRef {
+        home: id.community.0.to_string(),
+        repository: id.repository.0.to_string(),
+        unique: id.unique.clone(),
+        kind: kind.or_else(|| entry.map(|entry| entry.type_code.value.clone())).unwrap_or_default(),
+        facility: origin.map(|origin| origin.facility.clone()).unwrap_or_default(),
+        size: entry.and_then(|entry| entry.size),
+        bytes_sent: None,
+        sha256: None,
+        ending: None,
+    }
+}

@@ -1,0 +1,95 @@
+//! Reads events from a log that may be growing: from a place, as many as are whole.
+
+use std::io;
+
+use super::disk::Disk;
+use super::event::Event;
+use super::record::Hash;
+use super::segments::{Assembler, Placed, SegmentReader, first_of};
+
+/// A place between two events: everything before it has been read.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Position {
+    /// The number of the next record.
+    pub next: u64,
+    /// The segment it is in; empty at the beginning of the log.
+    pub segment: String,
+    /// Its offset there, in bytes.
+    pub at: u64,
+    /// The hash of the record before it.
+    pub hash: Hash,
+}
+
+/// An event with its place.
+#[derive(Debug)]
+pub struct PlacedEvent {
+    /// The sequence of its first record.
+    pub sequence: u64,
+    /// The segment.
+    pub segment: String,
+    /// Offset in bytes.
+    pub at: u64,
+    /// The event.
+    pub event: Event,
+}
+
+/// Reads at most `events_max` events from a place, none that begins at or behind record `until`.
+/// Stops before anything that is not sound: verifying says what it is.
+///
+/// # Errors
+/// Those of the disk.
+pub fn read_from(
+    disk: &dyn Disk,
+    from: &Position,
+    until: u64,
+    events_max: usize,
+) -> io::Result<(Vec<PlacedEvent>, Position)> {
+    let mut events = Vec::new();
+    let mut position = from.clone();
+    let segments = disk.list()?;
+    // Behind the end of a segment the next one goes on, under the name of its first record.
+    let begins = segments.iter().position(|name| *name == from.segment).unwrap_or(0);
+    for segment in segments.iter().skip(begins) {
+        let at = if *segment == from.segment {
+            from.at
+        } else if first_of(segment) == Some(position.next) {
+            0
+        } else {
+            break;
+        };
+        let mut reader = SegmentReader::new(disk, segment, at);
+        let mut assembler = Assembler::default();
+        let mut expected = position.next;
+        while events.len() < events_max && position.next < until {
+            let Some(Ok(placed)) = reader.next()? else { break };
+            let last = placed.clone();
+            if last.stored.part.sequence != expected {
+                return Ok((events, position));
+            }
+            expected += 1;
+            match assembler.push(placed) {
+                Ok(None) => {}
+                Ok(Some((first, event))) => {
+                    position = behind(&last);
+                    events.push(PlacedEvent {
+                        sequence: first.stored.part.sequence,
+                        segment: first.segment,
+                        at: first.at,
+                        event,
+                    });
+                }
+                Err(_) => return Ok((events, position)),
+            }
+        }
+    }
+    Ok((events, position))
+}
+
+fn behind(last: &Placed) -> Position {
+    Position {
+        next: last.stored.part.sequence + 1,
+        segment: last.segment.clone(),
+        at: last.at + last.stored.length as u64,
+        hash: last.stored.hash,
+    }
+}
