@@ -1,1 +1,24 @@
-//! To be built.
+//! Floor 2: files to settings, all or nothing, every fault with file, line, key and hint.
+
+mod broker;
+mod certificates;
+mod error;
+mod kind_table;
+mod limits;
+mod load;
+mod saml;
+mod section;
+mod target;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use broker::{BrokerConfig, CodeSystems, ListenerConfig, SamlConfig};
+pub use error::{ConfigError, ConfigErrors, nearest};
+pub use kind_table::KindTable;
+pub use limits::{BreakerSettings, Limits, Rates, TargetLimits};
+pub use load::{Check, Settings, load, load_with};
+pub use saml::PeerSaml;
+pub use target::{Endpoints, TargetFile, TargetKind};
+pub use tls::{CaFile, CertificateIdentity, Exemption, KeyPair, PeerTls};

@@ -1,1 +1,11 @@
-//! To be built.
+//! Floor 2: metrics, health and logs. Nothing about a patient gets in here.
+
+mod health;
+mod logging;
+mod metrics;
+mod trace;
+
+pub use health::{Component, Health, Needed, Status};
+pub use logging::{LoggingError, start_logging};
+pub use metrics::{BreakerState, InFlight, Metrics};
+pub use trace::TraceParent;

@@ -1,1 +1,18 @@
-//! To be built.
+//! Floor 3: TLS on both sides, whose certificate it is, our accept loop and our HTTP client.
+
+mod certificate;
+mod failure;
+mod http;
+mod listen;
+mod revocation;
+mod serving;
+mod tls;
+
+#[cfg(test)]
+mod tests;
+
+pub use certificate::{CertificateFacts, PeerMap, Stranger};
+pub use http::{HttpAnswer, HttpClient, Post};
+pub use listen::{Listener, Rejection, RejectionReason, Serving};
+pub use serving::{BodyFault, BoxBody, Connected, ListenLimits, read_body};
+pub use tls::{TlsError, Trust, client_config, crypto_provider, expiries};
