@@ -1,20 +1,49 @@
-//! Decides. Until the policies are built: nothing is permitted.
+//! Decides, before anything is asked and before anything is released (decisions A2, A8, C2 to C4,
+//! E2). Nothing here waits: policies, consents and emergency ids are snapshots in memory. The time
+//! of a decision is the arrival of its request.
 
+use std::sync::Arc;
+
+use super::consent::{HospitalNumber, Standing};
+use super::consents::Consents;
+use super::disclosure::Disclosure;
+use super::emergency::EmergencyIds;
+use super::permit::{Decision, Filtered, Permit, PermittedCommunity};
+use super::policies::Policies;
 use crate::model::{
-    Answer, Descriptor, DocumentEntry, DocumentId, Finding, Operation, PatientId, Refusal, RequestContext,
+    Answer, Authority, CommunityId, Descriptor, DocumentEntry, DocumentId, Finding, Operation, PatientId,
+    Phi, Refusal, RequestContext, Side, Subject,
 };
-use crate::policy::{Filtered, Permit};
 
 /// Decides on policies and consents of the moment.
-pub struct Authorizer {}
+#[derive(Debug)]
+pub struct Authorizer {
+    community: CommunityId,
+    authority: Authority,
+    policies: Arc<Policies>,
+    consents: Arc<Consents>,
+    emergencies: Arc<EmergencyIds>,
+}
 
 impl Authorizer {
+    /// `community` and `authority` are our own.
+    pub const fn new(
+        community: CommunityId,
+        authority: Authority,
+        policies: Arc<Policies>,
+        consents: Arc<Consents>,
+        emergencies: Arc<EmergencyIds>,
+    ) -> Self {
+        Self { community, authority, policies, consents, emergencies }
+    }
+
     /// May this requester ask this at all? No patient is known yet (decisions A2).
     ///
     /// # Errors
     /// `Denied`.
-    pub fn may_ask(&self, _: &RequestContext, _: Operation) -> Result<(), Refusal> {
-        Err(Refusal::Denied)
+    pub fn may_ask(&self, context: &RequestContext, operation: Operation) -> Result<(), Refusal> {
+        let may = self.disclosure(context).may_ask(&self.community, operation);
+        if may { Ok(()) } else { Err(Refusal::Denied) }
     }
 
     /// May this be asked of these targets, about these patients (their ids as home knows them) and,
@@ -24,29 +53,258 @@ impl Authorizer {
     /// `Denied`, `Withheld` when nothing is left to ask.
     pub fn authorize(
         &self,
-        _: &RequestContext,
-        _: Operation,
-        _patients: &[PatientId],
-        _entries: Vec<DocumentEntry>,
-        _targets: &[&Descriptor],
+        context: &RequestContext,
+        operation: Operation,
+        patients: &[PatientId],
+        entries: Vec<DocumentEntry>,
+        targets: &[&Descriptor],
     ) -> Result<Permit, Refusal> {
-        Err(Refusal::Denied)
+        let mut disclosure = self.disclosure(context);
+        if !disclosure.may_ask(&self.community, operation) {
+            return Err(Refusal::Denied);
+        }
+        let entries: Vec<_> = entries.into_iter().filter(|entry| disclosure.may_show(entry)).collect();
+        let narrowed: Vec<_> = targets
+            .iter()
+            .filter(|target| match (operation, context.side, target.side) {
+                (_, Side::Peer, Side::Peer) => false,
+                (Operation::DocumentRetrieve, _, _) => {
+                    disclosure.may_ask(&target.community, operation)
+                        && entries.iter().any(|entry| holds(target, entry))
+                }
+                (_, Side::Peer, Side::Home) => {
+                    self.could_tell(&mut disclosure, context, target, patients, targets)
+                }
+                (_, Side::Home, _) => {
+                    disclosure.may_ask(&target.community, operation)
+                        && self.concerns(&disclosure, context, target, patients, targets)
+                }
+            })
+            .collect();
+        if narrowed.is_empty() {
+            return Err(Refusal::Withheld);
+        }
+        let community = |target: &&&Descriptor| PermittedCommunity {
+            side: target.side,
+            community: target.community.clone(),
+            authorities: target.authorities.clone(),
+        };
+        Ok(Permit {
+            request: context.id,
+            operation,
+            patients: patients.to_vec(),
+            targets: narrowed.iter().map(|target| target.name.clone()).collect(),
+            entries,
+            decision: disclosure.decision(&Decision::default()),
+            communities: narrowed.iter().map(community).collect(),
+        })
     }
 
     /// Takes out every finding that may not be shown.
-    pub fn filter<T: Finding>(&self, _: &RequestContext, permit: &Permit, answer: Answer<T>) -> Filtered<T> {
-        let withheld = answer.found.len();
-        let answer = Answer { found: Vec::new(), ..answer };
-        Filtered { answer, withheld, decision: permit.decision.clone() }
+    pub fn filter<T: Finding>(
+        &self,
+        context: &RequestContext,
+        permit: &Permit,
+        answer: Answer<T>,
+    ) -> Filtered<T> {
+        let mut disclosure = self.disclosure(context);
+        let Answer { found, unavailable, reported, answered } = answer;
+        let before = found.len();
+        let found: Vec<_> = found
+            .into_iter()
+            .filter(|found| self.may_tell(&mut disclosure, context, permit, found))
+            .collect();
+        Filtered {
+            withheld: before - found.len(),
+            decision: disclosure.decision(&permit.decision),
+            answer: Answer { found, unavailable, reported, answered },
+        }
     }
 
     /// The consent snapshot of this moment; grows with every change.
     pub fn consent_version(&self) -> u64 {
-        0
+        self.consents.book().version()
     }
 
     /// Whether a document that is running may go on, by the consents of this moment.
-    pub fn still_allows(&self, _: &RequestContext, _: &Permit, _: &DocumentId) -> bool {
-        false
+    pub fn still_allows(&self, context: &RequestContext, permit: &Permit, document: &DocumentId) -> bool {
+        let book = self.consents.book();
+        permit.entry(document).is_some_and(|entry| {
+            book.version() == permit.decision.consent_version || self.disclosure(context).may_show(entry)
+        })
+    }
+
+    /// How the person of a record of ours stands toward this requester: `Consented` only when
+    /// something could be shown. What the peer side's `conclude` goes by (decisions A3).
+    pub fn standing_of(&self, context: &RequestContext, facility: &str, hospital: &PatientId) -> Standing {
+        let mut disclosure = self.disclosure(context);
+        let number = HospitalNumber { facility: facility.to_owned(), number: hospital.value.clone() };
+        let network_id = disclosure.book.network_id_of(facility, &hospital.value).cloned();
+        match disclosure.standing(facility, network_id.as_ref()) {
+            Standing::Consented { .. } if !disclosure.may_tell_of(&number) => Standing::None,
+            standing => standing,
+        }
+    }
+
+    /// Whether a record without consent may be told of because it is an emergency (decisions C4).
+    pub fn emergency_allows(&self, context: &RequestContext, facility: &str, hospital: &PatientId) -> bool {
+        let number = HospitalNumber { facility: facility.to_owned(), number: hospital.value.clone() };
+        let mut disclosure = self.disclosure(context);
+        disclosure.is_emergency() && disclosure.may_tell_of(&number)
+    }
+
+    /// Whether the person of a record has withdrawn or refused toward the requester's community, at
+    /// whatever facility.
+    pub fn hides(&self, context: &RequestContext, facility: &str, hospital: &PatientId) -> bool {
+        let disclosure = self.disclosure(context);
+        disclosure.book.network_id_of(facility, &hospital.value).is_some_and(|id| disclosure.is_hidden(id))
+    }
+
+    /// The network's own id of the person of a record, where a consent row names it.
+    pub fn network_id_of(&self, facility: &str, hospital: &PatientId) -> Option<PatientId> {
+        let book = self.consents.book();
+        let value = book.network_id_of(facility, &hospital.value)?.clone();
+        Some(PatientId { authority: self.authority.clone(), value })
+    }
+
+    /// The hospital numbers a peer's id of ours stands for: the person's, or the one an emergency
+    /// id was handed out for.
+    pub fn numbers_of(&self, context: &RequestContext, id: &PatientId) -> Vec<HospitalNumber> {
+        self.numbers(&self.disclosure(context), context, id)
+    }
+
+    /// The consents in force.
+    pub const fn consents(&self) -> &Arc<Consents> {
+        &self.consents
+    }
+
+    /// The emergency ids still good.
+    pub const fn emergencies(&self) -> &Arc<EmergencyIds> {
+        &self.emergencies
+    }
+
+    /// The policies in force.
+    pub const fn policies(&self) -> &Arc<Policies> {
+        &self.policies
+    }
+
+    fn disclosure(&self, context: &RequestContext) -> Disclosure<'_> {
+        Disclosure::new(&self.community, self.policies.version(), self.consents.book(), context)
+    }
+
+    fn may_tell<T: Finding>(
+        &self,
+        disclosure: &mut Disclosure<'_>,
+        context: &RequestContext,
+        permit: &Permit,
+        found: &T,
+    ) -> bool {
+        match (found.subject(), context.side) {
+            (Subject::Entry(entry), _) => disclosure.may_show(entry),
+            (Subject::Document(id), _) => permit.entry(id).is_some_and(|entry| disclosure.may_show(entry)),
+            (Subject::Patient(id), Side::Peer) => {
+                let numbers = self.numbers(disclosure, context, id);
+                numbers.iter().any(|number| disclosure.may_tell_of(number))
+            }
+            (Subject::Patient(id), Side::Home) => self
+                .community_of(permit, &id.authority)
+                .is_some_and(|community| disclosure.may_find(&community)),
+            // A peer wants more attributes: which one, the finding does not say.
+            (Subject::Anyone, Side::Home) => {
+                let mut peers = permit.communities.iter().filter(|c| c.side == Side::Peer).peekable();
+                peers.peek().is_some() && peers.all(|peer| disclosure.may_find(&peer.community))
+            }
+            (Subject::Anyone, Side::Peer) | (Subject::Unknown, _) => false,
+        }
+    }
+
+    /// Peer side: is there anything this source could show this requester of these patients, or of
+    /// anyone while nobody is named?
+    fn could_tell(
+        &self,
+        disclosure: &mut Disclosure<'_>,
+        context: &RequestContext,
+        source: &Descriptor,
+        patients: &[PatientId],
+        targets: &[&Descriptor],
+    ) -> bool {
+        let Some(facility) = &source.facility else { return false };
+        if patients.is_empty() {
+            return disclosure.could_tell_of_anyone(facility);
+        }
+        patients.iter().any(|patient| {
+            let numbers = match facility_of(targets, &patient.authority) {
+                Some(at) => vec![HospitalNumber { facility: at.to_owned(), number: patient.value.clone() }],
+                None => self.numbers(disclosure, context, patient),
+            };
+            numbers.iter().any(|number| number.facility == *facility && disclosure.may_tell_of(number))
+        })
+    }
+
+    /// Home side: is a target to be asked about these patients? An id of a peer goes to that peer
+    /// only; a person of ours to peers that a consent of theirs names (decisions A7, A8).
+    fn concerns(
+        &self,
+        disclosure: &Disclosure<'_>,
+        context: &RequestContext,
+        target: &Descriptor,
+        patients: &[PatientId],
+        targets: &[&Descriptor],
+    ) -> bool {
+        patients.is_empty()
+            || patients.iter().any(|patient| {
+                let is_foreign =
+                    |t: &&&Descriptor| t.side == Side::Peer && t.authorities.contains(&patient.authority);
+                let book = &disclosure.book;
+                if targets.iter().any(|t| is_foreign(&t)) {
+                    return target.side == Side::Peer && target.authorities.contains(&patient.authority);
+                }
+                if target.side == Side::Home {
+                    return true;
+                }
+                let network_id = match facility_of(targets, &patient.authority) {
+                    Some(facility) => book.network_id_of(facility, &patient.value),
+                    None => Some(&patient.value).filter(|_| patient.authority == self.authority),
+                };
+                let named = |id: &Phi<String>| book.abroad(id, context.received);
+                network_id
+                    .is_some_and(|id| named(id).iter().any(|(community, _)| *community == target.community))
+            })
+    }
+
+    fn numbers(
+        &self,
+        disclosure: &Disclosure<'_>,
+        context: &RequestContext,
+        id: &PatientId,
+    ) -> Vec<HospitalNumber> {
+        if id.authority != self.authority {
+            return Vec::new();
+        }
+        match self.emergencies.lookup(id, &context.requester.community, context.received) {
+            Some(number) if disclosure.is_emergency() => vec![number],
+            Some(_) => Vec::new(),
+            None => disclosure.book.numbers_of(&id.value).to_vec(),
+        }
+    }
+
+    fn community_of(&self, permit: &Permit, authority: &Authority) -> Option<CommunityId> {
+        let speaks = permit.communities.iter().find(|c| c.authorities.contains(authority));
+        let own = || (*authority == self.authority).then(|| self.community.clone());
+        speaks.map(|c| c.community.clone()).or_else(own)
     }
 }
+
+fn facility_of<'a>(targets: &[&'a Descriptor], authority: &Authority) -> Option<&'a str> {
+    let source = targets.iter().find(|t| t.side == Side::Home && t.authorities.contains(authority))?;
+    source.facility.as_deref()
+}
+
+/// Whether a target holds the document of an entry.
+fn holds(target: &Descriptor, entry: &DocumentEntry) -> bool {
+    entry.id.community == target.community
+        && (target.side == Side::Peer || target.repositories.contains(&entry.id.repository))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,23 @@
 //! Floor 4: who may ask and see what. Cedar, default deny, consent as context.
 
 mod authorizer;
+mod consent;
+mod consent_file;
+mod consents;
+mod disclosure;
+mod emergency;
+mod entities;
+mod index;
 mod permit;
+mod policies;
+mod policy_set;
+mod probes;
 
 pub use authorizer::Authorizer;
+pub use consent::{Asked, ConsentBook, HospitalNumber, Standing, japan_day};
+pub use consent_file::{BadFile, BadLine, read_consents};
+pub use consents::{Consents, ImportError, WithdrawError, Withdrawal};
+pub use emergency::{EmergencyIds, IssueError};
 pub use permit::{Decision, Filtered, Permit};
+pub use policies::Policies;
+pub use policy_set::{PolicyError, PolicyErrors};

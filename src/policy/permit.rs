@@ -1,7 +1,10 @@
 //! The proofs: a `Permit` before anything is asked, a `Filtered` before anything is released. Both
 //! can be made in this room only.
 
-use crate::model::{Answer, DocumentEntry, DocumentId, Operation, PatientId, RequestId, TargetName};
+use crate::model::{
+    Answer, Authority, CommunityId, DocumentEntry, DocumentId, Operation, PatientId, RequestId, Side,
+    TargetName,
+};
 
 /// Why something was decided; goes into the record.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -25,9 +28,31 @@ pub struct Permit {
     pub(super) targets: Vec<TargetName>,
     pub(super) entries: Vec<DocumentEntry>,
     pub(super) decision: Decision,
+    pub(super) communities: Vec<PermittedCommunity>,
+}
+
+/// Whose patient ids a permitted target may speak of.
+#[derive(Debug, Clone)]
+pub(super) struct PermittedCommunity {
+    pub(super) side: Side,
+    pub(super) community: CommunityId,
+    pub(super) authorities: Vec<Authority>,
 }
 
 impl Permit {
+    /// A permit nobody decided on, for tests of rooms that are handed one.
+    #[cfg(test)]
+    pub fn for_test(
+        request: RequestId,
+        operation: Operation,
+        patients: Vec<PatientId>,
+        targets: Vec<TargetName>,
+        entries: Vec<DocumentEntry>,
+    ) -> Self {
+        let (decision, communities) = (Decision::default(), Vec::new());
+        Self { request, operation, patients, targets, entries, decision, communities }
+    }
+
     /// The request it was made for.
     pub const fn request(&self) -> RequestId {
         self.request

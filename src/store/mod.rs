@@ -4,8 +4,13 @@
 mod audit_index;
 mod consents;
 mod correlations;
+mod emergency_ids;
+mod lock;
 mod open;
 mod replay_cache;
 
+pub use consents::{AddError, ConsentChange, ConsentRow, ConsentState, Terms};
+pub use emergency_ids::EmergencyId;
+pub use lock::StoreLock;
 pub use open::{Store, StoreError};
 pub use replay_cache::{Presented, Taken};

@@ -1,0 +1,235 @@
+//! The local control socket (decisions F1): commands that change the state of a running broker. One
+//! JSON line each way over a Unix socket; the far end must be the broker's own user or root.
+
+use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::Semaphore;
+
+use crate::model::{CommunityId, Oid, Phi, Timestamp};
+use crate::policy::{Consents, Withdrawal};
+use crate::store::{ConsentChange, Store, StoreError};
+
+/// A command. It holds patients' ids: no Debug.
+#[derive(Clone, Serialize, Deserialize)]
+#[serde(tag = "command", rename_all = "kebab-case")]
+pub enum ControlRequest {
+    /// Imports a file of consents.
+    ConsentImport {
+        /// Its name, for errors and the record.
+        file: String,
+        /// Its content.
+        text: String,
+    },
+    /// Withdraws consents of a person.
+    ConsentWithdraw {
+        /// The network's own id of the person.
+        network_id: String,
+        /// Only at this facility.
+        facility: Option<String>,
+        /// Only toward this community (OID).
+        community: Option<String>,
+        /// The form that was signed.
+        form: String,
+        /// Where it is kept.
+        evidence: String,
+        /// Who entered it.
+        entered_by: String,
+    },
+}
+
+/// What came of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ControlReply {
+    /// Whether it was done.
+    pub ok: bool,
+    /// For the person who typed it.
+    pub text: String,
+    /// The consent version now in force.
+    pub version: u64,
+}
+
+/// Takes note of changes in the audit log.
+#[async_trait]
+pub trait ConsentNote: Send + Sync {
+    /// Returns when the note is durable. `persons` are network ids, at most a thousand.
+    ///
+    /// # Errors
+    /// Why it could not be; for the operator.
+    async fn note(&self, change: &ConsentChange, persons: &[Phi<String>]) -> Result<(), String>;
+}
+
+/// What commands work on.
+pub struct ControlRoom {
+    /// Where consents are kept.
+    pub store: Store,
+    /// The consents in force.
+    pub consents: Arc<Consents>,
+    /// Who takes note; None outside a running broker, whose next start takes note then.
+    pub note: Option<Arc<dyn ConsentNote>>,
+}
+
+impl ControlRoom {
+    /// Carries out a command.
+    pub async fn carry_out(&self, request: ControlRequest, now: Timestamp) -> ControlReply {
+        let done = match request {
+            ControlRequest::ConsentImport { file, text } => {
+                let import = self.consents.import(&self.store, &file, text.as_bytes(), now);
+                import.await.map_err(|error| error.to_string())
+            }
+            ControlRequest::ConsentWithdraw {
+                network_id,
+                facility,
+                community,
+                form,
+                evidence,
+                entered_by,
+            } => {
+                let only = community.as_deref().map(Oid::parse);
+                if form.trim().is_empty() || entered_by.trim().is_empty() {
+                    Err("name the form that was signed and who entered it".to_owned())
+                } else if let Some(None) = only {
+                    Err("the community is not an OID".to_owned())
+                } else {
+                    let community = only.flatten().map(CommunityId);
+                    let network_id = Phi::new(network_id);
+                    let withdrawal =
+                        Withdrawal { network_id, facility, community, form, evidence, entered_by };
+                    let withdraw = self.consents.withdraw(&self.store, &withdrawal, now);
+                    withdraw.await.map_err(|error| error.to_string())
+                }
+            }
+        };
+        let version = self.consents.book().version();
+        match done {
+            Err(text) => ControlReply { ok: false, text, version },
+            Ok(change) => {
+                let noted = self.note_changes().await;
+                let later = noted.err().map(|why| format!("; not yet in the audit log: {why}"));
+                let (rows, later) = (change.rows, later.unwrap_or_default());
+                let text = format!("{rows} rows added, consent version {version}{later}");
+                ControlReply { ok: true, text, version }
+            }
+        }
+    }
+
+    /// Takes note of every change that the audit log does not hold yet; also to be called at the
+    /// start, for changes made while no broker ran. A note may be taken twice, never not at all.
+    ///
+    /// # Errors
+    /// Why a note could not be taken; it is tried again with the next change.
+    pub async fn note_changes(&self) -> Result<(), String> {
+        let Some(note) = &self.note else { return Ok(()) };
+        let told = |error: StoreError| error.to_string();
+        for change in self.store.consent_changes_to_note().await.map_err(told)? {
+            let persons = self.store.persons_of_consent_change(change.version).await.map_err(told)?;
+            note.note(&change, &persons).await?;
+            self.store.mark_consent_change_noted(change.version).await.map_err(told)?;
+        }
+        Ok(())
+    }
+}
+
+/// The broker's end of the socket.
+#[derive(Debug)]
+pub struct ControlSocket {
+    listener: UnixListener,
+    user: u32,
+}
+
+impl ControlSocket {
+    /// Binds the socket for the broker's user only. A socket that a dead broker left behind is
+    /// removed: so the caller holds the store's lock.
+    ///
+    /// # Errors
+    /// When it cannot be bound.
+    pub fn bind(path: &Path) -> io::Result<Self> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let listener = UnixListener::bind(path)?;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600))?;
+        let user = std::fs::metadata(path)?.uid();
+        Ok(Self { listener, user })
+    }
+
+    /// Serves until the future is dropped; a command under way is carried out to its end.
+    pub async fn serve(self, room: Arc<ControlRoom>) {
+        let places = Arc::new(Semaphore::new(COMMANDS_MAX));
+        loop {
+            let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+            let stream = match self.listener.accept().await {
+                Ok((stream, _)) => stream,
+                Err(error) => {
+                    tracing::warn!(%error, "control socket");
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                }
+            };
+            let (room, user) = (Arc::clone(&room), self.user);
+            tokio::spawn(async move {
+                if let Err(error) = answer(stream, user, &room).await {
+                    tracing::warn!(%error, "control socket");
+                }
+                drop(place);
+            });
+        }
+    }
+}
+
+/// Sends a command to a running broker. None when no broker listens there.
+///
+/// # Errors
+/// When the broker does not answer as one.
+pub async fn send(socket: &Path, request: &ControlRequest) -> io::Result<Option<ControlReply>> {
+    let mut stream = match UnixStream::connect(socket).await {
+        Ok(stream) => stream,
+        Err(e) if matches!(e.kind(), io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused) => {
+            return Ok(None);
+        }
+        Err(error) => return Err(error),
+    };
+    let mut line = serde_json::to_vec(request)?;
+    line.push(b'\n');
+    stream.write_all(&line).await?;
+    let mut reply = Vec::new();
+    stream.take(REPLY_BYTES_MAX).read_to_end(&mut reply).await?;
+    Ok(Some(serde_json::from_slice(&reply)?))
+}
+
+async fn answer(mut stream: UnixStream, user: u32, room: &ControlRoom) -> io::Result<()> {
+    let caller = stream.peer_cred()?.uid();
+    if caller != user && caller != 0 {
+        return Err(io::Error::new(
+            io::ErrorKind::PermissionDenied,
+            format!("user {caller} may not command"),
+        ));
+    }
+    let mut line = Vec::new();
+    let (read, mut write) = stream.split();
+    let mut reader = BufReader::new(read.take(REQUEST_BYTES_MAX));
+    tokio::time::timeout(READ_TIMEOUT, reader.read_until(b'\n', &mut line)).await??;
+    // A parser's message may quote the text, which names patients.
+    let unreadable = |_| io::Error::new(io::ErrorKind::InvalidData, "unreadable command");
+    let request = serde_json::from_slice(&line).map_err(unreadable)?;
+    let reply = room.carry_out(request, Timestamp::now()).await;
+    write.write_all(&serde_json::to_vec(&reply)?).await?;
+    write.shutdown().await
+}
+
+/// A file of consents (64 MiB at most) as a JSON string.
+const REQUEST_BYTES_MAX: u64 = 160 << 20;
+const REPLY_BYTES_MAX: u64 = 1 << 20;
+const COMMANDS_MAX: usize = 4;
+const READ_TIMEOUT: Duration = Duration::from_secs(30);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,194 @@
+//! `kakehashi consent import|withdraw|list` (decisions F1). Changes go to the running broker through
+//! its control socket; without one the store is written here, under its lock, and the broker's next
+//! start takes note in the audit log.
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Args, Subcommand};
+use time::Date;
+
+use crate::app::control::{self, ControlReply, ControlRequest, ControlRoom};
+use crate::model::Timestamp;
+use crate::policy::{Consents, read_consents};
+use crate::store::{ConsentRow, Store, StoreError, StoreLock};
+
+/// Arguments of `consent`.
+#[derive(Args)]
+pub struct ConsentArgs {
+    #[command(subcommand)]
+    command: ConsentCommand,
+}
+
+#[derive(Subcommand)]
+enum ConsentCommand {
+    /// Import a CSV file of consents: whole, or nothing of it
+    Import {
+        /// UTF-8, with a header line
+        file: PathBuf,
+    },
+    /// Withdraw a person's consents from today on
+    Withdraw(WithdrawArgs),
+    /// Print the consents as CSV
+    List {
+        /// Only of this person
+        #[arg(long)]
+        network_id: Option<String>,
+    },
+}
+
+#[derive(Args)]
+struct WithdrawArgs {
+    /// The network's own id of the person
+    #[arg(long)]
+    network_id: String,
+    /// Only at this facility (10-digit code)
+    #[arg(long)]
+    facility: Option<String>,
+    /// Only toward this community (OID)
+    #[arg(long)]
+    community: Option<String>,
+    /// The form that was signed
+    #[arg(long)]
+    form: String,
+    /// Where the form is kept
+    #[arg(long)]
+    evidence: String,
+    /// Who enters it
+    #[arg(long)]
+    entered_by: String,
+}
+
+/// Where the broker keeps things, as its configuration says.
+#[derive(Debug, Clone, Copy)]
+pub struct ConsentPlaces<'a> {
+    /// The control socket.
+    pub control: &'a Path,
+    /// The folder whose lock a running broker holds.
+    pub folder: &'a Path,
+    /// `sqlite:path`.
+    pub store_url: &'a str,
+}
+
+/// Carries the command out. Exit code 0; 65 when the file is wrong or nothing fits, 66 when it
+/// cannot be read, 69 when the store or the broker cannot be reached.
+pub async fn run(args: ConsentArgs, places: ConsentPlaces<'_>) -> ExitCode {
+    let done = match args.command {
+        ConsentCommand::Import { file } => import(&file, places).await,
+        ConsentCommand::Withdraw(args) => {
+            let WithdrawArgs { network_id, facility, community, form, evidence, entered_by } = args;
+            let request = ControlRequest::ConsentWithdraw {
+                network_id,
+                facility,
+                community,
+                form,
+                evidence,
+                entered_by,
+            };
+            change(request, places).await
+        }
+        ConsentCommand::List { network_id } => list(network_id.as_deref(), places).await,
+    };
+    match done {
+        Ok(text) => {
+            let written = std::io::stdout().lock().write_all(text.as_bytes());
+            if written.is_ok() { ExitCode::SUCCESS } else { ExitCode::from(UNAVAILABLE) }
+        }
+        Err((code, text)) => {
+            eprintln!("{text}");
+            ExitCode::from(code)
+        }
+    }
+}
+
+/// What to print, or exit code and what to complain.
+type Done = Result<String, (u8, String)>;
+
+async fn import(path: &Path, places: ConsentPlaces<'_>) -> Done {
+    let file = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let bytes = std::fs::read(path).map_err(|e| (NO_INPUT, format!("{}: {e}", path.display())))?;
+    read_consents(&file, &bytes).map_err(|bad| (DATA_ERROR, bad.to_string()))?;
+    let text = String::from_utf8(bytes).map_err(|_| (DATA_ERROR, format!("{file}: not UTF-8")))?;
+    change(ControlRequest::ConsentImport { file, text }, places).await
+}
+
+async fn change(request: ControlRequest, places: ConsentPlaces<'_>) -> Done {
+    let unreachable = |why: String| (UNAVAILABLE, why);
+    let sent = control::send(places.control, &request).await;
+    let sent = sent.map_err(|e| unreachable(format!("{}: {e}", places.control.display())))?;
+    let reply = match sent {
+        Some(reply) => reply,
+        None => change_here(request, places).await?,
+    };
+    if reply.ok { Ok(format!("{}\n", reply.text)) } else { Err((DATA_ERROR, reply.text)) }
+}
+
+async fn change_here(
+    request: ControlRequest,
+    places: ConsentPlaces<'_>,
+) -> Result<ControlReply, (u8, String)> {
+    let lock = StoreLock::take(places.folder);
+    let lock = lock.map_err(|e| (UNAVAILABLE, format!("{}: {e}", places.folder.display())))?;
+    let _held = lock.ok_or_else(|| {
+        let why = "a broker holds the store and does not listen at its control socket".to_owned();
+        (UNAVAILABLE, why)
+    })?;
+    let failed = |error: StoreError| (UNAVAILABLE, error.to_string());
+    let store = Store::open(places.store_url).await.map_err(failed)?;
+    let consents = Arc::new(Consents::load(&store).await.map_err(failed)?);
+    Ok(ControlRoom { store, consents, note: None }.carry_out(request, Timestamp::now()).await)
+}
+
+async fn list(network_id: Option<&str>, places: ConsentPlaces<'_>) -> Done {
+    let failed = |error: StoreError| (UNAVAILABLE, error.to_string());
+    let store = Store::open(places.store_url).await.map_err(failed)?;
+    let (_, rows) = store.consents().await.map_err(failed)?;
+    let wanted = |row: &&ConsentRow| network_id.is_none_or(|id| id == row.network_id.reveal());
+    csv_of(rows.iter().filter(wanted)).map_err(|e| (UNAVAILABLE, e.to_string()))
+}
+
+/// The rows as `consent import` reads them.
+fn csv_of<'a>(rows: impl Iterator<Item = &'a ConsentRow>) -> Result<String, csv::Error> {
+    let mut writer = csv::Writer::from_writer(Vec::new());
+    writer.write_record([
+        "network_id",
+        "facility_code",
+        "patient_no",
+        "community",
+        "viewers",
+        "kinds",
+        "purpose",
+        "state",
+        "valid_from",
+        "valid_until",
+        "form",
+        "evidence",
+        "entered_by",
+    ])?;
+    for row in rows {
+        let purposes: Vec<_> = row.purposes.iter().map(|p| p.code()).collect();
+        writer.write_record([
+            row.network_id.reveal(),
+            &row.facility,
+            row.patient_no.reveal(),
+            row.community.0.as_str(),
+            &row.viewers.text(),
+            &row.kinds.text(),
+            &purposes.join(" "),
+            row.state.word(),
+            &row.valid_from.to_string(),
+            &row.valid_until.as_ref().map(Date::to_string).unwrap_or_default(),
+            &row.form,
+            &row.evidence,
+            &row.entered_by,
+        ])?;
+    }
+    let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+const DATA_ERROR: u8 = 65;
+const NO_INPUT: u8 = 66;
+const UNAVAILABLE: u8 = 69;
