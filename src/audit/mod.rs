@@ -10,6 +10,7 @@ mod record;
 mod recovery;
 mod reject;
 mod release;
+mod search;
 mod segments;
 mod simulated_disk;
 mod stats;
@@ -24,6 +25,7 @@ pub use event::{DocumentRef, Ending, EndpointRef, Event, Kind, LegRef, QueryElem
 pub use record::{Unreadable, leaf_hash};
 pub use reject::{Note, NoteKind, Rejection};
 pub use release::{AuditLog, LegOutcome, LegRecord, Opened, Released};
+pub use search::{Found, Origin, SearchError, catch_up, keep_index, search};
 pub use segments::{AuditError, Cut};
 pub use simulated_disk::{Crash, Fault, SimulatedDisk};
 pub use stats::AuditStats;

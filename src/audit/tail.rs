@@ -4,31 +4,14 @@ use std::io;
 
 use super::disk::Disk;
 use super::event::Event;
-use super::record::Hash;
 use super::segments::{Assembler, Placed, SegmentReader, first_of};
+use crate::store::AuditPosition;
 
-/// A place between two events: everything before it has been read.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Position {
-    /// The number of the next record.
-    pub next: u64,
-    /// The segment it is in; empty at the beginning of the log.
-    pub segment: String,
-    /// Its offset there, in bytes.
-    pub at: u64,
-    /// The hash of the record before it.
-    pub hash: Hash,
-}
-
-/// An event with its place.
+/// An event with its number.
 #[derive(Debug)]
 pub struct PlacedEvent {
     /// The sequence of its first record.
     pub sequence: u64,
-    /// The segment.
-    pub segment: String,
-    /// Offset in bytes.
-    pub at: u64,
     /// The event.
     pub event: Event,
 }
@@ -40,10 +23,10 @@ pub struct PlacedEvent {
 /// Those of the disk.
 pub fn read_from(
     disk: &dyn Disk,
-    from: &Position,
+    from: &AuditPosition,
     until: u64,
     events_max: usize,
-) -> io::Result<(Vec<PlacedEvent>, Position)> {
+) -> io::Result<(Vec<PlacedEvent>, AuditPosition)> {
     let mut events = Vec::new();
     let mut position = from.clone();
     let segments = disk.list()?;
@@ -71,12 +54,7 @@ pub fn read_from(
                 Ok(None) => {}
                 Ok(Some((first, event))) => {
                     position = behind(&last);
-                    events.push(PlacedEvent {
-                        sequence: first.stored.part.sequence,
-                        segment: first.segment,
-                        at: first.at,
-                        event,
-                    });
+                    events.push(PlacedEvent { sequence: first.stored.part.sequence, event });
                 }
                 Err(_) => return Ok((events, position)),
             }
@@ -85,8 +63,8 @@ pub fn read_from(
     Ok((events, position))
 }
 
-fn behind(last: &Placed) -> Position {
-    Position {
+fn behind(last: &Placed) -> AuditPosition {
+    AuditPosition {
         next: last.stored.part.sequence + 1,
         segment: last.segment.clone(),
         at: last.at + last.stored.length as u64,

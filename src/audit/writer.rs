@@ -108,6 +108,8 @@ impl Shared {
         if up != is_odd {
             self.generation.fetch_add(1, SeqCst);
         }
+        // Whoever follows the log looks at the health as well.
+        self.durable.send_modify(|_| ());
     }
 }
 

@@ -12,6 +12,8 @@ mod target;
 mod tls;
 
 #[cfg(test)]
+pub(crate) mod fixture;
+#[cfg(test)]
 mod tests;
 
 pub use broker::{BrokerConfig, CodeSystems, ListenerConfig, SamlConfig};

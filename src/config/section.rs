@@ -32,7 +32,7 @@ impl Source {
             }
             match path.rsplit_once('.') {
                 Some((parent, _)) => path = parent,
-                None => return error,
+                None => return error.at(&self.text, 0..0),
             }
         }
     }
@@ -42,6 +42,7 @@ impl Source {
 #[derive(Debug)]
 pub(super) struct Reading {
     pub(super) source: Source,
+    broken: bool,
     errors: RefCell<Vec<ConfigError>>,
     asked: RefCell<BTreeSet<String>>,
 }
@@ -63,15 +64,17 @@ impl Reading {
         let (parsed, faults) = DeTable::parse_recoverable(&text);
         let mut places = BTreeMap::new();
         note_places(parsed.get_ref(), "", &mut places);
-        let errors = faults
+        let mut errors: Vec<ConfigError> = faults
             .iter()
             .map(|fault| {
                 let error = ConfigError::new(file, "", fault.message());
                 fault.span().map_or(error.clone(), |span| error.at(&text, span))
             })
             .collect();
+        // One mistake makes many; the first of a line is the one that counts.
+        errors.dedup_by_key(|error| error.line);
         let source = Source { file: file.to_owned(), text: Arc::clone(&text), places };
-        Self { source, errors: RefCell::new(errors), asked: RefCell::default() }
+        Self { source, broken: !errors.is_empty(), errors: RefCell::new(errors), asked: RefCell::default() }
     }
 
     /// The whole file as a table.
@@ -79,9 +82,19 @@ impl Reading {
         Section::new(self, "", DeTable::parse_recoverable(&self.source.text).0.into_inner())
     }
 
-    /// Notes a fault.
+    /// Notes what does not fit together, unless something at that key is wrong in itself.
+    pub(super) fn note_conflict(&self, error: ConfigError) {
+        let known = self.errors.borrow().iter().any(|other| other.key == error.key);
+        if !known {
+            self.note(error);
+        }
+    }
+
+    /// Notes a fault. In a file that is not TOML only its syntax counts.
     pub(super) fn note(&self, error: ConfigError) {
-        self.errors.borrow_mut().push(error);
+        if !self.broken {
+            self.errors.borrow_mut().push(error);
+        }
     }
 
     /// The source, the faults and the keys asked for.

@@ -143,8 +143,8 @@ impl TargetFile {
         };
         let kind_tables = [TargetKind::Ssmix2, TargetKind::Xca];
         let key = kind.map_or("ssmix2", TargetKind::word);
-        for other in kind_tables.iter().filter(|other| kind.is_some() && Some(**other) != kind) {
-            if s.raw(other.word()).is_some() {
+        for other in kind_tables.iter().filter(|other| Some(**other) != kind) {
+            if s.raw(other.word()).is_some() && kind.is_some() {
                 s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
             }
         }
@@ -178,7 +178,7 @@ impl TargetFile {
             authorities,
             source,
         };
-        file.check_itself(broker).into_iter().for_each(|error| reading.note(error));
+        file.check_itself(broker).into_iter().for_each(|error| reading.note_conflict(error));
         Some(file)
     }
 

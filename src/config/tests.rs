@@ -1,1 +1,200 @@
+//! What is wrong is told with line and hint, all of it, and nothing is half loaded.
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::fixture::{BROKER, Fixture, PEER};
+use super::*;
+use crate::model::{Operation, Side, Timestamp};
+
+/// The one error of a peer file: line, message, hint.
+fn fault(text: &str) -> (usize, String, String) {
+    let fixture = Fixture::new();
+    fixture.write("peers/hm.toml", text);
+    let errors = fixture.load().unwrap_err().0;
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    let error = errors[0].clone();
+    assert!(error.file.ends_with("peers/hm.toml"));
+    (error.line, error.message, error.hint.unwrap_or_default())
+}
+
+#[test]
+fn a_complete_set_loads_and_names_are_files() {
+    let fixture = Fixture::new();
+    fixture.write("peers/hm.toml", PEER);
+    let settings = fixture.load().unwrap();
+    assert!(settings.warnings.is_empty(), "{:?}", settings.warnings);
+    let target = &settings.targets[0];
+    assert_eq!(&*target.name.0, "hm");
+    assert_eq!((target.side, target.offers.len()), (Side::Peer, 4));
+    let tls = target.tls.as_ref().unwrap();
+    assert_eq!(tls.ca[0].crl, fixture.path("certs/peer-ca.crl.pem"));
+    assert_eq!(tls.client.as_ref().unwrap().key, fixture.path("certs/client.key.pem"));
+    assert_eq!(target.wire.authorities, target.authorities);
+    assert_eq!(settings.broker.limits.body_bytes_max, 1_048_576);
+    assert_eq!(settings.broker.store_url, format!("sqlite:{}", fixture.path("var/kakehashi.db").display()));
+}
+
+#[test]
+fn a_typo_is_told_with_its_line_and_the_nearest_name() {
+    let wrong = |from: &str, to: &str| fault(&PEER.replace(from, to));
+    let (line, message, hint) = wrong("kind = \"xca\"", "kind = \"xac\"");
+    assert_eq!((line, message.as_str(), hint.as_str()), (2, "unknown kind \"xac\"", "`xca`?"));
+    let (line, message, hint) = wrong("side = \"peer\"", "side = \"peer\"\ntimeout_sm = 3");
+    assert_eq!((line, message.as_str(), hint.as_str()), (4, "unknown key `timeout_sm`", "`timeout_ms`?"));
+    let (line, message, hint) = wrong("client = \"client\"", "client = \"client\", allow_tls_12 = true");
+    assert_eq!(
+        (line, message.as_str(), hint.as_str()),
+        (6, "unknown key `tls.allow_tls_12`", "`allow_tls12`?")
+    );
+    let (line, message, hint) = wrong("[xca]", "offers = [\"document_qery\"]\n[xca]");
+    assert_eq!(line, 9);
+    assert_eq!(
+        (message.as_str(), hint.as_str()),
+        ("unknown operation \"document_qery\"", "`document_query`?")
+    );
+    let (line, message, hint) = wrong("[xca]", "wire = { fill_missing_hom = true }\n[xca]");
+    assert_eq!(line, 9);
+    assert_eq!(
+        (message.as_str(), hint.as_str()),
+        ("unknown key `wire.fill_missing_hom`", "`fill_missing_home`?")
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_type_or_size_is_told_with_what_is_right() {
+    let wrong = |from: &str, to: &str| fault(&PEER.replace(from, to));
+    let (line, message, hint) = wrong("side =", "timeout_ms = 5\nside =");
+    assert_eq!(line, 3);
+    assert_eq!(message, "`timeout_ms` is out of bounds");
+    assert_eq!(hint, "between 100 and 120000 milliseconds");
+    let (_, message, _) = wrong("side =", "timeout_ms = \"5 s\"\nside =");
+    assert_eq!(message, "`timeout_ms` should be a whole number, not string");
+    let (_, message, _) = wrong("urn:oid:2.999.34\"\nauth", "2.999.\"\nauth");
+    assert!(message.contains("is not an OID"), "{message}");
+    let (line, message, _) = wrong("https://localhost:1/query", "http://localhost:1/query");
+    assert_eq!(line, 11);
+    assert!(message.contains("is not an https URL"));
+}
+
+#[test]
+fn what_the_keys_must_say_about_each_other_is_checked() {
+    let wrong = |from: &str, to: &str| fault(&PEER.replace(from, to)).1;
+    assert!(wrong("side = \"peer\"", "side = \"home\"").contains("cannot be on this side"));
+    assert!(wrong("2.999.34\"\nauth", "2.999.33\"\nauth").contains("community that is not ours"));
+    assert!(wrong("signer = \"saml\"", "signer = \"saml\", resend_s = 60").contains("taken once"));
+    assert!(wrong("san_uri = \"urn:oid:2.999.34\", ", "").contains("nothing tells"));
+    assert!(wrong("document_query =", "#").contains("`xca.document_query` is missing"));
+    assert!(wrong("client = \"client\"", "client = \"client\", revocation = \"none\"").contains("end date"));
+    assert!(wrong("[xca]", "[ssmix2]\nx = 1\n[xca]").contains("another kind"));
+    assert!(wrong("urn:oid:2.999.34.1", "urn:oid:2.999.33.1").contains("our own network's"));
+}
+
+#[test]
+fn all_faults_of_all_files_are_told_at_once_and_nothing_is_loaded() {
+    let fixture = Fixture::new();
+    fixture.write("kakehashi.toml", &BROKER.replace("timeout_ms = 8_000", "timeout_ms = 1\nlogg = \"info\""));
+    fixture.write("peers/a.toml", &PEER.replace("xca\"", "xcb\""));
+    fixture.write("peers/b.toml", "kind = \"portal\"\n[[[");
+    fixture.write("peers/good.toml", PEER);
+    let errors = fixture.load().unwrap_err().0;
+    let files: BTreeSet<_> = errors.iter().filter_map(|e| e.file.file_name()?.to_str()).collect();
+    assert_eq!(files.into_iter().collect::<Vec<_>>(), ["a.toml", "b.toml", "kakehashi.toml"]);
+    assert!(errors.iter().filter(|e| e.file.ends_with("kakehashi.toml")).count() == 2, "{errors:?}");
+    assert!(errors.iter().all(|e| e.line > 0));
+}
+
+#[test]
+fn two_files_must_not_claim_the_same() {
+    let fixture = Fixture::new();
+    fixture.write("peers/a.toml", PEER);
+    fixture.write("peers/b.toml", PEER);
+    let errors = fixture.load().unwrap_err().0;
+    let told: Vec<_> = errors.iter().map(|e| (e.key.as_str(), e.line)).collect();
+    assert_eq!(told, [("community", 4), ("authorities", 5), ("tls.san_uri", 6)]);
+    assert!(errors[0].message.contains("`a`"));
+}
+
+#[test]
+fn an_authority_without_list_is_an_error_unless_there_is_a_reason_and_an_end() {
+    let fixture = Fixture::new();
+    fixture.ca("hm-ca");
+    std::fs::remove_file(fixture.path("certs/hm-ca.crl.pem")).unwrap();
+    let with = |tls: &str| fixture.write("peers/hm.toml", &PEER.replace("client = \"client\"", tls));
+    with("client = \"client\", ca = \"hm-ca\"");
+    let error = fixture.load().unwrap_err().0.remove(0);
+    assert_eq!(error.key, "tls.ca");
+    assert!(error.message.contains("no revocation list"));
+    let none = "client = \"client\", ca = \"hm-ca\", revocation = \"none\", revocation_reason = \"pilot\"";
+    with(&format!("{none}, revocation_until = 2099-03-31"));
+    let settings = fixture.load().unwrap();
+    let exemption = settings.targets[0].tls.as_ref().unwrap().ca[0].exemption.clone().unwrap();
+    assert_eq!(Some(exemption.until), Timestamp::from_xs_date_time("2099-04-01T00:00:00+09:00"));
+    with(&format!("{none}, revocation_until = 2020-03-31"));
+    assert!(fixture.load().unwrap_err().0[0].message.contains("is over"));
+}
+
+#[test]
+fn keys_that_do_not_fit_and_files_that_are_not_there_are_errors_and_old_certificates_a_warning() {
+    let fixture = Fixture::new();
+    fixture.write("peers/hm.toml", PEER);
+    let ca = fixture.ca("other-ca");
+    fixture.certificate(&ca, "expired", &[], &["localhost"]);
+    std::fs::copy(fixture.path("certs/expired.key.pem"), fixture.path("certs/client.key.pem")).unwrap();
+    let error = fixture.load().unwrap_err().0.remove(0);
+    assert_eq!(error.key, "tls.client");
+    assert!(error.message.contains("is not the key of"), "{}", error.message);
+    fixture.write("peers/hm.toml", &PEER.replace("signer = \"saml\"", "signer = \"gone\""));
+    assert!(fixture.load().unwrap_err().0.iter().any(|e| e.message.contains("gone.pem cannot be read")));
+    fixture.write("peers/hm.toml", &PEER.replace("client = \"client\"", "client = \"expired\""));
+    let warnings = fixture.load().unwrap().warnings;
+    assert_eq!(warnings.len(), 1);
+    assert!(warnings[0].message.contains("ran out"), "{}", warnings[0].message);
+}
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Kind {
+    roots: Vec<String>,
+    #[serde(default)]
+    facility: u32,
+}
+
+#[test]
+fn the_table_of_a_kind_keeps_its_lines_until_the_kind_reads_it() {
+    let fixture = Fixture::new();
+    let read = |text: &str| {
+        fixture.write("peers/hospital.toml", text);
+        fixture.load().unwrap().targets[0].settings.read::<Kind>()
+    };
+    let good = read("kind = \"ssmix2\"\n[ssmix2]\nroots = [\"/srv\"]\nfacility = 3\n").unwrap();
+    assert_eq!((good.roots, good.facility), (vec!["/srv".to_owned()], 3));
+    let errors = read("kind = \"ssmix2\"\n[ssmix2]\nrots = [\"/srv\"]\nfacility = \"x\"\n").unwrap_err().0;
+    let told: Vec<_> = errors.iter().map(|e| (e.line, e.key.as_str())).collect();
+    assert!(told.contains(&(3, "ssmix2.rots")) && told.contains(&(4, "ssmix2.facility")), "{errors:?}");
+    assert!(errors.iter().any(|e| e.hint.as_deref() == Some("`roots`?")));
+}
+
+#[test]
+fn checks_of_other_rooms_refuse_what_they_do_not_like() {
+    let fixture = Fixture::new();
+    fixture.write("peers/hm.toml", PEER);
+    let check: Check<'_> = &|settings| vec![settings.targets[0].error("xca.document_query", "no")];
+    let file = fixture.path("kakehashi.toml");
+    let errors = load_with(&file, None, &[check], Timestamp::now()).unwrap_err().0;
+    assert_eq!((errors[0].line, errors[0].column), (11, 18));
+}
+
+#[test]
+fn a_candidate_is_checked_together_with_the_rest_before_it_is_dropped_in() {
+    let fixture = Fixture::new();
+    fixture.write("peers/hm.toml", PEER);
+    fixture.write("new.toml", PEER);
+    let file = fixture.path("kakehashi.toml");
+    let with = |path: &Path| load_with(&file, Some(path), &[], Timestamp::now());
+    assert!(with(&fixture.path("new.toml")).unwrap_err().0.iter().any(|e| e.message.contains("`hm`")));
+    std::fs::create_dir(fixture.path("draft")).unwrap();
+    fixture.write("draft/hm.toml", &PEER.replace("side =", "offers = [\"document_query\"]\nside ="));
+    let settings = with(&fixture.path("draft/hm.toml")).unwrap();
+    assert_eq!(settings.targets[0].offers.iter().collect::<Vec<_>>(), [&Operation::DocumentQuery]);
+}

@@ -3,8 +3,11 @@
 pub mod ebxml;
 pub mod hl7v2;
 pub mod hl7v3;
+mod query_element;
 pub mod soap;
 pub mod ssmix2;
 mod transaction;
 
+
+pub use query_element::query_element;
 pub use transaction::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};

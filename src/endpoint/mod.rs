@@ -1,1 +1,8 @@
-//! To be built.
+//! Floor 7: bytes in, bytes out. Finds the transaction, establishes who asks, hands the request to
+//! the pipeline and writes what was released.
+
+mod arrival;
+mod serve;
+mod soap;
+
+pub use serve::{EndpointParts, SoapEndpoint, System};

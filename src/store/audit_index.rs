@@ -1,1 +1,385 @@
-//! To be built.
+//! The index of the audit log: who saw what when, found by patient, person, document or time. It
+//! follows the log, can be rebuilt from it and is never needed to release anything.
+
+use serde::{Deserialize, Serialize};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{QueryBuilder, Row, Sqlite};
+
+use super::{Store, StoreError};
+use crate::model::{PatientId, Phi};
+
+/// A place in the log between two events: everything before it has been taken in.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AuditPosition {
+    /// The number of the next record: how many there are before.
+    pub next: u64,
+    /// The segment; empty at the beginning of the log.
+    pub segment: String,
+    /// Offset in the segment, in bytes.
+    pub at: u64,
+    /// SHA-256 of the record before it, as stored; zeros at the beginning.
+    pub hash: [u8; 32],
+}
+
+/// A document as the index knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexedDocument {
+    /// Home community, bare OID.
+    pub home: String,
+    /// Repository, bare OID.
+    pub repository: String,
+    /// Unique id.
+    pub unique: String,
+    /// SS-MIX2 kind or typeCode.
+    pub kind: String,
+    /// Facility code.
+    pub facility: String,
+    /// Bytes handed over; in closing records.
+    pub bytes_sent: Option<u64>,
+    /// SHA-256 of these bytes, hex; in closing records.
+    pub sha256: Option<String>,
+}
+
+/// An event as the index knows it. Texts that do not apply are empty.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct IndexedEvent {
+    /// The sequence of its record.
+    pub sequence: u64,
+    /// When, microseconds since the epoch.
+    pub at_micros: i64,
+    /// The kind's word.
+    pub kind: String,
+    /// The ending's word.
+    pub ending: String,
+    /// Request id, 32 hexadecimal digits.
+    pub request: String,
+    /// `home` or `peer`.
+    pub side: String,
+    /// `ITI-38`.
+    pub transaction: String,
+    /// The operation's word.
+    pub operation: String,
+    /// The peer or portal.
+    pub system: String,
+    /// The asking community, bare OID.
+    pub community: String,
+    /// Organisation id.
+    pub organization: String,
+    /// Organisation name.
+    pub organization_name: String,
+    /// Person id.
+    pub person: String,
+    /// Person name.
+    pub person_name: String,
+    /// Roles, separated by commas.
+    pub roles: String,
+    /// Purpose of use.
+    pub purpose: String,
+    /// Findings shown.
+    pub shown: u64,
+    /// Findings withheld.
+    pub withheld: u64,
+    /// Bytes handed over, or at most so many.
+    pub bytes: Option<u64>,
+    /// Whether emergency access was asked for or used.
+    pub emergency: bool,
+    /// Whether "more attributes" was answered.
+    pub more_attributes: bool,
+    /// The record it closes.
+    pub closes: Option<u64>,
+    /// The record it replaces.
+    pub replaces: Option<u64>,
+    /// How many events it stands for.
+    pub count: u64,
+    /// Patients as CX.
+    pub patients: Vec<Phi<String>>,
+    /// Documents and entries.
+    pub documents: Phi<Vec<IndexedDocument>>,
+}
+
+/// What is looked for; what is None does not matter.
+#[derive(Debug, Clone, Default)]
+pub struct AuditQuery {
+    /// A whole CX, or the id alone under any authority.
+    pub patient: Option<Phi<String>>,
+    /// Person id, or a part of the name.
+    pub person: Option<String>,
+    /// Organisation id (with or without `urn:oid:`), or a part of the name.
+    pub organization: Option<String>,
+    /// Request id, hexadecimal.
+    pub request: Option<String>,
+    /// Document unique id.
+    pub document: Option<Phi<String>>,
+    /// From this moment, microseconds since the epoch.
+    pub from_micros: Option<i64>,
+    /// Before this moment, microseconds since the epoch.
+    pub until_micros: Option<i64>,
+    /// Emergency access only.
+    pub emergency: bool,
+    /// Answers of "more attributes" only.
+    pub more_attributes: bool,
+    /// At most so many, the latest.
+    pub limit: usize,
+}
+
+impl AuditQuery {
+    /// Whether an event is looked for: the same as the index's search, for reading the log itself.
+    pub fn matches(&self, event: &IndexedEvent) -> bool {
+        let fits = |wanted: &Option<String>, id: &str, name: &str| {
+            wanted.as_ref().is_none_or(|wanted| id == bare(wanted) || name.contains(wanted.as_str()))
+        };
+        let patient = |wanted: &Phi<String>| {
+            event.patients.iter().any(|cx| cx == wanted || value_of(cx.reveal()) == *wanted.reveal())
+        };
+        let document = |wanted: &Phi<String>| {
+            event.documents.reveal().iter().any(|document| document.unique == *wanted.reveal())
+        };
+        self.patient.as_ref().is_none_or(patient)
+            && self.document.as_ref().is_none_or(document)
+            && fits(&self.person, &event.person, &event.person_name)
+            && fits(&self.organization, &event.organization, &event.organization_name)
+            && self.request.as_ref().is_none_or(|request| request.eq_ignore_ascii_case(&event.request))
+            && self.from_micros.is_none_or(|from| event.at_micros >= from)
+            && self.until_micros.is_none_or(|until| event.at_micros < until)
+            && (!self.emergency || event.emergency)
+            && (!self.more_attributes || event.more_attributes)
+    }
+}
+
+impl Store {
+    /// Up to where the log has been taken in; the beginning for an empty index.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_position(&self) -> Result<AuditPosition, StoreError> {
+        let row = sqlx::query("SELECT next, segment, at_bytes, hash FROM audit_index_position")
+            .fetch_optional(&self.reader)
+            .await?;
+        let Some(row) = row else { return Ok(AuditPosition::default()) };
+        let hash: Vec<u8> = row.try_get("hash")?;
+        Ok(AuditPosition {
+            next: unsigned(row.try_get("next")?),
+            segment: row.try_get("segment")?,
+            at: unsigned(row.try_get("at_bytes")?),
+            hash: hash.try_into().map_err(|_| StoreError::Unreadable("audit index position".to_owned()))?,
+        })
+    }
+
+    /// Takes in what stands between two places; false when the index is no longer at `from`.
+    ///
+    /// # Errors
+    /// When the database fails; nothing is taken in then.
+    pub async fn audit_index(
+        &self,
+        from: &AuditPosition,
+        events: &[IndexedEvent],
+        to: &AuditPosition,
+    ) -> Result<bool, StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        let at: Option<i64> = sqlx::query_scalar("SELECT next FROM audit_index_position")
+            .fetch_optional(&mut *transaction)
+            .await?;
+        if unsigned(at.unwrap_or_default()) != from.next {
+            return Ok(false);
+        }
+        for event in events {
+            insert(&mut transaction, event).await?;
+        }
+        sqlx::query(
+            "INSERT INTO audit_index_position (id, next, segment, at_bytes, hash) VALUES (1, $1, $2, $3, $4)
+             ON CONFLICT (id) DO UPDATE SET next = $1, segment = $2, at_bytes = $3, hash = $4",
+        )
+        .bind(signed(to.next))
+        .bind(&to.segment)
+        .bind(signed(to.at))
+        .bind(to.hash.as_slice())
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(true)
+    }
+
+    /// Empties the index, to be filled from the beginning of the log.
+    ///
+    /// # Errors
+    /// When the database fails; the index is as before then.
+    pub async fn clear_audit_index(&self) -> Result<(), StoreError> {
+        let mut transaction = self.writer.begin().await?;
+        sqlx::query("DELETE FROM audit_index_position").execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM audit_document").execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM audit_patient").execute(&mut *transaction).await?;
+        sqlx::query("DELETE FROM audit_event").execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// The latest events that are looked for, in the order of the log.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn find_audit(&self, query: &AuditQuery) -> Result<Vec<IndexedEvent>, StoreError> {
+        let mut sql = selection(query);
+        sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
+        let rows = sql.build().fetch_all(&self.reader).await?;
+        rows.iter().rev().map(event_of).collect()
+    }
+}
+
+fn selection(query: &AuditQuery) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("SELECT * FROM audit_event WHERE TRUE");
+    if let Some(patient) = &query.patient {
+        sql.push(" AND sequence IN (SELECT sequence FROM audit_patient WHERE cx = ")
+            .push_bind(patient.reveal().clone())
+            .push(" OR value = ")
+            .push_bind(patient.reveal().clone())
+            .push(")");
+    }
+    if let Some(document) = &query.document {
+        sql.push(" AND sequence IN (SELECT sequence FROM audit_document WHERE unique_id = ")
+            .push_bind(document.reveal().clone())
+            .push(")");
+    }
+    if let Some(person) = &query.person {
+        sql.push(" AND (person = ").push_bind(bare(person).to_owned());
+        sql.push(" OR instr(person_name, ").push_bind(person.clone()).push(") > 0)");
+    }
+    if let Some(organization) = &query.organization {
+        sql.push(" AND (organization = ").push_bind(bare(organization).to_owned());
+        sql.push(" OR instr(organization_name, ").push_bind(organization.clone()).push(") > 0)");
+    }
+    if let Some(request) = &query.request {
+        sql.push(" AND request = ").push_bind(request.to_ascii_lowercase());
+    }
+    if let Some(from) = query.from_micros {
+        sql.push(" AND at_micros >= ").push_bind(from);
+    }
+    if let Some(until) = query.until_micros {
+        sql.push(" AND at_micros < ").push_bind(until);
+    }
+    if query.emergency {
+        sql.push(" AND emergency");
+    }
+    if query.more_attributes {
+        sql.push(" AND more_attributes");
+    }
+    sql
+}
+
+async fn insert(
+    transaction: &mut sqlx::Transaction<'static, Sqlite>,
+    event: &IndexedEvent,
+) -> Result<(), StoreError> {
+    let patients: Vec<&str> = event.patients.iter().map(|cx| cx.reveal().as_str()).collect();
+    let documents = event.documents.reveal();
+    let as_json = serde_json::to_string(documents).unwrap_or_default();
+    sqlx::query(
+        "INSERT INTO audit_event (sequence, at_micros, kind, ending, request, side, transaction_name,
+            operation, system, community, organization, organization_name, person, person_name, roles,
+            purpose, shown, withheld, bytes, emergency, more_attributes, closes, replaces, count, patients,
+            documents)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+            $21, $22, $23, $24, $25, $26)",
+    )
+    .bind(signed(event.sequence))
+    .bind(event.at_micros)
+    .bind(&event.kind)
+    .bind(&event.ending)
+    .bind(&event.request)
+    .bind(&event.side)
+    .bind(&event.transaction)
+    .bind(&event.operation)
+    .bind(&event.system)
+    .bind(&event.community)
+    .bind(&event.organization)
+    .bind(&event.organization_name)
+    .bind(&event.person)
+    .bind(&event.person_name)
+    .bind(&event.roles)
+    .bind(&event.purpose)
+    .bind(signed(event.shown))
+    .bind(signed(event.withheld))
+    .bind(event.bytes.map(signed))
+    .bind(event.emergency)
+    .bind(event.more_attributes)
+    .bind(event.closes.map(signed))
+    .bind(event.replaces.map(signed))
+    .bind(signed(event.count))
+    .bind(patients.join("\n"))
+    .bind(as_json)
+    .execute(&mut **transaction)
+    .await?;
+    for cx in patients {
+        sqlx::query(
+            "INSERT INTO audit_patient (cx, value, sequence) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+        )
+        .bind(cx)
+        .bind(value_of(cx))
+        .bind(signed(event.sequence))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    for document in documents {
+        sqlx::query(
+            "INSERT INTO audit_document (unique_id, sequence) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+        )
+        .bind(&document.unique)
+        .bind(signed(event.sequence))
+        .execute(&mut **transaction)
+        .await?;
+    }
+    Ok(())
+}
+
+fn event_of(row: &SqliteRow) -> Result<IndexedEvent, StoreError> {
+    let optional =
+        |name| -> Result<Option<u64>, StoreError> { Ok(row.try_get::<Option<i64>, _>(name)?.map(unsigned)) };
+    let patients: String = row.try_get("patients")?;
+    let documents: String = row.try_get("documents")?;
+    let documents = serde_json::from_str(&documents)
+        .map_err(|_| StoreError::Unreadable("documents of the audit index".to_owned()))?;
+    Ok(IndexedEvent {
+        sequence: unsigned(row.try_get("sequence")?),
+        at_micros: row.try_get("at_micros")?,
+        kind: row.try_get("kind")?,
+        ending: row.try_get("ending")?,
+        request: row.try_get("request")?,
+        side: row.try_get("side")?,
+        transaction: row.try_get("transaction_name")?,
+        operation: row.try_get("operation")?,
+        system: row.try_get("system")?,
+        community: row.try_get("community")?,
+        organization: row.try_get("organization")?,
+        organization_name: row.try_get("organization_name")?,
+        person: row.try_get("person")?,
+        person_name: row.try_get("person_name")?,
+        roles: row.try_get("roles")?,
+        purpose: row.try_get("purpose")?,
+        shown: unsigned(row.try_get("shown")?),
+        withheld: unsigned(row.try_get("withheld")?),
+        bytes: optional("bytes")?,
+        emergency: row.try_get("emergency")?,
+        more_attributes: row.try_get("more_attributes")?,
+        closes: optional("closes")?,
+        replaces: optional("replaces")?,
+        count: unsigned(row.try_get("count")?),
+        patients: patients.lines().map(|cx| Phi::new(cx.to_owned())).collect(),
+        documents: Phi::new(documents),
+    })
+}
+
+/// The id within a CX; the text itself when it is none.
+fn value_of(cx: &str) -> String {
+    PatientId::from_cx(cx).map_or_else(|| cx.to_owned(), |id| id.value.into_revealed())
+}
+
+fn bare(id: &str) -> &str {
+    id.strip_prefix("urn:oid:").unwrap_or(id)
+}
+
+fn signed(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn unsigned(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or_default()
+}

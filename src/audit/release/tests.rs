@@ -6,13 +6,14 @@ use futures_util::StreamExt;
 
 use super::super::record::sha256;
 use super::super::simulated_disk::{Crash, Fault, SimulatedDisk};
-use super::super::tail::{Position, read_from};
+use super::super::tail::read_from;
 use super::super::verify::verify_disk;
 use super::*;
 use crate::model::{
     AssertionRef, Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Oid, Organization,
     PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp,
 };
+use crate::store::AuditPosition;
 
 /// A judge whose consents change when told.
 #[derive(Default)]
@@ -162,7 +163,7 @@ impl World {
     }
 
     fn events(&self) -> Vec<Event> {
-        let (events, _) = read_from(&self.disk, &Position::default(), u64::MAX, usize::MAX).unwrap();
+        let (events, _) = read_from(&self.disk, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
         events.into_iter().map(|placed| placed.event).collect()
     }
 
@@ -187,7 +188,7 @@ async fn an_open_toward_a_peer_is_durable_before_the_token_and_one_at_home_write
     assert!(home.permits(&TargetName("own".into())) && !home.permits(&TargetName("tottori".into())));
     let _opened = world.open(Operation::PatientIdLookup).await;
     let left = world.disk.crashed(Crash(0));
-    let (events, _) = read_from(&left, &Position::default(), u64::MAX, usize::MAX).unwrap();
+    let (events, _) = read_from(&left, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
     let event = &events[1].event;
     assert_eq!(event.kind, Kind::Open);
     assert_eq!(event.legs[0].query_extension.as_deref(), Some("q1"));
@@ -234,7 +235,7 @@ async fn whichever_operation_of_the_disk_fails_no_answer_comes_without_its_durab
                 Ok(_) => {
                     released += 1;
                     let left = world.disk.crashed(Crash(0));
-                    let (events, _) = read_from(&left, &Position::default(), u64::MAX, 9).unwrap();
+                    let (events, _) = read_from(&left, &AuditPosition::default(), u64::MAX, 9).unwrap();
                     assert!(events.iter().any(|e| e.event.kind == Kind::Release), "unaudited at {at}");
                 }
                 Err(refusal) => assert_eq!(refusal, Refusal::AuditUnavailable),
@@ -320,7 +321,7 @@ async fn the_closing_record_has_the_bytes_and_hashes_that_left_and_the_last_end_
     assert!(second.next().await.unwrap().is_ok());
     let durable = |kind| {
         let left = world.disk.crashed(Crash(0));
-        let (events, _) = read_from(&left, &Position::default(), u64::MAX, 9).unwrap();
+        let (events, _) = read_from(&left, &AuditPosition::default(), u64::MAX, 9).unwrap();
         events.iter().any(|e| e.event.kind == kind)
     };
     assert!(durable(Kind::Release) && !durable(Kind::Close));

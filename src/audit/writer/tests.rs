@@ -1,7 +1,8 @@
 use super::super::simulated_disk::{Crash, Fault, SimulatedDisk};
-use super::super::tail::{Position, read_from};
+use super::super::tail::read_from;
 use super::super::verify::verify_disk;
 use super::*;
+use crate::store::AuditPosition;
 
 fn started(disk: &SimulatedDisk) -> Handle {
     Handle::start(Box::new(disk.clone()), AuditOptions::default()).unwrap().0
@@ -17,7 +18,7 @@ fn opening() -> Event {
 
 fn ends(disk: &SimulatedDisk) -> Vec<(Kind, Ending, Option<u64>)> {
     {
-        let (events, _) = read_from(disk, &Position::default(), u64::MAX, usize::MAX).unwrap();
+        let (events, _) = read_from(disk, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
         events.into_iter().map(|e| (e.event.kind, e.event.ending, e.event.closes)).collect()
     }
 }
@@ -114,7 +115,7 @@ async fn an_open_whose_waiter_is_gone_is_not_begun_or_closed_at_once() {
     for _ in 0..50 {
         let opened = opening();
         let mut waiting = Box::pin(handle.append(&opened, None));
-        assert!(futures_util::poll!(&mut waiting).is_pending() || true);
+        _ = futures_util::poll!(&mut waiting);
         drop(waiting);
     }
     handle.stop().await;

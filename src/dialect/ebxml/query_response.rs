@@ -11,7 +11,7 @@ use super::registry_response::{
 };
 use super::splice::{self, Changes};
 use super::vocabulary::{QUERY, RIM, RS};
-use crate::dialect::soap::{Envelope, ns};
+use crate::dialect::soap::{Envelope, Fault, check_relates_to};
 use crate::dialect::{Addressing, Payload, Sent};
 use crate::model::{
     Answer, Failure, Malformed, ObjectId, Outcome, PatientId, PeerProfile, Phi, RegistryObject, Reported,
@@ -90,12 +90,9 @@ fn one(
 /// Reads the answer to a query of ours: what the gateway may not say is dropped and reported.
 ///
 /// # Errors
-/// `Unreadable`; `Rejected` for a fault; `Busy`.
+/// `Unreadable`; `Rejected` or `Unreachable` for a fault; `Busy`.
 pub fn read(message: &Envelope, sent: &Sent, profile: &PeerProfile) -> Outcome<RegistryObject> {
-    let unreadable = |m: Malformed| Failure::Unreadable(m.to_string());
-    if message.body().map_err(unreadable)?.1.is(ns::SOAP, "Fault") {
-        return Err(Failure::Rejected("SOAP fault".to_owned()));
-    }
+    unreadable_or_fault(message, sent)?;
     let mut found = Vec::new();
     let mut dropped: Vec<RegistryError> = Vec::new();
     let head = scan(message, |object| {
@@ -107,13 +104,26 @@ pub fn read(message: &Envelope, sent: &Sent, profile: &PeerProfile) -> Outcome<R
         }
         Ok(())
     })
-    .map_err(unreadable)?;
+    .map_err(|malformed| Failure::Unreadable(malformed.to_string()))?;
     let mut answer = conclude(head, sent, "XDSRegistryError", found.is_empty())?;
     if answer.answered > 0 {
         answer.found = found;
         answer.reported.extend(dropped.into_iter().map(|error| reported(error, sent)));
     }
     Ok(answer)
+}
+
+/// What stands before any answer: that it answers our message and is no fault.
+///
+/// # Errors
+/// `Unreadable`; `Rejected` or `Unreachable` for a fault (wire.md 22.2).
+pub fn unreadable_or_fault(message: &Envelope, sent: &Sent) -> Result<(), Failure> {
+    check_relates_to(&message.header, &sent.message)?;
+    match Fault::read(message) {
+        Ok(None) => Ok(()),
+        Ok(Some(fault)) => Err(fault.failure()),
+        Err(malformed) => Err(Failure::Unreadable(malformed.to_string())),
+    }
 }
 
 /// The part of an answer that queries and retrieves share: contradictions are resolved, unknown

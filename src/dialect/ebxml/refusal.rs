@@ -43,19 +43,14 @@ pub enum Said {
 pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
     let error = |code, context: &str| Said::Error { code, context: context.to_owned() };
     match (refusal, actor) {
-        (Refusal::AuditUnavailable, _) => {
-            fault("Receiver", None, "nothing was released: the audit log is not available")
+        (Refusal::AuditUnavailable | Refusal::Denied | Refusal::Unauthenticated(_), _) => {
+            Said::Fault(Fault::of_refusal(refusal).unwrap_or_else(|| Fault::receiver("internal error")))
         }
-        (Refusal::Denied, _) => fault(
-            "Sender",
-            Some("wsse:FailedAuthentication"),
-            "the security token could not be authenticated or authorized",
-        ),
         (Refusal::Internal(_), _) => error(actor.general(), "internal error"),
         (Refusal::Malformed(malformed), _) if malformed.code.starts_with("XDS") => {
             Said::Error { code: malformed.code, context: located(&malformed.why, &malformed.at) }
         }
-        (Refusal::Malformed(malformed), _) => fault("Sender", None, &located(&malformed.why, &malformed.at)),
+        (Refusal::Malformed(malformed), _) => Said::Fault(Fault::malformed(malformed)),
         (Refusal::Throttled(_), Actor::Registry) => error("XDSRegistryBusy", "too many requests"),
         (Refusal::Throttled(_), Actor::Repository) => error("XDSRepositoryBusy", "too many requests"),
         (Refusal::TooManyResults, Actor::Registry) => {
@@ -63,11 +58,6 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
         }
         (Refusal::TooManyResults, Actor::Repository) => {
             error("XDSRepositoryOutOfResources", "more documents than the limit of one request")
-        }
-        (Refusal::Unauthenticated(why), _) => {
-            let prefix = if why.word == "MessageExpired" { "wsu" } else { "wsse" };
-            let subcode = format!("{prefix}:{}", why.word);
-            fault("Sender", Some(&subcode), "the security token could not be authenticated or authorized")
         }
         (Refusal::UnknownCommunity, _) => {
             error("XDSUnknownCommunity", "the home community is not known here")
@@ -100,15 +90,6 @@ pub fn outage_text(outage: &Outage) -> String {
         Failure::Ambiguous | Failure::Rejected(_) | Failure::Unreadable(_) => "gave no usable answer",
     };
     format!("{who} {why}")
-}
-
-fn fault(code: &str, subcode: Option<&str>, reason: &str) -> Said {
-    Said::Fault(Fault {
-        code: code.to_owned(),
-        subcodes: subcode.into_iter().map(str::to_owned).collect(),
-        reason: reason.to_owned(),
-        not_understood: Vec::new(),
-    })
 }
 
 fn located(why: &str, at: &str) -> String {

@@ -164,7 +164,7 @@ fn split(text: &str, delimiters: Delimiters, warnings: &mut Vec<Warning>) -> Res
     }
     for line in text.split(['\r', '\n']).filter(|line| !line.trim().is_empty()) {
         if begins_segment(line, delimiters.field) {
-            if line.starts_with("MSH") && !segments.is_empty() {
+            if line.starts_with("MSH") && line.len() > 3 && !segments.is_empty() {
                 return Err(Malformed::new("second-message", "MSH", "a file holds one message"));
             }
             if line.len() == 3 {

@@ -1,1 +1,21 @@
-//! To be built.
+//! HL7 V3: ITI-55 Cross Gateway Patient Discovery, both halves, as its own transaction and as the
+//! carrier of an id lookup.
+
+mod answer_read;
+mod answer_write;
+mod decode;
+mod deviations;
+mod iti55;
+mod query;
+mod refusal;
+mod values;
+mod wrapper;
+
+pub use decode::{Carried, Decoded, decode};
+use iti55::ACKNOWLEDGEMENT_ROOT;
+pub use iti55::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup, NS, REQUEST_ROOT, RESPONSE_ROOT};
+
+#[cfg(test)]
+mod corpus_tests;
+#[cfg(test)]
+mod tests;

@@ -280,6 +280,5 @@ fn references(read: &ReadFile, settings: &FacilitySettings) -> Vec<Phi<String>> 
     list
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -17,6 +17,12 @@ pub use chain::{Chain, State};
 pub use coding::{CodingSchemes, FacilitySettings};
 pub use entry::{Body, Form, entry, readdress};
 
+pub use identifiers::unique_id;
 pub use kinds::{EXTENSION_TYPES, Event, ExtensionType, KINDS, StandardKind, TypeCode};
 pub use path::{ChainKey, ExtensionKind, Flag, Kind, StorageFile};
 pub use read::{ReadFile, Unfiled, read_file, read_path, read_unfiled};
+
+#[cfg(test)]
+mod corpus;
+#[cfg(test)]
+mod fixtures;

@@ -142,6 +142,9 @@ impl StorageFile {
     /// `temporary-file`, `not-storage-path`, `path-inconsistent`, `unknown-kind`.
     pub fn parse_relative(relative: &[u8]) -> Result<Self, Malformed> {
         let parts = decoded_parts(relative)?;
+        if parts.iter().any(|part| part == "..") {
+            return Err(not_storage("the path leaves its root"));
+        }
         let words: Vec<&str> = parts.iter().map(String::as_str).collect();
         let (a, b, patient, date, kind, name, document) = match words.as_slice() {
             [a, b, patient, date, kind, name] => (a, b, patient, date, kind, name, None),
@@ -343,8 +346,8 @@ fn decoded_parts(path: &[u8]) -> Result<Vec<String>, Malformed> {
         .filter(|part| !part.is_empty() && *part != ".")
         .map(|part| part.nfc().collect())
         .collect();
-    if parts.iter().any(|part| part == ".." || part.contains(['\0', '\r', '\n'])) {
-        return Err(not_storage("the path leaves its folder or holds control characters"));
+    if parts.iter().any(|part| part.contains(['\0', '\r', '\n'])) {
+        return Err(not_storage("the path holds control characters"));
     }
     Ok(parts)
 }

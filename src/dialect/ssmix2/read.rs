@@ -163,6 +163,5 @@ impl ReadFile {
     }
 }
 
-
 #[cfg(test)]
 mod tests;

@@ -143,7 +143,10 @@ fn no_status_another_root_a_fault_and_too_much_are_told_apart() {
     assert!(matches!(failure(no_status.source()), Failure::Unreadable(_)));
     assert!(matches!(failure("<a/>"), Failure::Unreadable(_)));
     assert!(matches!(failure("<a"), Failure::Unreadable(_)));
-    let fault = format!("<s:Fault xmlns:s='{}'/>", ns::SOAP);
+    let fault = format!(
+        "<s:Fault xmlns:s='{}'><s:Code><s:Value>s:Sender</s:Value></s:Code></s:Fault>",
+        crate::dialect::soap::ns::SOAP
+    );
     assert!(matches!(failure(&fault), Failure::Rejected(_)));
     let many = response(SUCCESS, "", &"<rim:ObjectRef id='1'/>".repeat(OBJECTS_MAX + 1));
     assert!(matches!(failure(many.source()), Failure::Unreadable(why) if why.contains("too-many-objects")));

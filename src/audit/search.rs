@@ -1,0 +1,239 @@
+//! Who saw what when: from the index where there is one, with what it has not taken in yet read
+//! from the log; from the log alone otherwise. The index is filled behind the writer and can be
+//! rebuilt at any time.
+
+use std::collections::VecDeque;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::disk::FolderDisk;
+use super::event::Event;
+use super::release::AuditLog;
+use super::tail::{PlacedEvent, read_from};
+use super::writer::{AuditHealth, Shared};
+use crate::store::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent, Store, StoreError};
+
+/// Why a search or the filling of the index failed.
+#[derive(Debug, thiserror::Error)]
+pub enum SearchError {
+    /// The log cannot be read.
+    #[error("audit log: {0}")]
+    Log(#[from] io::Error),
+    /// The index cannot be read or written.
+    #[error("audit index: {0}")]
+    Index(#[from] StoreError),
+    /// The index knows records that the log does not have.
+    #[error("the audit log has {log} records and the index knows {index}: run `audit verify`")]
+    Ahead {
+        /// Records in the log.
+        log: u64,
+        /// Records in the index.
+        index: u64,
+    },
+}
+
+/// Where the result of a search comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Origin {
+    /// The index, and the log for the last records, which the index had not taken in.
+    Index {
+        /// How many records that were.
+        behind: u64,
+    },
+    /// The log alone.
+    Log,
+}
+
+/// What a search found.
+#[derive(Debug)]
+pub struct Found {
+    /// The latest events that were looked for, in the order of the log.
+    pub events: Vec<IndexedEvent>,
+    /// Where from.
+    pub origin: Origin,
+    /// Whether there may be earlier ones beyond the limit.
+    pub is_cut: bool,
+}
+
+/// Searches the log in a folder, with the index in the store if there is one.
+///
+/// # Errors
+/// `Log`, `Index`.
+pub async fn search(folder: &Path, store: Option<&Store>, query: &AuditQuery) -> Result<Found, SearchError> {
+    let (start, indexed) = match store {
+        Some(store) => (store.audit_position().await?, store.find_audit(query).await?),
+        None => (AuditPosition::default(), Vec::new()),
+    };
+    let mut is_cut = indexed.len() >= query.limit;
+    let mut events = VecDeque::from(indexed);
+    let mut position = start.clone();
+    loop {
+        let (batch, next) = read(folder, &position, u64::MAX).await?;
+        if next == position {
+            break;
+        }
+        for placed in batch {
+            let event = indexed_event(&placed);
+            // The index may have grown between the two looks at it.
+            let is_known = events.back().is_some_and(|last| last.sequence >= event.sequence);
+            if query.matches(&event) && !is_known {
+                events.push_back(event);
+            }
+            if events.len() > query.limit {
+                is_cut = true;
+                events.pop_front();
+            }
+        }
+        position = next;
+    }
+    let origin = match store {
+        Some(_) => Origin::Index { behind: position.next - start.next },
+        None => Origin::Log,
+    };
+    Ok(Found { events: events.into(), origin, is_cut })
+}
+
+/// Takes everything into the index that is durable (`until`, or all there is); gives the place
+/// reached.
+///
+/// # Errors
+/// `Log`, `Index`; `Ahead` when the log is shorter than the index.
+pub async fn catch_up(
+    folder: &Path,
+    store: &Store,
+    until: Option<u64>,
+) -> Result<AuditPosition, SearchError> {
+    loop {
+        let from = store.audit_position().await?;
+        if let Some(log) = until.filter(|until| from.next > *until) {
+            return Err(SearchError::Ahead { log, index: from.next });
+        }
+        let (batch, to) = read(folder, &from, until.unwrap_or(u64::MAX)).await?;
+        if to == from {
+            return Ok(from);
+        }
+        let events: Vec<IndexedEvent> = batch.iter().map(indexed_event).collect();
+        // Not taken: somebody else moved the index on. Look again.
+        store.audit_index(&from, &events, &to).await?;
+    }
+}
+
+/// Follows the log with the index until the log stops. A failing store is tried again and holds
+/// nobody up. To be spawned; may be cancelled. Keeps no writer alive.
+pub fn keep_index(log: &AuditLog, folder: PathBuf, store: Store) -> impl Future<Output = ()> + Send + use<> {
+    let shared = Arc::clone(&log.handle.shared);
+    async move {
+        let mut durable = shared.durable.subscribe();
+        follow(&shared, &mut durable, &folder, &store).await;
+    }
+}
+
+async fn follow(
+    shared: &Shared,
+    durable: &mut tokio::sync::watch::Receiver<u64>,
+    folder: &Path,
+    store: &Store,
+) {
+    let mut failing = false;
+    loop {
+        let until = *durable.borrow_and_update();
+        let stopped = shared.health() == AuditHealth::Stopped;
+        match catch_up(folder, store, Some(until)).await {
+            Ok(position) => {
+                shared.counters.index_behind.set(until.saturating_sub(position.next));
+                if failing {
+                    tracing::info!("the audit index follows again");
+                }
+                failing = false;
+            }
+            Err(error) => {
+                if let Ok(position) = store.audit_position().await {
+                    shared.counters.index_behind.set(until.saturating_sub(position.next));
+                }
+                if !failing {
+                    tracing::warn!(%error, "the audit index cannot follow the log");
+                }
+                failing = true;
+            }
+        }
+        if stopped {
+            return;
+        }
+        if failing {
+            tokio::time::sleep(RETRY_AFTER).await;
+        } else if durable.changed().await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn read(
+    folder: &Path,
+    from: &AuditPosition,
+    until: u64,
+) -> io::Result<(Vec<PlacedEvent>, AuditPosition)> {
+    let (folder, from) = (folder.to_owned(), from.clone());
+    let read = move || read_from(&FolderDisk::for_reading(&folder), &from, until, BATCH_EVENTS);
+    tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+}
+
+/// An event as the index knows it.
+fn indexed_event(placed: &PlacedEvent) -> IndexedEvent {
+    let PlacedEvent { sequence, event } = placed;
+    let emergency = |event: &Event| {
+        event.obligations.iter().any(|obligation| obligation == EMERGENCY)
+            || event.requester.as_ref().is_some_and(|r| r.purpose.eq_ignore_ascii_case(EMERGENCY))
+    };
+    let documents = event.documents.iter().map(|document| IndexedDocument {
+        home: document.home.clone(),
+        repository: document.repository.clone(),
+        unique: document.unique.reveal().clone(),
+        kind: document.kind.clone(),
+        facility: document.facility.clone(),
+        bytes_sent: document.bytes_sent,
+        sha256: document.sha256.as_ref().map(|hash| hex::encode(hash.as_slice())),
+    });
+    let mut indexed = IndexedEvent {
+        sequence: *sequence,
+        at_micros: event.at_micros,
+        kind: event.kind.word().to_owned(),
+        ending: event.ending.word().to_owned(),
+        request: event.request_hex().unwrap_or_default(),
+        side: event.side.clone().unwrap_or_default(),
+        transaction: event.transaction.clone().unwrap_or_default(),
+        operation: event.operation.clone().unwrap_or_default(),
+        system: event.by.clone().unwrap_or_default(),
+        shown: event.shown,
+        withheld: event.withheld,
+        bytes: event.bytes,
+        emergency: emergency(event),
+        more_attributes: event.more_attributes,
+        closes: event.closes,
+        replaces: event.replaces,
+        count: event.count,
+        patients: event.patients.clone(),
+        documents: documents.collect::<Vec<_>>().into(),
+        ..IndexedEvent::default()
+    };
+    if let Some(requester) = &event.requester {
+        indexed.system.clone_from(&requester.system);
+        indexed.community.clone_from(&requester.community);
+        indexed.organization.clone_from(&requester.organization);
+        indexed.organization_name.clone_from(&requester.organization_name);
+        indexed.person.clone_from(&requester.person);
+        indexed.person_name.clone_from(&requester.person_name);
+        indexed.roles = requester.roles.join(",");
+        indexed.purpose.clone_from(&requester.purpose);
+    }
+    indexed
+}
+
+/// The obligation and purpose of emergency access.
+const EMERGENCY: &str = "emergency";
+const BATCH_EVENTS: usize = 500;
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,166 @@
+use super::super::event::{DocumentRef, Ending, Kind, RequesterRef};
+use super::super::segments::{Entry, Segments};
+use super::super::writer::AuditOptions;
+use super::super::{Head, verify};
+use super::*;
+use crate::model::Phi;
+
+/// Events with patients, persons, documents and times that overlap in all ways.
+fn events() -> Vec<Event> {
+    let event = |n: u64| {
+        let mut event = Event::new(Kind::Release, Ending::Complete);
+        event.at_micros = i64::try_from(n * 1_000_000).unwrap();
+        event.request = Some([u8::try_from(n % 7).unwrap(); 16].into());
+        event.patients = vec![Phi::new(format!("P{}^^^&2.999.{}&ISO", n % 3, 1 + n % 2))];
+        event.documents = vec![DocumentRef {
+            home: "2.999.33".to_owned(),
+            repository: "2.999.33.1".to_owned(),
+            unique: Phi::new(format!("2.999.33.1.{}", n % 4)),
+            kind: "OML-11".to_owned(),
+            facility: "3310000001".to_owned(),
+            size: Some(3),
+            bytes_sent: None,
+            sha256: None,
+            ending: None,
+        }];
+        event.requester = Some(RequesterRef {
+            system: "hiroshima".to_owned(),
+            community: "2.999.34".to_owned(),
+            organization: format!("2.999.34.{}", n % 2),
+            organization_name: if n % 2 == 0 { "広島病院" } else { "呉診療所" }.to_owned(),
+            person: format!("d{}", n % 5),
+            person_name: format!("Doctor {}", n % 5),
+            alias: None,
+            roles: vec!["physician".to_owned()],
+            role_codes: Vec::new(),
+            purpose: if n % 6 == 0 { "EMERGENCY" } else { "TREATMENT" }.to_owned(),
+            issuer: "i".to_owned(),
+            assertion: "_a".to_owned(),
+        });
+        event.more_attributes = n % 8 == 0;
+        event
+    };
+    (0..40).map(event).collect()
+}
+
+fn queries() -> Vec<AuditQuery> {
+    let all = AuditQuery { limit: 100, ..AuditQuery::default() };
+    let patient = |text: &str| AuditQuery { patient: Some(Phi::new(text.to_owned())), ..all.clone() };
+    let person = |text: &str| AuditQuery { person: Some(text.to_owned()), ..all.clone() };
+    let organization = |text: &str| AuditQuery { organization: Some(text.to_owned()), ..all.clone() };
+    vec![
+        all.clone(),
+        patient("P1"),
+        patient("P1^^^&2.999.1&ISO"),
+        patient("P9"),
+        person("d3"),
+        person("Doctor"),
+        organization("urn:oid:2.999.34.1"),
+        organization("広島"),
+        AuditQuery {
+            request: Some("0101010101010101010101010101010101".get(..32).unwrap().to_owned()),
+            ..all.clone()
+        },
+        AuditQuery { document: Some(Phi::new("2.999.33.1.2".to_owned())), ..all.clone() },
+        AuditQuery { from_micros: Some(5_000_000), until_micros: Some(9_000_000), ..all.clone() },
+        AuditQuery { emergency: true, ..all.clone() },
+        AuditQuery { more_attributes: true, ..all.clone() },
+        AuditQuery { emergency: true, ..patient("P0") },
+        AuditQuery { limit: 4, ..all },
+    ]
+}
+
+fn write(folder: &Path, events: &[Event]) {
+    let disk = FolderDisk::for_writing(folder).unwrap();
+    let (mut segments, _) = Segments::recover(Box::new(disk), 2000, None).ok().unwrap();
+    for event in events {
+        segments.commit(&[Entry::new(event)]).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn index_and_log_find_the_same_and_an_index_that_is_behind_misses_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    let log = folder.path().join("audit");
+    write(&log, &events());
+    catch_up(&log, &store, Some(25)).await.unwrap();
+    for query in queries() {
+        let with_index = search(&log, Some(&store), &query).await.unwrap();
+        let without = search(&log, None, &query).await.unwrap();
+        assert_eq!(with_index.events, without.events, "{query:?}");
+        assert_eq!(with_index.origin, Origin::Index { behind: 15 });
+        assert_eq!(without.origin, Origin::Log);
+        let expected = events().len().min(query.limit);
+        assert!(with_index.events.len() <= expected);
+    }
+    let sizes: Vec<usize> = {
+        let mut sizes = Vec::new();
+        for query in queries() {
+            sizes.push(search(&log, None, &query).await.unwrap().events.len());
+        }
+        sizes
+    };
+    assert_eq!(sizes, [40, 13, 6, 0, 8, 40, 20, 20, 6, 10, 4, 7, 5, 7, 4]);
+}
+
+#[tokio::test]
+async fn a_rebuilt_index_is_the_grown_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    let log = folder.path().join("audit");
+    let (first, second) = (events()[..10].to_vec(), events()[10..].to_vec());
+    write(&log, &first);
+    catch_up(&log, &store, None).await.unwrap();
+    write(&log, &second);
+    let grown_to = catch_up(&log, &store, None).await.unwrap();
+    let all = AuditQuery { limit: 1000, ..AuditQuery::default() };
+    let grown = store.find_audit(&all).await.unwrap();
+    store.clear_audit_index().await.unwrap();
+    assert_eq!(store.audit_position().await.unwrap(), AuditPosition::default());
+    assert_eq!(catch_up(&log, &store, None).await.unwrap(), grown_to);
+    assert_eq!(store.find_audit(&all).await.unwrap(), grown);
+    let verified = verify(&log, Some(Head { records: grown_to.next, hash: grown_to.hash })).unwrap();
+    assert!(verified.is_sound());
+}
+
+#[tokio::test]
+async fn two_that_fill_the_index_at_once_take_nothing_in_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    let log = folder.path().join("audit");
+    write(&log, &events());
+    let begin = AuditPosition::default();
+    let (batch, to) = read(&log, &begin, 10).await.unwrap();
+    let batch: Vec<_> = batch.iter().map(indexed_event).collect();
+    assert!(store.audit_index(&begin, &batch, &to).await.unwrap());
+    assert!(!store.audit_index(&begin, &batch, &to).await.unwrap());
+    assert_eq!(catch_up(&log, &store, None).await.unwrap().next, 40);
+}
+
+#[tokio::test]
+async fn the_index_follows_the_writer_and_ends_with_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    let path = folder.path().join("audit");
+    let (log, _) = AuditLog::start(&path, AuditOptions::default()).unwrap();
+    let task = tokio::spawn(keep_index(&log, path.clone(), store.clone()));
+    for event in events() {
+        log.handle.append(&event, None).await.unwrap();
+    }
+    log.stop().await;
+    task.await.unwrap();
+    assert_eq!(store.audit_position().await.unwrap().next, 42);
+    assert_eq!(log.stats().index_behind, 0);
+}
+
+#[tokio::test]
+async fn a_log_that_is_shorter_than_its_index_is_not_indexed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    let log = folder.path().join("audit");
+    write(&log, &events());
+    catch_up(&log, &store, None).await.unwrap();
+    let refused = catch_up(&log, &store, Some(3)).await;
+    assert!(matches!(refused, Err(SearchError::Ahead { log: 3, index: 40 })));
+}

@@ -1,0 +1,108 @@
+//! A breaker: after so many failures in a row a target is not asked for a while, then one request
+//! tries whether it is back. Survives reloads with its target.
+
+use std::sync::Mutex;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// When to open and for how long.
+#[derive(Debug, Clone, Copy)]
+pub struct BreakerSettings {
+    /// Failures in a row that open it.
+    pub failures: u32,
+    /// How long it stays open.
+    pub open: Duration,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Closed { failures: u32 },
+    Open { until: Instant },
+    // One request is on its way; others wait for its outcome as if the breaker were open.
+    Trying { since: Instant },
+}
+
+/// The breaker of one target.
+#[derive(Debug)]
+pub struct Breaker {
+    settings: BreakerSettings,
+    state: Mutex<State>,
+}
+
+impl Breaker {
+    /// A closed one.
+    pub const fn new(settings: BreakerSettings) -> Self {
+        Self { settings, state: Mutex::new(State::Closed { failures: 0 }) }
+    }
+
+    /// Whether a request may go out now.
+    pub fn admits(&self) -> bool {
+        self.with(|state, settings| match *state {
+            State::Closed { .. } => true,
+            State::Open { until } if Instant::now() >= until => {
+                *state = State::Trying { since: Instant::now() };
+                true
+            }
+            // A try whose request was dropped must not close the way for ever.
+            State::Trying { since } if since.elapsed() > settings.open => {
+                *state = State::Trying { since: Instant::now() };
+                true
+            }
+            State::Open { .. } | State::Trying { .. } => false,
+        })
+    }
+
+    /// An answer came, whatever it said.
+    pub fn succeeded(&self) {
+        self.with(|state, _| *state = State::Closed { failures: 0 });
+    }
+
+    /// Nothing usable came.
+    pub fn failed(&self) {
+        self.with(|state, settings| {
+            let open = State::Open { until: Instant::now() + settings.open };
+            *state = match *state {
+                State::Closed { failures } if failures + 1 < settings.failures => {
+                    State::Closed { failures: failures + 1 }
+                }
+                _ => open,
+            };
+        });
+    }
+
+    /// Whether it is open (or trying) at the moment, for metrics.
+    pub fn is_open(&self) -> bool {
+        self.with(|state, _| !matches!(state, State::Closed { .. }))
+    }
+
+    fn with<T>(&self, change: impl FnOnce(&mut State, BreakerSettings) -> T) -> T {
+        let mut state = self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        change(&mut state, self.settings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_breaker_opens_after_failures_in_a_row_and_lets_one_request_try() {
+        let breaker = Breaker::new(BreakerSettings { failures: 2, open: Duration::from_secs(30) });
+        breaker.failed();
+        breaker.succeeded();
+        breaker.failed();
+        assert!(breaker.admits(), "one failure in a row is not two");
+        breaker.failed();
+        assert!(!breaker.admits());
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert!(breaker.admits());
+        assert!(!breaker.admits(), "only one tries");
+        breaker.failed();
+        assert!(!breaker.admits());
+        tokio::time::advance(Duration::from_secs(31)).await;
+        assert!(breaker.admits());
+        breaker.succeeded();
+        assert!(breaker.admits() && breaker.admits());
+    }
+}

@@ -1,0 +1,172 @@
+//! Graded records of several sources become one person, a wish for more attributes, or nobody
+//! (decisions A3 to A5, C4). No candidate list crosses the border.
+
+use std::collections::BTreeSet;
+
+use crate::matching;
+use crate::model::{Attribute, Demographics, Grade, GradedRecord, PatientId};
+
+/// How far the next person must stand below the answered one, in points (decisions A3: a first
+/// value, checked on the development set and on twins).
+pub const MARGIN: f64 = 6.0;
+
+/// What the requester may know of the person a record belongs to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// No consent covers this requester.
+    Unconsented,
+    /// No consent row at all, and the agreement permits an emergency to see them.
+    Emergency,
+    /// A consent lets this requester see something.
+    Consented,
+    /// Withdrawn or refused: stays hidden, also in an emergency.
+    Hidden,
+}
+
+/// A graded record with what home knows of it.
+#[derive(Debug, Clone)]
+pub struct Candidate {
+    /// The record.
+    pub record: GradedRecord,
+    /// The network id of its person, where a consent row names one.
+    pub network_id: Option<PatientId>,
+    /// What may be known of the person.
+    pub standing: Standing,
+}
+
+/// What the records say.
+#[derive(Debug, Clone)]
+pub enum Conclusion {
+    /// Close, not sure; `about` is the consented person it resembles.
+    MoreAttributes {
+        /// Network id of that person.
+        about: PatientId,
+        /// What would help and was not sent.
+        wanted: BTreeSet<Attribute>,
+    },
+    /// Nobody, or nobody who may be known.
+    Nobody,
+    /// One person: the best of their records.
+    Person(Box<Candidate>),
+}
+
+struct Person {
+    records: Vec<Candidate>,
+    standing: Standing,
+    grade: Grade,
+    score: f64,
+}
+
+impl Person {
+    fn of(candidate: Candidate) -> Self {
+        Self {
+            standing: candidate.standing,
+            grade: candidate.record.grade,
+            score: candidate.record.score,
+            records: vec![candidate],
+        }
+    }
+
+    fn take(&mut self, other: Self) {
+        // A withdrawal of the person outranks a consent elsewhere only where policy says so; here the
+        // hidden record alone is not shown, the person stays what their best standing is.
+        self.standing = match (self.standing, other.standing) {
+            (Standing::Hidden, Standing::Consented) | (Standing::Consented, Standing::Hidden) => Standing::Consented,
+            (one, two) => one.max(two),
+        };
+        self.grade = self.grade.max(other.grade);
+        self.score = self.score.max(other.score);
+        self.records.extend(other.records);
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        self.records.iter().any(|one| {
+            other.records.iter().any(|two| match (&one.network_id, &two.network_id) {
+                (Some(one), Some(two)) => one == two,
+                // Two persons that consents name apart are never joined by resemblance.
+                _ => resemblance(one, two) == Grade::Auto,
+            })
+        })
+    }
+
+    fn best(self, standing: Standing) -> Option<Candidate> {
+        self.records
+            .into_iter()
+            .filter(|candidate| candidate.standing == standing)
+            .max_by(|one, two| one.record.score.total_cmp(&two.record.score))
+    }
+}
+
+fn resemblance(one: &Candidate, two: &Candidate) -> Grade {
+    matching::grade(one.record.demographics.reveal(), two.record.demographics.reveal()).grade
+}
+
+/// Concludes from all graded records of our sources. `sent` is what the asker knows of the person.
+pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
+    let mut persons = join(candidates);
+    persons.sort_by(|one, two| two.score.total_cmp(&one.score));
+    if let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Auto) {
+        let top = persons.remove(at);
+        let mut near = persons.iter().filter(|other| other.score > top.score - MARGIN).peekable();
+        if near.peek().is_none() {
+            return top.best(Standing::Consented).map_or(Conclusion::Nobody, |c| Conclusion::Person(Box::new(c)));
+        }
+        if near.any(|other| other.standing != Standing::Consented) {
+            return Conclusion::Nobody;
+        }
+        return more_attributes(top, sent);
+    }
+    if let Some(at) = sole_emergency(&persons) {
+        let top = persons.remove(at);
+        return top.best(Standing::Emergency).map_or(Conclusion::Nobody, |c| Conclusion::Person(Box::new(c)));
+    }
+    let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Review) else {
+        return Conclusion::Nobody;
+    };
+    let top = persons.remove(at);
+    let unconsented = |other: &Person| other.standing != Standing::Consented && other.score > top.score - MARGIN;
+    if persons.iter().any(unconsented) { Conclusion::Nobody } else { more_attributes(top, sent) }
+}
+
+fn join(candidates: Vec<Candidate>) -> Vec<Person> {
+    let mut persons: Vec<Person> = Vec::new();
+    for candidate in candidates {
+        let mut person = Person::of(candidate);
+        // One record may join two groups that did not know of each other.
+        while let Some(at) = persons.iter().position(|known| known.is_same(&person)) {
+            person.take(persons.remove(at));
+        }
+        persons.push(person);
+    }
+    persons
+}
+
+// A sole `auto` without any consent row, and no hidden person resembling it (decisions C4).
+fn sole_emergency(persons: &[Person]) -> Option<usize> {
+    let at = persons.iter().position(|p| p.standing == Standing::Emergency && p.grade == Grade::Auto)?;
+    let top = persons.get(at)?;
+    let others = || persons.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, person)| person);
+    let is_near = others().any(|other| other.score > top.score - MARGIN);
+    let resembles_hidden = others().filter(|other| other.standing == Standing::Hidden).any(|hidden| {
+        hidden.records.iter().any(|h| top.records.iter().any(|t| resemblance(h, t) >= Grade::Review))
+    });
+    (!is_near && !resembles_hidden).then_some(at)
+}
+
+fn more_attributes(top: Person, sent: &Demographics) -> Conclusion {
+    let mut wanted = BTreeSet::new();
+    if sent.addresses.is_empty() {
+        wanted.insert(Attribute::Address);
+    }
+    if sent.phones.is_empty() {
+        wanted.insert(Attribute::Telecom);
+    }
+    if sent.sex.is_none() {
+        wanted.insert(Attribute::Gender);
+    }
+    let about = top.best(Standing::Consented).and_then(|candidate| candidate.network_id);
+    match about {
+        Some(about) if !wanted.is_empty() => Conclusion::MoreAttributes { about, wanted },
+        _ => Conclusion::Nobody,
+    }
+}

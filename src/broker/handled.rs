@@ -1,0 +1,299 @@
+//! What differs between the three requests inside the pipeline: how each is resolved, what its
+//! answer is concluded to, and what is remembered of it.
+
+use futures_util::future::BoxFuture;
+
+use super::conclude::{Candidate, Conclusion, Standing, conclude};
+use super::entry_cache::EntryCache;
+use super::outbound::OutboundRequest;
+use super::pipeline::Broker;
+use super::resolve::{About, Resolver};
+use crate::audit::Disclosed;
+use crate::model::{
+    Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient, Grade,
+    GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject, Reported,
+    RequestContext, ReturnType, Severity, Side,
+};
+use crate::policy::HospitalNumber;
+
+/// A request the pipeline can carry.
+pub trait Handled: OutboundRequest
+where
+    Self::Found: Disclosed,
+{
+    /// Queries that have to be answered before this request can be judged.
+    fn prerequisites(&self, _: &Broker, _: &RequestContext) -> Vec<DocumentQuery> {
+        Vec::new()
+    }
+
+    /// Whom it is about, as home knows them.
+    fn resolve<'a>(
+        &'a self,
+        resolver: &'a Resolver<'a>,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<About, Refusal>>;
+
+    /// Makes one answer of what all targets found.
+    fn conclude<'a>(
+        &'a self,
+        broker: &'a Broker,
+        resolver: &'a Resolver<'a>,
+        context: &'a RequestContext,
+        about: &'a About,
+        answer: Answer<Self::Found>,
+    ) -> BoxFuture<'a, Answer<Self::Found>>;
+
+    /// Remembers what is about to be shown.
+    fn remember(&self, _: &EntryCache, _: &RequestContext, _: &Answer<Self::Found>) {}
+}
+
+impl Handled for PatientDiscovery {
+    fn resolve<'a>(
+        &'a self,
+        resolver: &'a Resolver<'a>,
+        _: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<About, Refusal>> {
+        Box::pin(async move { Ok(resolver.discovery(self)) })
+    }
+
+    fn conclude<'a>(
+        &'a self,
+        broker: &'a Broker,
+        _: &'a Resolver<'a>,
+        context: &'a RequestContext,
+        about: &'a About,
+        answer: Answer<PatientMatch>,
+    ) -> BoxFuture<'a, Answer<PatientMatch>> {
+        Box::pin(async move {
+            let mut graded = Vec::new();
+            let mut found = Vec::new();
+            for finding in answer.found {
+                match finding {
+                    PatientMatch::Graded(record) => graded.push(record),
+                    other => found.push(other),
+                }
+            }
+            found.extend(broker.person(context, self, about, graded).await);
+            Answer { found, ..answer }
+        })
+    }
+}
+
+impl Broker {
+    /// One person out of the records of our sources, or nobody.
+    async fn person(
+        &self,
+        context: &RequestContext,
+        request: &PatientDiscovery,
+        about: &About,
+        graded: Vec<GradedRecord>,
+    ) -> Option<PatientMatch> {
+        let sent = request.demographics.reveal();
+        match (about.patients.as_slice(), sent.is_empty()) {
+            ([], true) => None,
+            // Alone, an id under our authority finds its person and shows no demographics.
+            ([id], true) => {
+                let known = !self.authorizer.consents().book().numbers_of(&id.value).is_empty();
+                known.then(|| PatientMatch::Found(self.found(id.clone(), None, 100)))
+            }
+            ([], false) => self.by_demographics(context, graded, sent).await,
+            ([id], false) => {
+                let found = self.by_demographics(context, graded, sent).await;
+                found.filter(|found| matches!(found, PatientMatch::Found(found) if found.id == *id))
+            }
+            // Two ids of ours are two persons, or one asked for twice in doubt: nobody.
+            _ => None,
+        }
+    }
+
+    async fn by_demographics(
+        &self,
+        context: &RequestContext,
+        graded: Vec<GradedRecord>,
+        sent: &Demographics,
+    ) -> Option<PatientMatch> {
+        let candidates: Vec<Candidate> = graded
+            .into_iter()
+            .filter(|record| record.grade > Grade::None)
+            .map(|record| self.candidate(context, record))
+            .collect();
+        match conclude(candidates, sent) {
+            Conclusion::Nobody => None,
+            Conclusion::MoreAttributes { about, wanted } => self
+                .limits
+                .admits_more_attributes(context)
+                .then_some(PatientMatch::MoreAttributes { about: Some(about), wanted }),
+            Conclusion::Person(candidate) => {
+                let id = self.id_of(context, &candidate).await?;
+                let known = candidate.record.demographics.reveal();
+                let shown = Demographics {
+                    names: known.names.clone(),
+                    birth: known.birth,
+                    sex: known.sex,
+                    ..Demographics::default()
+                };
+                let confidence = confidence(candidate.record.score);
+                Some(PatientMatch::Found(self.found(id, Some(Phi::new(shown)), confidence)))
+            }
+        }
+    }
+
+    fn candidate(&self, context: &RequestContext, record: GradedRecord) -> Candidate {
+        let (facility, id) = (record.facility.as_str(), &record.id);
+        let standing = if context.side == Side::Home {
+            // Our own portal sees our own sources by the home policy, without consent rows.
+            Standing::Consented
+        } else if self.authorizer.hides(context, facility, id) {
+            Standing::Hidden
+        } else if self.authorizer.is_consented(context, facility, id) {
+            Standing::Consented
+        } else if self.authorizer.emergency_allowed(context, facility, id) {
+            Standing::Emergency
+        } else {
+            Standing::Unconsented
+        };
+        let network_id = self.authorizer.network_id_of(facility, id);
+        Candidate { network_id, standing, record }
+    }
+
+    // The network's own id; for an emergency without consent rows a random one, good for a day; at
+    // home the hospital's number is an alias.
+    async fn id_of(&self, context: &RequestContext, candidate: &Candidate) -> Option<PatientId> {
+        if let Some(id) = &candidate.network_id {
+            return Some(id.clone());
+        }
+        if context.side == Side::Home {
+            return Some(candidate.record.id.clone());
+        }
+        let number = HospitalNumber {
+            facility: candidate.record.facility.clone(),
+            number: candidate.record.id.value.clone(),
+        };
+        let community = &context.requester.community;
+        let issued = self.authorizer.emergencies().issue(&self.store, community, &number, context.received).await;
+        issued.inspect_err(|error| tracing::error!(%error, "no emergency id could be kept")).ok()
+    }
+
+    fn found(&self, id: PatientId, demographics: Option<Phi<Demographics>>, confidence: u8) -> FoundPatient {
+        FoundPatient { community: self.identity.community.clone(), id, demographics, confidence }
+    }
+}
+
+// 22 points, the threshold of an automatic link, read as 90; 40 and more as 100.
+fn confidence(score: f64) -> u8 {
+    let share = ((score - 22.0) / 18.0).clamp(0.0, 1.0);
+    #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
+    let points = (share * 10.0).round() as u8;
+    90 + points
+}
+
+impl Handled for DocumentQuery {
+    fn resolve<'a>(
+        &'a self,
+        resolver: &'a Resolver<'a>,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<About, Refusal>> {
+        Box::pin(resolver.query(context, self))
+    }
+
+    fn conclude<'a>(
+        &'a self,
+        _: &'a Broker,
+        resolver: &'a Resolver<'a>,
+        context: &'a RequestContext,
+        about: &'a About,
+        answer: Answer<RegistryObject>,
+    ) -> BoxFuture<'a, Answer<RegistryObject>> {
+        let readdressed = |object| match object {
+            RegistryObject::Entry(entry) => {
+                RegistryObject::Entry(resolver.readdress(context, &entry, about.asked.as_ref()))
+            }
+            other => other,
+        };
+        let found = answer.found.into_iter().map(readdressed).collect();
+        Box::pin(std::future::ready(Answer { found, ..answer }))
+    }
+
+    fn remember(&self, cache: &EntryCache, context: &RequestContext, answer: &Answer<RegistryObject>) {
+        for object in &answer.found {
+            if let RegistryObject::Entry(entry) = object {
+                cache.insert(context, entry);
+            }
+        }
+    }
+}
+
+impl Handled for DocumentRetrieve {
+    fn prerequisites(&self, broker: &Broker, context: &RequestContext) -> Vec<DocumentQuery> {
+        if context.side == Side::Peer {
+            return Vec::new();
+        }
+        let is_new = |id: &&DocumentId| {
+            id.community != broker.identity.community && broker.entry_cache.shown(context, id).is_none()
+        };
+        let mut queries: Vec<DocumentQuery> = Vec::new();
+        for id in self.documents.iter().filter(is_new) {
+            let same = |query: &&mut DocumentQuery| query.home.as_ref() == Some(&id.community);
+            match queries.iter_mut().find(same).map(|query| &mut query.by) {
+                Some(QueryKey::UniqueIds(ids)) => ids.push(id.unique.clone()),
+                _ => queries.push(DocumentQuery {
+                    by: QueryKey::UniqueIds(vec![id.unique.clone()]),
+                    home: Some(id.community.clone()),
+                    criteria: Criteria::default(),
+                    returns: ReturnType::LeafClass,
+                }),
+            }
+        }
+        queries
+    }
+
+    fn resolve<'a>(
+        &'a self,
+        resolver: &'a Resolver<'a>,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<About, Refusal>> {
+        Box::pin(async move { Ok(resolver.retrieve(context, self).await) })
+    }
+
+    fn conclude<'a>(
+        &'a self,
+        broker: &'a Broker,
+        _: &'a Resolver<'a>,
+        context: &'a RequestContext,
+        about: &'a About,
+        mut answer: Answer<Document>,
+    ) -> BoxFuture<'a, Answer<Document>> {
+        // Every document asked for is either there or named with a reason. One that may not be shown
+        // reads as one that does not exist.
+        for id in &self.documents {
+            let told = answer.found.iter().any(|document| document.id == *id)
+                || answer.reported.iter().any(|reported| reported.document.as_ref() == Some(id));
+            if told {
+                continue;
+            }
+            let missing = about.missing.iter().find(|(missing, _)| missing == id).map(|(_, code)| *code);
+            let code = match missing {
+                Some(code) => code,
+                None if !about.knows(id) => "XDSDocumentUniqueIdError",
+                None if context.side == Side::Home && id.community != broker.identity.community => {
+                    "XDSUnavailableCommunity"
+                }
+                None => "XDSRepositoryError",
+            };
+            answer.reported.push(not_delivered(id, code));
+        }
+        let order = |id: &DocumentId| self.documents.iter().position(|asked| asked == id);
+        answer.found.sort_by_key(|document| order(&document.id));
+        Box::pin(std::future::ready(answer))
+    }
+}
+
+fn not_delivered(id: &DocumentId, code: &str) -> Reported {
+    Reported {
+        code: code.to_owned(),
+        context: "the document cannot be delivered".to_owned(),
+        severity: Severity::Error,
+        community: Some(id.community.clone()),
+        document: Some(id.clone()),
+    }
+}

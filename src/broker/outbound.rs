@@ -1,0 +1,165 @@
+//! A request in one target's own terms: whom to send it to, under which patient id, and whether
+//! what comes back answers it.
+
+use futures_util::future::BoxFuture;
+
+use super::resolve::About;
+use super::target::Target;
+use crate::model::{
+    Authority, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound, Outcome,
+    PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
+};
+
+/// What is to be asked of one target.
+#[derive(Debug, Clone)]
+pub enum Ask<R> {
+    /// This, as it is.
+    Plain(R),
+    /// This, once the patient's id there is known: the target is asked for it first.
+    Correlated(R),
+}
+
+/// A request the broker can send out.
+pub trait OutboundRequest: Request {
+    /// The request for a description.
+    fn outbound(&self) -> Outbound<'_>;
+
+    /// What to ask of this target; empty when there is nothing to ask there.
+    fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>>;
+
+    /// The request about this patient id.
+    fn about_patient(&self, patient: PatientId) -> Self;
+
+    /// Sends it.
+    fn send<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        leg: &'a Leg,
+        to: &'a dyn Community,
+    ) -> BoxFuture<'a, Outcome<Self::Found>>;
+
+    /// Whether a finding from there answers this request.
+    fn accepts(&self, from: &Descriptor, found: &Self::Found) -> bool;
+}
+
+impl OutboundRequest for PatientDiscovery {
+    fn outbound(&self) -> Outbound<'_> {
+        Outbound::PatientDiscovery(self)
+    }
+
+    fn asks(&self, _: &About, to: &Target) -> Vec<Ask<Self>> {
+        // Ids of other communities stay at home (decisions A8); a source gets only its own.
+        let authorities = &to.descriptor().authorities;
+        let ids = if to.is_source() { self.ids.clone() } else { Vec::new() };
+        let ids = ids.into_iter().filter(|id| authorities.contains(&id.authority)).collect();
+        if self.demographics.reveal().is_empty() && !to.is_source() {
+            return Vec::new();
+        }
+        vec![Ask::Plain(Self { ids, ..self.clone() })]
+    }
+
+    fn about_patient(&self, _: PatientId) -> Self {
+        self.clone()
+    }
+
+    fn send<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        leg: &'a Leg,
+        to: &'a dyn Community,
+    ) -> BoxFuture<'a, Outcome<PatientMatch>> {
+        Box::pin(to.patient_discovery(context, leg, self))
+    }
+
+    fn accepts(&self, from: &Descriptor, found: &PatientMatch) -> bool {
+        match found {
+            // A peer may speak only of its own patients, under its own authorities.
+            PatientMatch::Found(found) => {
+                found.community == from.community && speaks_for(from, &found.id.authority)
+            }
+            PatientMatch::Graded(record) => record.source == from.name && speaks_for(from, &record.id.authority),
+            PatientMatch::MoreAttributes { .. } => true,
+        }
+    }
+}
+
+impl OutboundRequest for DocumentQuery {
+    fn outbound(&self) -> Outbound<'_> {
+        Outbound::DocumentQuery(self)
+    }
+
+    fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>> {
+        match &self.by {
+            QueryKey::Patient(_) => about
+                .ids_at(to)
+                .into_iter()
+                .map(|id| Ask::Plain(self.about_patient(id)))
+                .chain(about.correlates(to).then(|| Ask::Correlated(self.clone())))
+                .collect(),
+            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => vec![Ask::Plain(self.clone())],
+        }
+    }
+
+    fn about_patient(&self, patient: PatientId) -> Self {
+        Self { by: QueryKey::Patient(patient), ..self.clone() }
+    }
+
+    fn send<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        leg: &'a Leg,
+        to: &'a dyn Community,
+    ) -> BoxFuture<'a, Outcome<RegistryObject>> {
+        Box::pin(to.document_query(context, leg, self))
+    }
+
+    fn accepts(&self, from: &Descriptor, found: &RegistryObject) -> bool {
+        let RegistryObject::Entry(entry) = found else { return true };
+        let asked = match &self.by {
+            QueryKey::Patient(patient) => entry.patient == *patient,
+            QueryKey::Objects(objects) => objects.contains(&entry.object),
+            QueryKey::UniqueIds(ids) => ids.contains(&entry.id.unique),
+        };
+        asked && holds(from, &entry.id)
+    }
+}
+
+impl OutboundRequest for DocumentRetrieve {
+    fn outbound(&self) -> Outbound<'_> {
+        Outbound::DocumentRetrieve(self)
+    }
+
+    fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>> {
+        // Only what has been judged is asked for, each document where it lies.
+        let documents: Vec<DocumentId> =
+            self.documents.iter().filter(|id| about.knows(id) && holds(to.descriptor(), id)).cloned().collect();
+        if documents.is_empty() { Vec::new() } else { vec![Ask::Plain(Self { documents })] }
+    }
+
+    fn about_patient(&self, _: PatientId) -> Self {
+        self.clone()
+    }
+
+    fn send<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        leg: &'a Leg,
+        to: &'a dyn Community,
+    ) -> BoxFuture<'a, Outcome<Document>> {
+        Box::pin(to.document_retrieve(context, leg, self))
+    }
+
+    fn accepts(&self, from: &Descriptor, found: &Document) -> bool {
+        self.documents.contains(&found.id) && holds(from, &found.id)
+    }
+}
+
+/// Whether a document id lies at a target: at a peer by community, at a source by repository.
+pub fn holds(target: &Descriptor, id: &DocumentId) -> bool {
+    target.community == id.community
+        && (target.repositories.is_empty() || target.repositories.contains(&id.repository))
+}
+
+fn speaks_for(target: &Descriptor, authority: &Authority) -> bool {
+    target.authorities.contains(authority)
+}

@@ -1,0 +1,182 @@
+//! The life of a request, on one page.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+
+use super::directory::PeerDirectory;
+use super::entry_cache::EntryCache;
+use super::fan_out::{fan_out, plan};
+use super::handled::Handled;
+use super::limits::Limits;
+use super::resolve::{About, Resolver};
+use super::target::Target;
+use super::Identity;
+use crate::audit::{AuditLog, LegOutcome, Opened, Released};
+use crate::model::{Answer, Descriptor, Operation, Phi, Refusal, RequestContext, Side, Timestamp};
+use crate::policy::{Authorizer, Filtered, Permit};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+
+/// Everything the pipeline needs. Reloads swap the directory; the rest swaps inside.
+pub struct Broker {
+    pub(super) identity: Identity,
+    pub(super) limits: Limits,
+    pub(super) directory: ArcSwap<PeerDirectory>,
+    pub(super) authorizer: Arc<Authorizer>,
+    pub(super) audit: AuditLog,
+    pub(super) store: Store,
+    pub(super) entry_cache: EntryCache,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) results_max: usize,
+}
+
+/// What the builder of a broker hands in.
+pub struct BrokerParts {
+    /// Who we are.
+    pub identity: Identity,
+    /// Who may ask how often.
+    pub limits: Limits,
+    /// The peers and sources.
+    pub directory: PeerDirectory,
+    /// Policies and consents.
+    pub authorizer: Arc<Authorizer>,
+    /// The audit log.
+    pub audit: AuditLog,
+    /// The store, for emergency ids.
+    pub store: Store,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// Findings an answer may hold.
+    pub results_max: usize,
+    /// Entries remembered between a query and its retrieves.
+    pub entry_cache_entries_max: u64,
+}
+
+type Processed<R> = (Permit, Opened, Filtered<<R as crate::model::Request>::Found>, Vec<LegOutcome>);
+
+impl Broker {
+    /// Builds one.
+    pub fn new(parts: BrokerParts) -> Self {
+        Self {
+            identity: parts.identity,
+            limits: parts.limits,
+            directory: ArcSwap::from_pointee(parts.directory),
+            authorizer: parts.authorizer,
+            audit: parts.audit,
+            store: parts.store,
+            entry_cache: EntryCache::new(parts.entry_cache_entries_max),
+            metrics: parts.metrics,
+            results_max: parts.results_max,
+        }
+    }
+
+    /// Carries one request from the endpoint to its released answer. `element` is the query as it
+    /// came, for the record.
+    ///
+    /// # Errors
+    /// Every refusal; each has its own record, or is `AuditUnavailable` when it could have none.
+    pub async fn handle<R: Handled>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+        element: Phi<Bytes>,
+    ) -> Result<Released<R>, Refusal> {
+        for before in request.prerequisites(self, context) {
+            // Entries of a peer that nobody was shown yet: asked for as a query of its own, with its
+            // own records; what it releases is remembered.
+            drop(Box::pin(self.handle(context, &before, element.clone())).await);
+        }
+        let released = match self.process(context, request).await {
+            Ok((permit, opened, filtered, legs)) => {
+                self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
+            }
+            Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
+        };
+        self.pace(context, R::OPERATION, released.as_ref().is_ok_and(Released::is_empty)).await;
+        released
+    }
+
+    async fn process<R: Handled>(&self, context: &RequestContext, request: &R) -> Result<Processed<R>, Refusal> {
+        self.limits.check(context)?;
+        self.authorizer.may_ask(context, R::OPERATION)?;
+        let directory = self.directory.load_full();
+        let mut about = request.resolve(&self.resolver(&directory), context).await?;
+        let permit = self.authorize(context, request, &mut about, &directory)?;
+        let planned = plan(&self.identity, context, request, &about, &permit, &directory);
+        let records = planned.iter().flat_map(|planned| planned.records(context)).collect();
+        let opened = self.audit.open(context, &permit, records).await?;
+        let (answer, legs) = fan_out(&opened, &permit, context, planned, &self.metrics).await;
+        let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
+        let filtered = self.filter(context, &permit, answer)?;
+        request.remember(&self.entry_cache, context, filtered.answer());
+        Ok((permit, opened, filtered, legs))
+    }
+
+    fn authorize<R: Handled>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+        about: &mut About,
+        directory: &PeerDirectory,
+    ) -> Result<Permit, Refusal> {
+        let offers = |target: &&Arc<Target>| target.descriptor().offers.contains(&R::OPERATION);
+        let asked = |target: &&Arc<Target>| !request.asks(about, target).is_empty();
+        let targets: Vec<&Descriptor> =
+            directory.targets(context.side).filter(offers).filter(asked).map(|target| target.descriptor()).collect();
+        let entries = std::mem::take(&mut about.entries);
+        let permit = self.authorizer.authorize(context, R::OPERATION, &about.patients, entries, &targets)?;
+        about.entries = permit.entries().to_vec();
+        Ok(permit)
+    }
+
+    fn filter<F: crate::model::Finding>(
+        &self,
+        context: &RequestContext,
+        permit: &Permit,
+        answer: Answer<F>,
+    ) -> Result<Filtered<F>, Refusal> {
+        let filtered = self.authorizer.filter(context, permit, answer);
+        self.metrics.withheld(&context.requester.system, permit.operation().word(), filtered.withheld());
+        // Judged after the filter, so that it tells nothing of what was withheld.
+        if filtered.answer().found.len() > self.results_max {
+            return Err(Refusal::TooManyResults);
+        }
+        Ok(filtered)
+    }
+
+    fn resolver<'a>(&'a self, directory: &'a PeerDirectory) -> Resolver<'a> {
+        let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &self.entry_cache);
+        Resolver { identity, authorizer, directory, cache }
+    }
+
+    // Empty answers to peers leave on the next step of 50 ms after arrival, the record's wait
+    // included, so that time does not tell an unknown patient from an unconsented one (decisions A2).
+    async fn pace(&self, context: &RequestContext, operation: Operation, is_empty: bool) {
+        let paced = matches!(operation, Operation::PatientDiscovery | Operation::DocumentQuery);
+        if !(paced && is_empty && context.side == Side::Peer) {
+            return;
+        }
+        let step = 50_000;
+        let since = Timestamp::now().micros().saturating_sub(context.received.micros()).max(0);
+        let wait = step - since % step;
+        tokio::time::sleep(Duration::from_micros(u64::try_from(wait).unwrap_or_default())).await;
+    }
+
+    /// The directory of this moment, for health and metrics.
+    pub fn directory(&self) -> Arc<PeerDirectory> {
+        self.directory.load_full()
+    }
+
+    /// The audit log, for what ends before a request is known.
+    pub const fn audit(&self) -> &AuditLog {
+        &self.audit
+    }
+
+    /// Who we are.
+    pub const fn identity(&self) -> &Identity {
+        &self.identity
+    }
+}

@@ -1,0 +1,279 @@
+//! Whom a request is about: resolved at home, from consents and our own sources. Nothing leaves the
+//! house here; a peer's id of the person is asked for inside an outbound request, after the record.
+
+use std::sync::Arc;
+
+use super::directory::PeerDirectory;
+use super::entry_cache::EntryCache;
+use super::outbound::holds;
+use super::target::Target;
+use super::Identity;
+use crate::model::{
+    CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve, PatientDiscovery,
+    PatientId, PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side,
+    TargetName,
+};
+use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
+
+/// Whom a request is about, as home knows them.
+#[derive(Debug, Default)]
+pub struct About {
+    /// The id asked for; entries come back under it.
+    pub asked: Option<PatientId>,
+    /// What policy sees: ids under our authority, or a peer's.
+    pub patients: Vec<PatientId>,
+    /// Only this community is meant.
+    pub only: Option<CommunityId>,
+    /// For a retrieve: the entries of what is asked for.
+    pub entries: Vec<DocumentEntry>,
+    /// For a retrieve: what does not exist, with its error code.
+    pub missing: Vec<(DocumentId, &'static str)>,
+    /// The demographics a correlation would send, and the communities it may go to.
+    pub correlation: Option<Correlation>,
+    numbers: Vec<(TargetName, PatientId)>,
+    at_peer: Option<(CommunityId, PatientId)>,
+}
+
+/// What is needed to ask a peer for its id of the person.
+#[derive(Debug)]
+pub struct Correlation {
+    /// Communities named by a consent row of the person.
+    pub communities: Vec<CommunityId>,
+    /// The latest ADT-00 of one facility of those rows, whole.
+    pub demographics: Phi<Demographics>,
+    /// Our id of the person.
+    pub known: PatientId,
+}
+
+impl About {
+    /// The ids under which this target knows the person.
+    pub fn ids_at(&self, target: &Target) -> Vec<PatientId> {
+        let descriptor = target.descriptor();
+        if self.only.as_ref().is_some_and(|only| *only != descriptor.community) {
+            return Vec::new();
+        }
+        let own = self.numbers.iter().filter(|(name, _)| *name == descriptor.name).map(|(_, id)| id.clone());
+        let peers = self.at_peer.iter().filter(|(home, _)| *home == descriptor.community && !target.is_source());
+        own.chain(peers.map(|(_, id)| id.clone())).collect()
+    }
+
+    /// Whether this target is to be asked for its id of the person first.
+    pub fn correlates(&self, target: &Target) -> bool {
+        let community = &target.descriptor().community;
+        !target.is_source()
+            && self.only.as_ref().is_none_or(|only| only == community)
+            && self.correlation.as_ref().is_some_and(|c| c.communities.contains(community))
+    }
+
+    /// Whether the entry of a document has been found.
+    pub fn knows(&self, id: &DocumentId) -> bool {
+        self.entries.iter().any(|entry| entry.id == *id)
+    }
+}
+
+/// Resolves against one directory, one consent snapshot and the cache of this moment.
+pub struct Resolver<'a> {
+    pub(super) identity: &'a Identity,
+    pub(super) authorizer: &'a Authorizer,
+    pub(super) directory: &'a PeerDirectory,
+    pub(super) cache: &'a EntryCache,
+}
+
+impl Resolver<'_> {
+    /// Nobody is known yet; an id under our authority is the person asked for.
+    pub fn discovery(&self, request: &PatientDiscovery) -> About {
+        let ours = request.ids.iter().filter(|id| id.authority == self.identity.authority).cloned();
+        About { patients: ours.collect(), ..About::default() }
+    }
+
+    /// A document query: the patient's numbers at our sources, the peer that assigned the id, or the
+    /// peers a consent row names.
+    ///
+    /// # Errors
+    /// `UnknownCommunity` when the home named is not ours and not a peer this side may reach.
+    pub async fn query(&self, context: &RequestContext, request: &DocumentQuery) -> Result<About, Refusal> {
+        if let Some(home) = &request.home {
+            let reachable = *home == self.identity.community
+                || self.directory.peer(context.side, home).is_some();
+            if !reachable {
+                return Err(Refusal::UnknownCommunity);
+            }
+        }
+        let only = match context.side {
+            Side::Peer => Some(self.identity.community.clone()),
+            Side::Home => request.home.clone(),
+        };
+        let QueryKey::Patient(asked) = &request.by else {
+            return Ok(About { only, ..About::default() });
+        };
+        let mut about = About { asked: Some(asked.clone()), only, ..About::default() };
+        match context.side {
+            Side::Peer => self.known_to_us(context, asked, &mut about),
+            Side::Home => self.known_at_home(context, asked, &mut about).await,
+        }
+        Ok(about)
+    }
+
+    // Toward a peer only ids under our authority exist: the network's own, or one made for an
+    // emergency (decisions A1, C4).
+    fn known_to_us(&self, context: &RequestContext, asked: &PatientId, about: &mut About) {
+        about.patients.push(asked.clone());
+        if asked.authority != self.identity.authority {
+            return;
+        }
+        let book = self.authorizer.consents().book();
+        let mut numbers = book.numbers_of(&asked.value).to_vec();
+        if numbers.is_empty() && context.requester.purpose == Purpose::Emergency {
+            let community = &context.requester.community;
+            numbers.extend(self.authorizer.emergencies().lookup(asked, community, context.received));
+        }
+        about.numbers = self.at_sources(&numbers);
+    }
+
+    async fn known_at_home(&self, context: &RequestContext, asked: &PatientId, about: &mut About) {
+        let book = self.authorizer.consents().book();
+        let network_id = if asked.authority == self.identity.authority {
+            Some(asked.clone())
+        } else if let Some(source) =
+            self.directory.sources().find(|s| s.descriptor().authorities.contains(&asked.authority))
+        {
+            let descriptor = source.descriptor();
+            let facility = descriptor.facility.as_deref().unwrap_or_default();
+            let network_id = self.authorizer.network_id_of(facility, asked);
+            if network_id.is_none() {
+                about.patients.push(asked.clone());
+                about.numbers.push((descriptor.name.clone(), asked.clone()));
+            }
+            network_id
+        } else {
+            about.patients.push(asked.clone());
+            let peer = self.directory.targets(Side::Home).find(|target| {
+                !target.is_source() && target.descriptor().authorities.contains(&asked.authority)
+            });
+            about.at_peer = peer.map(|peer| (peer.descriptor().community.clone(), asked.clone()));
+            None
+        };
+        if let Some(network_id) = network_id {
+            about.numbers = self.at_sources(book.numbers_of(&network_id.value));
+            about.correlation = self.correlation(context, &book, &network_id).await;
+            about.patients.push(network_id);
+        }
+    }
+
+    fn at_sources(&self, numbers: &[HospitalNumber]) -> Vec<(TargetName, PatientId)> {
+        let mut found = Vec::new();
+        for number in numbers {
+            for source in self.directory.sources() {
+                let descriptor = source.descriptor();
+                let Some(authority) = descriptor.authorities.first() else { continue };
+                if descriptor.facility.as_deref() == Some(number.facility.as_str()) {
+                    let id = PatientId { authority: authority.clone(), value: number.number.clone() };
+                    found.push((descriptor.name.clone(), id));
+                }
+            }
+        }
+        found
+    }
+
+    // Only peers named by a consent row of the person are asked about them; sent is one whole record
+    // of a facility of those rows (decisions A8).
+    async fn correlation(
+        &self,
+        context: &RequestContext,
+        book: &Arc<ConsentBook>,
+        known: &PatientId,
+    ) -> Option<Correlation> {
+        let abroad = book.abroad(&known.value, context.received);
+        let communities = abroad.iter().map(|(community, _)| community.clone()).collect();
+        for (_, numbers) in &abroad {
+            for (name, id) in self.at_sources(numbers) {
+                if let Some(demographics) = self.record(context, &name, id).await {
+                    return Some(Correlation { communities, demographics, known: known.clone() });
+                }
+            }
+        }
+        None
+    }
+
+    async fn record(
+        &self,
+        context: &RequestContext,
+        source: &TargetName,
+        id: PatientId,
+    ) -> Option<Phi<Demographics>> {
+        let source = self.directory.named(Side::Home, source)?;
+        let request = PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
+        let answer = source.resolve_at_home(context, &self.identity.leg(), &request).await.ok()?;
+        answer.found.into_iter().find_map(|found| match found {
+            PatientMatch::Graded(record) if record.id == id => Some(record.demographics),
+            _ => None,
+        })
+    }
+
+    /// A retrieve: the entry of each document, from our own sources or as it was shown a moment ago.
+    pub async fn retrieve(&self, context: &RequestContext, request: &DocumentRetrieve) -> About {
+        let mut about = About::default();
+        for id in &request.documents {
+            if id.community == self.identity.community {
+                match self.directory.source(&id.repository) {
+                    Some(source) => self.own_entry(context, source, id, &mut about).await,
+                    None => about.missing.push((id.clone(), "XDSUnknownRepositoryId")),
+                }
+            } else if self.directory.peer(context.side, &id.community).is_none() {
+                about.missing.push((id.clone(), "XDSUnknownCommunity"));
+            } else {
+                about.entries.extend(self.cache.shown(context, id));
+            }
+        }
+        let mut patients: Vec<PatientId> = about.entries.iter().map(|entry| entry.patient.clone()).collect();
+        patients.sort();
+        patients.dedup();
+        about.patients = patients;
+        about
+    }
+
+    async fn own_entry(&self, context: &RequestContext, source: &Target, id: &DocumentId, about: &mut About) {
+        let query = DocumentQuery {
+            by: QueryKey::UniqueIds(vec![id.unique.clone()]),
+            home: None,
+            criteria: Criteria::default(),
+            returns: ReturnType::LeafClass,
+        };
+        match source.entries_at_home(context, &self.identity.leg(), &query).await {
+            Ok(answer) => {
+                let entry = answer.found.into_iter().find_map(|found| match found {
+                    RegistryObject::Entry(entry) if entry.id == *id && holds(source.descriptor(), id) => Some(entry),
+                    _ => None,
+                });
+                about.entries.extend(entry.map(|entry| self.readdress(context, &entry, None)));
+            }
+            Err(_) => about.missing.push((id.clone(), "XDSRepositoryError")),
+        }
+    }
+
+    /// An own entry under the id it is shown with: the one asked for, the one it was shown under, or
+    /// the network's own; toward a peer never the hospital's number (decisions A1, A6).
+    pub fn readdress(
+        &self,
+        context: &RequestContext,
+        entry: &DocumentEntry,
+        asked: Option<&PatientId>,
+    ) -> DocumentEntry {
+        let Some(origin) = &entry.origin else {
+            return asked.map_or_else(|| entry.clone(), |asked| entry.readdressed(asked.clone(), None));
+        };
+        let shown = || self.cache.shown(context, &entry.id).map(|entry| entry.patient);
+        let network = || self.authorizer.network_id_of(&origin.facility, &origin.patient);
+        let patient = asked.cloned().or_else(shown).or_else(network);
+        match (patient, context.side) {
+            (Some(patient), Side::Peer) => entry.readdressed(patient.clone(), Some(patient)),
+            (Some(patient), Side::Home) => entry.readdressed(patient, None),
+            // Nobody's consent names this record: it is about to be withheld, and carries no number.
+            (None, Side::Peer) => {
+                let nobody = PatientId::new(self.identity.authority.clone(), "-");
+                entry.readdressed(nobody.clone(), Some(nobody))
+            }
+            (None, Side::Home) => entry.clone(),
+        }
+    }
+}

@@ -1,0 +1,165 @@
+//! One community with its breaker, timeout, limits and metrics. It opens to a permit only.
+
+use std::future::Future;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
+
+use super::breaker::{Breaker, BreakerSettings};
+use crate::model::{
+    Community, Descriptor, Failure, Leg, Outcome, PatientDiscovery, PatientMatch, RequestContext, Side,
+};
+use crate::policy::Permit;
+use crate::telemetry::Metrics;
+
+/// What a target's file says about load and time.
+#[derive(Debug, Clone, Copy)]
+pub struct TargetSettings {
+    /// Time for one request, documents' bodies not counted.
+    pub timeout: Duration,
+    /// Requests on their way at a time.
+    pub in_flight: usize,
+    /// Requests a second.
+    pub per_second: NonZeroU32,
+    /// When to stop asking.
+    pub breaker: BreakerSettings,
+}
+
+/// One community behind its guard.
+pub struct Target {
+    community: Arc<dyn Community>,
+    timeout: Duration,
+    in_flight: Semaphore,
+    rate: DefaultDirectRateLimiter,
+    breaker: Breaker,
+    metrics: Arc<Metrics>,
+}
+
+impl Target {
+    /// Puts a community behind its guard.
+    pub fn new(community: Arc<dyn Community>, settings: TargetSettings, metrics: Arc<Metrics>) -> Self {
+        Self {
+            community,
+            timeout: settings.timeout,
+            in_flight: Semaphore::new(settings.in_flight),
+            rate: RateLimiter::direct(Quota::per_second(settings.per_second)),
+            breaker: Breaker::new(settings.breaker),
+            metrics,
+        }
+    }
+
+    /// What the directory says of it.
+    pub fn descriptor(&self) -> &Descriptor {
+        self.community.descriptor()
+    }
+
+    /// Whether it is a source of our own community.
+    pub fn is_source(&self) -> bool {
+        self.descriptor().side == Side::Home
+    }
+
+    /// The community, for a permit that names it.
+    ///
+    /// # Errors
+    /// `NotOffered` when the permit does not name this target.
+    pub fn community(&self, permit: &Permit) -> Result<&dyn Community, Failure> {
+        let named = permit.targets().contains(&self.descriptor().name);
+        named.then_some(&*self.community).ok_or(Failure::NotOffered)
+    }
+
+    /// What would leave for this request; describes, sends nothing.
+    pub(super) fn describe(&self) -> &dyn Community {
+        &*self.community
+    }
+
+    /// Looks a patient up in our own source, at home, before there is a permit.
+    ///
+    /// # Errors
+    /// `NotOffered` at a peer: nothing leaves the house without a permit.
+    pub async fn resolve_at_home(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &PatientDiscovery,
+    ) -> Outcome<PatientMatch> {
+        if !self.is_source() {
+            return Err(Failure::NotOffered);
+        }
+        self.guard(context, self.community.patient_discovery(context, leg, request)).await
+    }
+
+    /// Reads entries of our own source by their ids, before there is a permit; they are judged next.
+    ///
+    /// # Errors
+    /// `NotOffered` at a peer.
+    pub async fn entries_at_home(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &crate::model::DocumentQuery,
+    ) -> Outcome<crate::model::RegistryObject> {
+        if !self.is_source() {
+            return Err(Failure::NotOffered);
+        }
+        self.guard(context, self.community.document_query(context, leg, request)).await
+    }
+
+    /// Carries one outbound request within the target's limits: breaker, load, time. Dropping the
+    /// future drops the request.
+    ///
+    /// # Errors
+    /// `BreakerOpen`, `Busy`, `TimedOut`, or what the request itself ends in.
+    pub async fn guard<T>(
+        &self,
+        context: &RequestContext,
+        outbound: impl Future<Output = Outcome<T>>,
+    ) -> Outcome<T> {
+        let started = Instant::now();
+        let outcome = self.guarded(context, outbound).await;
+        let word = outcome.as_ref().err().map_or("ok", failure_word);
+        let name = &self.descriptor().name;
+        self.metrics.outbound(name, context.transaction, word, started.elapsed());
+        self.metrics.breaker(name, self.breaker.is_open());
+        outcome
+    }
+
+    async fn guarded<T>(
+        &self,
+        context: &RequestContext,
+        outbound: impl Future<Output = Outcome<T>>,
+    ) -> Outcome<T> {
+        if self.rate.check().is_err() {
+            return Err(Failure::Busy);
+        }
+        let _permit = self.in_flight.try_acquire().map_err(|_| Failure::Busy)?;
+        if !self.breaker.admits() {
+            return Err(Failure::BreakerOpen);
+        }
+        let until = context.deadline.min(Instant::now() + self.timeout);
+        let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
+        match &outcome {
+            Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => self.breaker.failed(),
+            // It answered, if only to refuse (decisions E2).
+            Ok(_) | Err(_) => self.breaker.succeeded(),
+        }
+        outcome
+    }
+}
+
+/// The word of a failure in metrics.
+pub const fn failure_word(failure: &Failure) -> &'static str {
+    match failure {
+        Failure::Ambiguous => "ambiguous",
+        Failure::BreakerOpen => "breaker_open",
+        Failure::Busy => "busy",
+        Failure::NotOffered => "not_offered",
+        Failure::Rejected(_) => "rejected",
+        Failure::TimedOut => "timed_out",
+        Failure::Unreachable(_) => "unreachable",
+        Failure::Unreadable(_) => "unreadable",
+    }
+}

@@ -1,0 +1,137 @@
+//! Carries one transaction to one URL: writes the request with our own assertion, posts it, and
+//! reads the answer.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Uri;
+
+use crate::dialect::soap::{self, Fault, Framed, FramedBody};
+use crate::dialect::{Addressing, Payload, Sent, Transaction, query_element};
+use crate::identity::Issuing;
+use crate::model::{
+    Authority, CommunityId, Failure, Leg, Oid, Outcome, PeerProfile, Phi, Request, RequestContext, Requester, Timestamp,
+};
+use crate::telemetry::TraceParent;
+use crate::transport::HttpClient;
+
+/// Both ends of an exchange, as messages name them.
+#[derive(Debug, Clone)]
+pub struct Ends {
+    /// Our device OID.
+    pub device: Oid,
+    /// Our home community.
+    pub community: CommunityId,
+    /// Our authority of patient ids.
+    pub authority: Authority,
+    /// The far end's device OID.
+    pub receiver_device: Oid,
+    /// The far end's home community.
+    pub receiver: CommunityId,
+}
+
+/// Everything needed to talk to one far end.
+pub struct Exchange {
+    /// Pooled connections with our client certificate.
+    pub client: HttpClient,
+    /// Both ends.
+    pub ends: Ends,
+    /// The far end's habits.
+    pub profile: PeerProfile,
+    /// Our assertions toward it.
+    pub issuing: Arc<Issuing>,
+    /// Caps of an answer.
+    pub limits: soap::Limits,
+    /// Time until an answer's head is there.
+    pub timeout: Duration,
+}
+
+impl Exchange {
+    /// Sends one request and reads its answer; documents' bodies are still unread then.
+    ///
+    /// # Errors
+    /// Every [`Failure`]; `Rejected` also where the requester's role or purpose has no code there.
+    pub async fn carry<T: Transaction>(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        to: &Uri,
+        request: &T::Request,
+    ) -> Outcome<<T::Request as Request>::Found> {
+        let (framed, sent) = self.write::<T>(&context.requester, leg, to, request)?;
+        let FramedBody::Whole(body) = whole(framed.body).await? else {
+            return Err(Failure::Unreachable("the request could not be written".into()));
+        };
+        let trace = TraceParent::of(context.id);
+        let answer = self.client.post(to, &framed.content_type, body, &trace, self.timeout).await?;
+        let status = answer.status.as_u16();
+        let content_type = Some(answer.content_type.as_str()).filter(|text| !text.is_empty());
+        let received = soap::receive_answer(status, content_type, answer.body, self.limits).await?;
+        if let Some(fault) = Fault::read(&received.envelope).map_err(|e| Failure::Unreadable(e.to_string()))? {
+            return Err(fault.failure());
+        }
+        if let Some(warning) = soap::check_relates_to(&received.envelope.header, &sent.message)? {
+            tracing::debug!(request = %context.id, warning = warning.code, "an answer was put up with");
+        }
+        T::read_answer(received, &sent, &self.profile)
+    }
+
+    /// Writes a request with a fresh assertion.
+    ///
+    /// # Errors
+    /// `Rejected` where the requester cannot be told to the far end.
+    pub fn write<T: Transaction>(
+        &self,
+        requester: &Requester,
+        leg: &Leg,
+        to: &Uri,
+        request: &T::Request,
+    ) -> Result<(Framed, Sent), Failure> {
+        let addressing = self.addressing(leg, to);
+        let (payload, sent) = T::write_request(request, &addressing, &self.profile);
+        let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
+        let identity = self.issuing.identity(requester).map_err(refused)?;
+        let id = uuid::Uuid::new_v4();
+        let security = self.issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
+        let framed = soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, Some(&security), payload);
+        Ok((framed, sent))
+    }
+
+    /// The query element that [`Exchange::carry`] would send, for the record.
+    pub fn query_element<T: Transaction>(&self, leg: &Leg, to: &Uri, request: &T::Request) -> Phi<Bytes> {
+        let (Payload { xml, .. }, _) = T::write_request(request, &self.addressing(leg, to), &self.profile);
+        query_element(&soap::Envelope::bare(&xml))
+    }
+
+    fn addressing(&self, leg: &Leg, to: &Uri) -> Addressing {
+        let ends = self.ends.clone();
+        Addressing {
+            message: leg.message.clone(),
+            query: leg.query.clone(),
+            at: leg.at,
+            device: ends.device,
+            community: ends.community,
+            authority: ends.authority,
+            receiver_device: ends.receiver_device,
+            receiver: ends.receiver,
+            to: to.to_string(),
+        }
+    }
+}
+
+/// A request's body whole: our requests carry no documents, so it is small.
+///
+/// # Errors
+/// `Unreachable` when the stream fails, which a request of ours does not.
+pub async fn whole(body: FramedBody) -> Result<FramedBody, Failure> {
+    use futures_util::TryStreamExt;
+    match body {
+        FramedBody::Whole(bytes) => Ok(FramedBody::Whole(bytes)),
+        FramedBody::Stream(stream) => {
+            let chunks: Vec<Bytes> =
+                stream.try_collect().await.map_err(|e| Failure::Unreachable(e.to_string()))?;
+            Ok(FramedBody::Whole(chunks.concat().into()))
+        }
+    }
+}

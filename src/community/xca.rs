@@ -1,0 +1,143 @@
+//! A peer gateway, or another kakehashi: ITI-55, ITI-38 and ITI-39 over mutual TLS.
+
+use async_trait::async_trait;
+use bytes::Bytes;
+use futures_util::future::join_all;
+use http::Uri;
+
+use super::exchange::Exchange;
+use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup};
+use crate::model::{
+    Answer, Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, Leg, Outbound, Outcome,
+    PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext,
+};
+
+/// The URLs of a peer gateway; None is not offered.
+#[derive(Debug, Clone, Default)]
+pub struct Endpoints {
+    /// ITI-55.
+    pub patient_discovery: Option<Uri>,
+    /// ITI-38.
+    pub document_query: Option<Uri>,
+    /// ITI-39.
+    pub document_retrieve: Option<Uri>,
+}
+
+/// A peer gateway.
+pub struct Xca {
+    descriptor: Descriptor,
+    endpoints: Endpoints,
+    exchange: Exchange,
+}
+
+impl Xca {
+    /// A gateway at these URLs.
+    pub const fn new(descriptor: Descriptor, endpoints: Endpoints, exchange: Exchange) -> Self {
+        Self { descriptor, endpoints, exchange }
+    }
+}
+
+fn offered(url: Option<&Uri>) -> Result<&Uri, Failure> {
+    url.ok_or(Failure::NotOffered)
+}
+
+#[async_trait]
+impl Community for Xca {
+    fn descriptor(&self) -> &Descriptor {
+        &self.descriptor
+    }
+
+    fn query_element(&self, _: &RequestContext, leg: &Leg, outbound: Outbound<'_>) -> Option<Phi<Bytes>> {
+        let (exchange, to) = (&self.exchange, &self.endpoints);
+        match outbound {
+            Outbound::DocumentQuery(request) => {
+                to.document_query.as_ref().map(|to| exchange.query_element::<CrossGatewayQuery>(leg, to, request))
+            }
+            Outbound::DocumentRetrieve(request) => {
+                to.document_retrieve.as_ref().map(|to| exchange.query_element::<CrossGatewayRetrieve>(leg, to, request))
+            }
+            Outbound::PatientDiscovery(request) => to
+                .patient_discovery
+                .as_ref()
+                .map(|to| exchange.query_element::<CrossGatewayPatientDiscovery>(leg, to, request)),
+            Outbound::PatientIdLookup(request) => to
+                .patient_discovery
+                .as_ref()
+                .map(|to| exchange.query_element::<CrossGatewayPatientIdLookup>(leg, to, request)),
+        }
+    }
+
+    async fn patient_discovery(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &PatientDiscovery,
+    ) -> Outcome<PatientMatch> {
+        let to = offered(self.endpoints.patient_discovery.as_ref())?;
+        self.exchange.carry::<CrossGatewayPatientDiscovery>(context, leg, to, request).await
+    }
+
+    async fn patient_id_lookup(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &PatientIdLookup,
+    ) -> Outcome<PatientId> {
+        let to = offered(self.endpoints.patient_discovery.as_ref())?;
+        self.exchange.carry::<CrossGatewayPatientIdLookup>(context, leg, to, request).await
+    }
+
+    async fn document_query(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &DocumentQuery,
+    ) -> Outcome<RegistryObject> {
+        let to = offered(self.endpoints.document_query.as_ref())?;
+        self.exchange.carry::<CrossGatewayQuery>(context, leg, to, request).await
+    }
+
+    async fn document_retrieve(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &DocumentRetrieve,
+    ) -> Outcome<Document> {
+        let to = offered(self.endpoints.document_retrieve.as_ref())?;
+        let each = match self.exchange.profile.documents_per_retrieve {
+            0 => request.documents.len().max(1),
+            limit => limit,
+        };
+        let parts: Vec<(Leg, DocumentRetrieve)> = request
+            .documents
+            .chunks(each)
+            .enumerate()
+            .map(|(index, documents)| (part(leg, index), DocumentRetrieve { documents: documents.to_vec() }))
+            .collect();
+        let carried = join_all(
+            parts.iter().map(|(leg, part)| self.exchange.carry::<CrossGatewayRetrieve>(context, leg, to, part)),
+        );
+        let mut merged = Answer::default();
+        let mut failed = None;
+        for outcome in carried.await {
+            match outcome {
+                Ok(answer) => merged.merge(answer),
+                Err(failure) => failed = Some(failure),
+            }
+        }
+        match failed {
+            // Documents of a part that failed are named by the broker, one by one.
+            Some(failure) if merged.answered == 0 => Err(failure),
+            _ => {
+                merged.answered = 1;
+                Ok(merged)
+            }
+        }
+    }
+}
+
+// A peer that takes few documents at a time gets several messages; no MessageID is used twice.
+fn part(leg: &Leg, index: usize) -> Leg {
+    if index == 0 { leg.clone() } else { Leg { message: crate::model::MessageId::fresh(), ..leg.clone() } }
+}

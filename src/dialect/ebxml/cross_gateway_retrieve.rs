@@ -1,0 +1,62 @@
+//! ITI-39 Cross Gateway Retrieve (ITI TF-2 3.39). The body is that of ITI-43, so a further
+//! transaction over it differs in name, actions and the rule on homes only.
+
+use super::refusal::{Actor, Said, say};
+use super::retrieve_answer::Writing;
+use super::{retrieve_request, retrieve_response};
+use crate::dialect::soap::Envelope;
+use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
+use crate::model::{Answer, Document, DocumentRetrieve, Outcome, PeerProfile, Refusal};
+
+/// ITI-39.
+#[derive(Debug, Clone, Copy)]
+pub struct CrossGatewayRetrieve;
+
+impl Transaction for CrossGatewayRetrieve {
+    type Request = DocumentRetrieve;
+    const NAME: &'static str = "ITI-39";
+    const REQUEST_ACTION: &'static str = "urn:ihe:iti:2007:CrossGatewayRetrieve";
+    const RESPONSE_ACTION: &'static str = "urn:ihe:iti:2007:CrossGatewayRetrieveResponse";
+    const PACKAGING: Packaging = Packaging::Mtom;
+
+    fn read_request(message: &Envelope, _: &PeerProfile) -> Result<DocumentRetrieve, Refusal> {
+        retrieve_request::read(message)
+    }
+
+    fn write_answer(
+        request: &Envelope,
+        addressing: &Addressing,
+        profile: &PeerProfile,
+        answer: Result<Answer<Document>, Refusal>,
+    ) -> Reply {
+        let asked = retrieve_request::asked(request).unwrap_or_default();
+        let writing = Writing { asked, addressing };
+        let refusal = match answer {
+            Ok(answer) => return Reply::Payload(writing.answer(answer)),
+            Err(refusal) => refusal,
+        };
+        Reply::Payload(match say(&refusal, Actor::Repository, profile) {
+            Said::Error { code, context } => match refusal {
+                Refusal::Malformed(_) | Refusal::Unsupported(_) => writing.failure_of_all(code, &context),
+                _ => writing.failure(code, &context),
+            },
+            Said::Fault(fault) => return Reply::Fault(fault),
+            Said::Nothing => writing.answer(Answer::default()),
+        })
+    }
+
+    fn write_request(
+        request: &DocumentRetrieve,
+        addressing: &Addressing,
+        _: &PeerProfile,
+    ) -> (Payload, Sent) {
+        retrieve_request::write(request, addressing)
+    }
+
+    fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<Document> {
+        retrieve_response::read(&received, sent, profile)
+    }
+}
+
+#[cfg(test)]
+mod tests;

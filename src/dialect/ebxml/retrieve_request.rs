@@ -1,0 +1,132 @@
+//! RetrieveDocumentSetRequest (ITI-43, ITI-39; wire.md 15). The texts of a request are kept as they
+//! came, because its answer echoes them.
+
+use super::vocabulary::XDSB;
+use crate::dialect::soap::Envelope;
+use crate::dialect::{Addressing, Payload, Sent};
+use crate::model::{CommunityId, DocumentId, DocumentRetrieve, Malformed, Oid, Phi, Refusal, RepositoryId};
+use crate::xml::{Reader, Tree, Writer};
+
+/// Documents of one request at most.
+pub const DOCUMENTS_MAX: usize = 1000;
+
+/// One DocumentRequest, texts as they came.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// HomeCommunityId.
+    pub home: Option<String>,
+    /// RepositoryUniqueId.
+    pub repository: String,
+    /// DocumentUniqueId.
+    pub unique: Phi<String>,
+    /// Whether the children stood in the order of the schema.
+    pub is_ordered: bool,
+}
+
+impl Asked {
+    /// The document, or the code of the error that answers it.
+    ///
+    /// # Errors
+    /// XDSMissingHomeCommunityId, XDSUnknownCommunity, XDSUnknownRepositoryId.
+    pub fn document(&self) -> Result<DocumentId, &'static str> {
+        let home = self.home.as_deref().map(str::trim).filter(|home| !home.is_empty());
+        let home = Oid::parse(home.ok_or("XDSMissingHomeCommunityId")?).ok_or("XDSUnknownCommunity")?;
+        let repository = Oid::parse(&self.repository).ok_or("XDSUnknownRepositoryId")?;
+        Ok(DocumentId {
+            community: CommunityId(home),
+            repository: RepositoryId(repository),
+            unique: Phi::new(self.unique.reveal().trim().to_owned()),
+        })
+    }
+
+    fn is_same(&self, other: &Self) -> bool {
+        match (self.document(), other.document()) {
+            (Ok(a), Ok(b)) => a == b,
+            _ => {
+                (&self.home, &self.repository, &self.unique)
+                    == (&other.home, &other.repository, &other.unique)
+            }
+        }
+    }
+}
+
+/// The documents asked for, in order, none twice.
+///
+/// # Errors
+/// `malformed-xml` and the like, `unexpected-element` for another root, `XDSRepositoryError` when
+/// an id is missing, `XDSRepositoryOutOfResources` for too many.
+pub fn asked(message: &Envelope) -> Result<Vec<Asked>, Malformed> {
+    let tree = message.body_tree()?;
+    let at = |tree: &Tree, code, why: String| {
+        Reader::new(message.source()).malformed_at(tree.element.at, code, why)
+    };
+    if !tree.is(XDSB, "RetrieveDocumentSetRequest") {
+        let why = format!("the body holds `{}`, not RetrieveDocumentSetRequest", tree.name());
+        return Err(at(&tree, "unexpected-element", why));
+    }
+    let mut all: Vec<Asked> = Vec::new();
+    for request in tree.all(XDSB, "DocumentRequest") {
+        let names: Vec<&str> = request.elements().map(Tree::name).collect();
+        let ranks = names.iter().filter_map(|name| ORDER.iter().position(|n| n.eq_ignore_ascii_case(name)));
+        let is_ordered = ranks.is_sorted();
+        let text = |name: &str| {
+            let child = request.elements().find(|child| child.is(XDSB, name))?;
+            Some(child.text()).filter(|text| !text.trim().is_empty())
+        };
+        let missing =
+            |name: &str| at(request, "XDSRepositoryError", format!("DocumentRequest without {name}"));
+        let asked = Asked {
+            home: text("HomeCommunityId").or_else(|| text("homeCommunityId")),
+            repository: text("RepositoryUniqueId").ok_or_else(|| missing("RepositoryUniqueId"))?,
+            unique: Phi::new(text("DocumentUniqueId").ok_or_else(|| missing("DocumentUniqueId"))?),
+            is_ordered,
+        };
+        if all.iter().any(|known| known.is_same(&asked)) {
+            continue;
+        }
+        if all.len() == DOCUMENTS_MAX {
+            let why = format!("more than {DOCUMENTS_MAX} documents");
+            return Err(at(request, "XDSRepositoryOutOfResources", why));
+        }
+        all.push(asked);
+    }
+    Ok(all)
+}
+
+/// Reads a request. Documents that can never be fetched (no home, no OID) are left out; the answer
+/// names them.
+///
+/// # Errors
+/// As [`asked`]; `XDSMissingHomeCommunityId` when no document has a home.
+pub fn read(message: &Envelope) -> Result<DocumentRetrieve, Refusal> {
+    let asked = asked(message)?;
+    let homeless = |asked: &Asked| asked.document() == Err("XDSMissingHomeCommunityId");
+    if !asked.is_empty() && asked.iter().all(homeless) {
+        let why = "DocumentRequest without HomeCommunityId";
+        return Err(Malformed::new("XDSMissingHomeCommunityId", "", why).into());
+    }
+    Ok(DocumentRetrieve { documents: asked.iter().filter_map(|asked| asked.document().ok()).collect() })
+}
+
+/// Writes a request.
+pub fn write(request: &DocumentRetrieve, addressing: &Addressing) -> (Payload, Sent) {
+    let mut w = Writer::new();
+    w.start("xdsb:RetrieveDocumentSetRequest").attribute("xmlns:xdsb", XDSB);
+    for document in &request.documents {
+        w.start("xdsb:DocumentRequest")
+            .leaf("xdsb:HomeCommunityId", &document.community.to_string())
+            .leaf("xdsb:RepositoryUniqueId", document.repository.0.as_str())
+            .leaf("xdsb:DocumentUniqueId", document.unique.reveal())
+            .end();
+    }
+    let sent = Sent {
+        message: addressing.message.clone(),
+        query: addressing.query.clone(),
+        home: addressing.receiver.clone(),
+        patient: None,
+        documents: request.documents.clone(),
+    };
+    (Payload { xml: w.finish(), attachments: Vec::new() }, sent)
+}
+
+const ORDER: [&str; 3] = ["HomeCommunityId", "RepositoryUniqueId", "DocumentUniqueId"];

@@ -1,0 +1,160 @@
+//! ITI-55 Cross Gateway Patient Discovery as a transaction: who is this person to you, and, asked of
+//! an XCA peer, under which id do you know this person.
+
+use super::answer_read::{Read, judge};
+use super::answer_write::{self, Verdict};
+use super::wrapper::Echo;
+use super::{query, refusal};
+use crate::dialect::soap::{Envelope, Fault, check_relates_to};
+use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
+use crate::model::{
+    Answer, Failure, FoundPatient, Malformed, Outcome, PatientDiscovery, PatientId, PatientIdLookup,
+    PatientMatch, PeerProfile, Refusal,
+};
+
+/// Namespace of HL7 V3 bodies.
+pub const NS: &str = "urn:hl7-org:v3";
+/// Body root of the request.
+pub const REQUEST_ROOT: &str = "PRPA_IN201305UV02";
+/// Body root of the response.
+pub const RESPONSE_ROOT: &str = "PRPA_IN201306UV02";
+/// Body root of an acknowledgement.
+pub(super) const ACKNOWLEDGEMENT_ROOT: &str = "MCCI_IN000002UV01";
+
+const REQUEST_ACTION: &str = "urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery";
+const RESPONSE_ACTION: &str = "urn:hl7-org:v3:PRPA_IN201306UV02:CrossGatewayPatientDiscovery";
+
+/// ITI-55 by demographics, by ids, or both.
+#[derive(Debug, Clone, Copy)]
+pub struct CrossGatewayPatientDiscovery;
+
+/// ITI-55 as the carrier of an id lookup. With demographics known, they go out and the id stays at
+/// home; without, the id is all that can be asked by.
+#[derive(Debug, Clone, Copy)]
+pub struct CrossGatewayPatientIdLookup;
+
+impl Transaction for CrossGatewayPatientDiscovery {
+    type Request = PatientDiscovery;
+    const NAME: &'static str = "ITI-55";
+    const REQUEST_ACTION: &'static str = REQUEST_ACTION;
+    const RESPONSE_ACTION: &'static str = RESPONSE_ACTION;
+    const PACKAGING: Packaging = Packaging::Simple;
+
+    fn read_request(message: &Envelope, _: &PeerProfile) -> Result<PatientDiscovery, Refusal> {
+        query::read(message)
+    }
+
+    fn write_answer(
+        request: &Envelope,
+        addressing: &Addressing,
+        profile: &PeerProfile,
+        answer: Result<Answer<PatientMatch>, Refusal>,
+    ) -> Reply {
+        let verdict = match answer {
+            Ok(answer) => Verdict::of(answer),
+            Err(refused) => match refusal::verdict(&refused, profile) {
+                Ok(verdict) => verdict,
+                Err(fault) => return Reply::Fault(fault),
+            },
+        };
+        let echo = request.body_tree().and_then(|body| {
+            let why = "message id or queryId cannot be read";
+            Echo::of(&body).ok_or_else(|| Malformed::new("missing-element", "", why))
+        });
+        match echo {
+            Ok(echo) => {
+                let xml = answer_write::write(&verdict, &echo, addressing);
+                Reply::Payload(Payload { xml, attachments: Vec::new() })
+            }
+            Err(malformed) => Reply::Fault(Fault::malformed(&malformed)),
+        }
+    }
+
+    fn write_request(
+        request: &PatientDiscovery,
+        addressing: &Addressing,
+        _: &PeerProfile,
+    ) -> (Payload, Sent) {
+        let sent = Sent {
+            message: addressing.message.clone(),
+            query: addressing.query.clone(),
+            home: addressing.receiver.clone(),
+            patient: None,
+            documents: Vec::new(),
+        };
+        (Payload { xml: query::write(request, addressing), attachments: Vec::new() }, sent)
+    }
+
+    fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientMatch> {
+        let unreadable = |malformed: Malformed| Failure::Unreadable(malformed.to_string());
+        let envelope = received.envelope;
+        if let Some(fault) = Fault::read(&envelope).map_err(unreadable)? {
+            return Err(fault.failure());
+        }
+        if !envelope.is_bare() {
+            check_relates_to(&envelope.header, &sent.message)?;
+        }
+        let body = envelope.body_tree().map_err(unreadable)?;
+        match Read::of(&body) {
+            Some(read) => judge(read, sent, profile),
+            None => Err(Failure::Unreadable(format!("the body is no {RESPONSE_ROOT}"))),
+        }
+    }
+}
+
+impl Transaction for CrossGatewayPatientIdLookup {
+    type Request = PatientIdLookup;
+    const NAME: &'static str = "ITI-55";
+    const REQUEST_ACTION: &'static str = REQUEST_ACTION;
+    const RESPONSE_ACTION: &'static str = RESPONSE_ACTION;
+    const PACKAGING: Packaging = Packaging::Simple;
+
+    fn read_request(message: &Envelope, _: &PeerProfile) -> Result<PatientIdLookup, Refusal> {
+        let PatientDiscovery { demographics, ids } = query::read(message)?;
+        let why = "livingSubjectId is missing";
+        let known = ids.into_iter().next().ok_or_else(|| Malformed::new("missing-parameter", "", why))?;
+        let demographics = Some(demographics).filter(|known| !known.reveal().is_empty());
+        Ok(PatientIdLookup { known, demographics })
+    }
+
+    fn write_answer(
+        request: &Envelope,
+        addressing: &Addressing,
+        profile: &PeerProfile,
+        answer: Result<Answer<PatientId>, Refusal>,
+    ) -> Reply {
+        let as_match = |id: PatientId| {
+            let community = addressing.community.clone();
+            PatientMatch::Found(FoundPatient { community, id, demographics: None, confidence: 100 })
+        };
+        let answer = answer.map(|Answer { found, unavailable, reported, answered }| Answer {
+            found: found.into_iter().map(as_match).collect(),
+            unavailable,
+            reported,
+            answered,
+        });
+        CrossGatewayPatientDiscovery::write_answer(request, addressing, profile, answer)
+    }
+
+    fn write_request(
+        request: &PatientIdLookup,
+        addressing: &Addressing,
+        profile: &PeerProfile,
+    ) -> (Payload, Sent) {
+        let discovery = match &request.demographics {
+            Some(known) => PatientDiscovery { demographics: known.clone(), ids: Vec::new() },
+            None => PatientDiscovery { demographics: Default::default(), ids: vec![request.known.clone()] },
+        };
+        CrossGatewayPatientDiscovery::write_request(&discovery, addressing, profile)
+    }
+
+    fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientId> {
+        let answer = CrossGatewayPatientDiscovery::read_answer(received, sent, profile)?;
+        let Answer { found, unavailable, reported, answered } = answer;
+        let found = found.into_iter().filter_map(|found| match found {
+            PatientMatch::Found(found) => Some(found.id),
+            PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => None,
+        });
+        Ok(Answer { found: found.collect(), unavailable, reported, answered })
+    }
+}

@@ -1,0 +1,217 @@
+//! The query of ITI-55 (wire.md 8.1): parameterList to the model and back. Insurance has no place
+//! here and is never written. Matching criteria, paging and care providers are passed over.
+
+use super::values::{
+    Birth, instance, patient_id, phone_uri, read_address, read_birth, read_name, read_phone, read_sex,
+    sex_code, write_address, write_instance, write_name,
+};
+use super::wrapper::{begin, begin_act};
+use super::{NS, REQUEST_ROOT};
+use crate::dialect::Addressing;
+use crate::dialect::soap::Envelope;
+use crate::model::{Demographics, Malformed, PatientDiscovery, Phi, QueryId, Refusal};
+use crate::xml::{Tree, Writer};
+
+/// Values of one kind that a query may carry.
+const VALUES_MAX: usize = 100;
+const GENDER_SYSTEM: &str = "2.16.840.1.113883.5.1";
+
+/// Reads a request.
+///
+/// # Errors
+/// `unexpected-root`, `missing-element`, `missing-parameter`, `root-not-oid`, `bad-date`,
+/// `several-values`, `too-many-values`; `Unsupported` for the deferred mode.
+pub(super) fn read(message: &Envelope) -> Result<PatientDiscovery, Refusal> {
+    let body = message.body_tree()?;
+    let here = |tree: &Tree, code: &'static str, why: &str| malformed(message, tree, code, why);
+    if !body.is(NS, REQUEST_ROOT) {
+        let why = format!("`{}` instead of {REQUEST_ROOT}", body.name());
+        return Err(here(&body, "unexpected-root", &why).into());
+    }
+    let missing = |tree: &Tree, name: &str| here(tree, "missing-element", &format!("`{name}` is missing"));
+    body.first(NS, "id").and_then(instance).ok_or_else(|| missing(&body, "id"))?;
+    let query = body.path(NS, &["controlActProcess", "queryByParameter"]);
+    let query = query.ok_or_else(|| missing(&body, "controlActProcess/queryByParameter"))?;
+    query.first(NS, "queryId").and_then(instance).ok_or_else(|| missing(query, "queryId"))?;
+    if query.first(NS, "responsePriorityCode").is_some_and(|code| code.attribute("code") == Some("D")) {
+        return Err(Refusal::Unsupported("the deferred mode".into()));
+    }
+    let list = query.first(NS, "parameterList").ok_or_else(|| missing(query, "parameterList"))?;
+
+    let mut demographics = Demographics::default();
+    let mut ids = Vec::new();
+    for (value, name) in parameters(list) {
+        if value.attribute("nullFlavor").is_some() && value.children.is_empty() {
+            continue;
+        }
+        if name == "livingSubjectId" {
+            let id = instance(value).ok_or_else(|| missing(value, "livingSubjectId/value/@root"))?;
+            let why = "the root of a livingSubjectId is neither OID nor UUID, or it has no extension";
+            ids.push(patient_id(&id).ok_or_else(|| here(value, "root-not-oid", why))?);
+        } else {
+            fill(&mut demographics, &name, value).map_err(|(code, why)| here(value, code, &why))?;
+        }
+        if ids.len() > VALUES_MAX || demographics.names.len() > VALUES_MAX {
+            let why = format!("more than {VALUES_MAX} values of one kind");
+            return Err(here(value, "too-many-values", &why).into());
+        }
+    }
+    let has_birth = demographics.birth.is_some() || demographics.birth_range.is_some();
+    if ids.is_empty() && (demographics.names.is_empty() || !has_birth) {
+        let name = if has_birth { "livingSubjectName" } else { "livingSubjectBirthTime" };
+        let why = format!("`{name}` is missing, and there is no livingSubjectId instead");
+        return Err(here(list, "missing-parameter", &why).into());
+    }
+    Ok(PatientDiscovery { demographics: Phi::new(demographics), ids })
+}
+
+/// The value elements of a parameter list, each with its parameter's name, first letter lowered.
+fn parameters(list: &Tree) -> impl Iterator<Item = (&Tree, String)> {
+    list.elements().filter(|parameter| &*parameter.element.ns == NS).flat_map(|parameter| {
+        let mut letters = parameter.name().chars();
+        let first = letters.next().map(|c| c.to_ascii_lowercase());
+        let name: String = first.into_iter().chain(letters).collect();
+        parameter.all(NS, "value").map(move |value| (value, name.clone()))
+    })
+}
+
+fn fill(into: &mut Demographics, name: &str, value: &Tree) -> Result<(), (&'static str, String)> {
+    let several = |name: &str| ("several-values", format!("several values of `{name}`"));
+    match name {
+        "livingSubjectAdministrativeGender" => {
+            let sex = read_sex(value.attribute("code"));
+            if into.sex.is_some() && into.sex != sex {
+                return Err(several(name));
+            }
+            into.sex = sex;
+        }
+        "livingSubjectBirthTime" => {
+            let why = "the value is no date".to_owned();
+            let (birth, range) = match read_birth(value).map_err(|()| ("bad-date", why))? {
+                Some(Birth::On(date)) => (Some(date), None),
+                Some(Birth::Between(first, last)) => (None, Some((first, last))),
+                None => return Ok(()),
+            };
+            let is_first = into.birth.is_none() && into.birth_range.is_none();
+            if !is_first && (into.birth != birth || into.birth_range != range) {
+                return Err(several(name));
+            }
+            (into.birth, into.birth_range) = (birth, range);
+        }
+        "livingSubjectName" => {
+            if let Some(name) = read_name(value) {
+                if name.family.is_empty() {
+                    return Err(("missing-parameter", "a livingSubjectName without family name".to_owned()));
+                }
+                into.names.push(name);
+            }
+        }
+        "patientAddress" => {
+            into.addresses.extend(read_address(value).filter(|_| into.addresses.len() < VALUES_MAX))
+        }
+        "patientTelecom" => into.phones.extend(read_phone(value).filter(|_| into.phones.len() < VALUES_MAX)),
+        "mothersMaidenName" => into.mothers_maiden_name = read_name(value),
+        "livingSubjectBirthPlaceName" => {
+            let text = value.text().trim().to_owned();
+            into.birth_place = Some(text).filter(|text| !text.is_empty());
+        }
+        "livingSubjectBirthPlaceAddress" if into.birth_place.is_none() => {
+            into.birth_place = read_address(value).map(|address| address.text);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+fn malformed(message: &Envelope, at: &Tree, code: &'static str, why: &str) -> Malformed {
+    let at = crate::xml::Reader::new(message.source()).malformed_at(at.range.start, code, why);
+    Malformed { why: why.to_owned(), ..at }
+}
+
+/// Writes a request, strictly in schema order: of addresses, telephones and the like the first
+/// only, as ITI-55 allows one of each.
+pub(super) fn write(request: &PatientDiscovery, addressing: &Addressing) -> String {
+    let mut writer = begin(REQUEST_ROOT, "AL", addressing);
+    begin_act(&mut writer, "PRPA_TE201305UV02");
+    writer.start("authorOrPerformer").attribute("typeCode", "AUT");
+    writer.start("assignedDevice").attribute("classCode", "ASSIGNED");
+    super::values::write_root(&mut writer, "id", &addressing.authority.0);
+    writer.end().end();
+    writer.start("queryByParameter");
+    write_instance(&mut writer, "queryId", &addressing.query);
+    for (name, code) in [("statusCode", "new"), ("responseModalityCode", "R"), ("responsePriorityCode", "I")]
+    {
+        writer.start(name).attribute("code", code).end();
+    }
+    writer.start("parameterList");
+    write_parameters(&mut writer, request);
+    writer.finish()
+}
+
+fn write_parameters(writer: &mut Writer, request: &PatientDiscovery) {
+    let person = request.demographics.reveal();
+    if let Some(sex) = person.sex {
+        parameter(
+            writer,
+            "livingSubjectAdministrativeGender",
+            "LivingSubject.administrativeGender",
+            |writer| {
+                writer
+                    .start("value")
+                    .attribute("code", sex_code(sex))
+                    .attribute("codeSystem", GENDER_SYSTEM)
+                    .end();
+            },
+        );
+    }
+    if let Some(place) = &person.birth_place {
+        let semantics = "LivingSubject.BirthPlace.Place.Name";
+        parameter(writer, "livingSubjectBirthPlaceName", semantics, |writer| {
+            writer.leaf("value", place);
+        });
+    }
+    let range = person.birth_range.filter(|_| person.birth.is_none());
+    if person.birth.is_some() || range.is_some() {
+        parameter(writer, "livingSubjectBirthTime", "LivingSubject.birthTime", |writer| {
+            writer.start("value");
+            if let Some(date) = person.birth {
+                writer.attribute("value", &date.digits());
+            }
+            if let Some((first, last)) = range {
+                writer.start("low").attribute("value", &first.digits()).end();
+                writer.start("high").attribute("value", &last.digits()).end();
+            }
+            writer.end();
+        });
+    }
+    for id in &request.ids {
+        let id = QueryId { root: id.authority.0.to_string(), extension: Some(id.value.reveal().clone()) };
+        parameter(writer, "livingSubjectId", "LivingSubject.id", |writer| {
+            write_instance(writer, "value", &id)
+        });
+    }
+    for name in &person.names {
+        parameter(writer, "livingSubjectName", "LivingSubject.name", |writer| {
+            write_name(writer, "value", name)
+        });
+    }
+    if let Some(name) = &person.mothers_maiden_name {
+        let semantics = "Person.MothersMaidenName";
+        parameter(writer, "mothersMaidenName", semantics, |writer| write_name(writer, "value", name));
+    }
+    if let Some(address) = person.addresses.first() {
+        let semantics = "Patient.addr";
+        parameter(writer, "patientAddress", semantics, |writer| write_address(writer, "value", address));
+    }
+    if let Some(phone) = person.phones.first() {
+        parameter(writer, "patientTelecom", "Patient.telecom", |writer| {
+            writer.start("value").attribute("value", &phone_uri(phone)).end();
+        });
+    }
+}
+
+fn parameter(writer: &mut Writer, name: &str, semantics: &str, value: impl FnOnce(&mut Writer)) {
+    writer.start(name);
+    value(writer);
+    writer.leaf("semanticsText", semantics).end();
+}

@@ -1,0 +1,35 @@
+//! What each refusal becomes in ITI-55 (wire.md 22.3, decisions E1). No text names a rule, a patient
+//! or a hospital.
+
+use super::answer_write::{Detail, Verdict};
+use crate::dialect::soap::Fault;
+use crate::model::{PatientUnknownPolicy, PeerProfile, Refusal};
+
+/// The verdict of a refusal, or the fault that stands for it.
+pub(super) fn verdict(refusal: &Refusal, profile: &PeerProfile) -> Result<Verdict, Fault> {
+    Ok(match refusal {
+        Refusal::AuditUnavailable | Refusal::Denied | Refusal::Unauthenticated(_) => {
+            let fault = Fault::of_refusal(refusal);
+            return Err(fault.unwrap_or_else(|| Fault::receiver("the request cannot be carried out now")));
+        }
+        Refusal::Internal(_) => {
+            Verdict::error(Detail::error("INTERR", "internal error"), Some("InternalError"))
+        }
+        Refusal::Malformed(malformed) => Verdict::error(Detail::error("SYN113", malformed.to_string()), None),
+        Refusal::Throttled(_) => {
+            Verdict::error(Detail::error("INTERR", "too many requests"), Some("ResponderBusy"))
+        }
+        Refusal::TooManyResults => {
+            Verdict::error(Detail::error("INTERR", "too many results"), Some("AnswerNotAvailable"))
+        }
+        Refusal::UnknownCommunity => Verdict::error(Detail::error("204", "unknown community"), None),
+        Refusal::UnknownPatient(_) => match profile.patient_unknown_policy {
+            PatientUnknownPolicy::Empty => Verdict::nobody(),
+            PatientUnknownPolicy::Error => Verdict::error(Detail::error("204", "unknown patient"), None),
+        },
+        Refusal::Unsupported(what) => {
+            Verdict::error(Detail::error("NS250", format!("not supported: {what}")), None)
+        }
+        Refusal::Withheld => Verdict::nobody(),
+    })
+}

@@ -1,0 +1,18 @@
+//! The element of a message that says what was asked, for the audit record: it can be read alone
+//! (wire.md 20.4): queryByParameter of HL7 V3, the whole request of ebXML.
+
+use bytes::Bytes;
+
+use super::soap::{Envelope, copy};
+use crate::model::Phi;
+use crate::xml::Tree;
+
+const HL7: &str = "urn:hl7-org:v3";
+
+/// The query of a request; empty when there is none to be read.
+pub fn query_element(message: &Envelope) -> Phi<Bytes> {
+    let Ok(tree) = message.body_tree() else { return Phi::new(Bytes::new()) };
+    let query = tree.path(HL7, &["controlActProcess", "queryByParameter"]).unwrap_or(&tree);
+    let default_ns = if std::ptr::eq::<Tree>(query, &tree) { "" } else { HL7 };
+    Phi::new(copy(query, default_ns, &[]).into())
+}

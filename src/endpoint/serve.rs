@@ -1,0 +1,125 @@
+//! The routes of one side, one line a transaction, and who may call them.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::{Method, Request, Response, StatusCode};
+use hyper::body::Incoming;
+
+use super::arrival::{Arrival, plain};
+use crate::broker::Broker;
+use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use crate::dialect::soap::{Limits, Offered};
+use crate::dialect::Transaction;
+use crate::identity::SamlTrust;
+use crate::model::{CommunityId, Oid, PeerProfile, Side, TargetName, Timestamp};
+use crate::store::Store;
+use crate::telemetry::Metrics;
+use crate::transport::{BoxBody, Connected};
+
+const HL7: &str = "urn:hl7-org:v3";
+const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
+const XDSB: &str = "urn:ihe:iti:xds-b:2007";
+
+const OFFERED: [Offered; 3] = [
+    Offered { action: CrossGatewayPatientDiscovery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
+    Offered { action: CrossGatewayQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
+    Offered { action: CrossGatewayRetrieve::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
+];
+
+/// An asking system: a portal or a peer.
+pub struct System {
+    /// Its community.
+    pub community: CommunityId,
+    /// Its device OID, where its file names one.
+    pub device: Option<Oid>,
+    /// Its habits.
+    pub profile: PeerProfile,
+    /// Whose assertions it may show.
+    pub trust: SamlTrust,
+    /// Seconds within which the same message may come again; portals only.
+    pub resend_s: Option<u32>,
+}
+
+/// What the builder of an endpoint hands in.
+pub struct EndpointParts {
+    /// Whose listener it serves.
+    pub side: Side,
+    /// The pipeline.
+    pub broker: Arc<Broker>,
+    /// The systems that may ask, by the name their certificate maps to.
+    pub systems: HashMap<TargetName, System>,
+    /// The replay cache's store.
+    pub store: Store,
+    /// The metrics.
+    pub metrics: Arc<Metrics>,
+    /// Time for a whole request.
+    pub timeout: Duration,
+    /// Time for a request's body to arrive.
+    pub body_time: Duration,
+    /// Bytes of a request.
+    pub body_bytes_max: u64,
+    /// Caps within a message.
+    pub soap_limits: Limits,
+}
+
+/// The SOAP endpoint of one side.
+pub struct SoapEndpoint {
+    pub(super) side: Side,
+    pub(super) broker: Arc<Broker>,
+    pub(super) store: Store,
+    pub(super) metrics: Arc<Metrics>,
+    pub(super) timeout: Duration,
+    pub(super) body_time: Duration,
+    pub(super) body_bytes_max: u64,
+    pub(super) soap_limits: Limits,
+    systems: HashMap<TargetName, System>,
+}
+
+impl SoapEndpoint {
+    /// Builds one.
+    pub fn new(parts: EndpointParts) -> Self {
+        Self {
+            side: parts.side,
+            broker: parts.broker,
+            store: parts.store,
+            metrics: parts.metrics,
+            timeout: parts.timeout,
+            body_time: parts.body_time,
+            body_bytes_max: parts.body_bytes_max,
+            soap_limits: parts.soap_limits,
+            systems: parts.systems,
+        }
+    }
+
+    /// Answers one HTTP request of an established connection. Dropping the future drops the request;
+    /// what had been opened on record is closed there.
+    pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
+        let received = Timestamp::now();
+        if !matches!(request.uri().path(), "/xcpd" | "/xca/query" | "/xca/retrieve") {
+            return plain(StatusCode::NOT_FOUND);
+        }
+        if request.method() != Method::POST {
+            return plain(StatusCode::METHOD_NOT_ALLOWED);
+        }
+        // INVARIANT: the listener lets only mapped certificates in, and only of this side.
+        let Some(system) = self.systems.get(&connected.peer) else { return plain(StatusCode::FORBIDDEN) };
+        let id = Arrival::request_id(&request);
+        let arrival = Arrival { endpoint: self, connected, system, id, received };
+        let envelope = match arrival.open(request).await {
+            Ok(envelope) => envelope,
+            Err(response) => return response,
+        };
+        let arrived = match arrival.authenticate(envelope, &OFFERED).await {
+            Ok(arrived) => arrived,
+            Err(response) => return response,
+        };
+        match arrived.offered {
+            0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
+            1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
+            _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One transaction over SOAP, server half: read, hand to the pipeline, write what was released.
+
+use http::Response;
+use tokio::time::Instant;
+
+use super::arrival::{Arrival, Authenticated, respond};
+use crate::audit::{Disclosed, Rejection};
+use crate::broker::Handled;
+use crate::dialect::soap::frame_answer;
+use crate::dialect::{Addressing, Transaction, query_element};
+use crate::model::{MessageId, Oid, Refusal, Request, RequestContext};
+use crate::transport::BoxBody;
+
+impl Arrival<'_> {
+    /// Answers an authenticated message of transaction `T`.
+    pub async fn answer<T>(&self, arrived: Authenticated) -> Response<BoxBody>
+    where
+        T: Transaction,
+        T::Request: Handled,
+        <T::Request as Request>::Found: Disclosed,
+    {
+        let started = Instant::now();
+        let peer = self.connected.peer.clone();
+        let _running = self.endpoint.metrics.in_flight(self.endpoint.side, &peer);
+        let outcome = self.carry::<T>(&arrived).await;
+        let word = outcome.as_ref().err().map_or("ok", refusal_word);
+        self.endpoint.metrics.request(self.endpoint.side, &peer, T::NAME, word, started.elapsed());
+        tracing::info!(request = %self.id, side = self.endpoint.side.word(), peer = %peer, transaction = T::NAME,
+            outcome = word, milliseconds = started.elapsed().as_millis() as u64, "answered");
+        if let Err(Refusal::AuditUnavailable | Refusal::Throttled(_) | Refusal::Internal(_)) = &outcome {
+            // No byte has left: the same message may come again (decisions B1).
+            let spki = &self.connected.endpoint.spki_sha256;
+            if let Err(error) = self.endpoint.store.free_message(spki, &arrived.message).await {
+                tracing::error!(request = %self.id, %error, "a MessageID could not be freed");
+            }
+        }
+        let addressing = self.addressing();
+        let message = addressing.message.clone();
+        let reply = T::write_answer(&arrived.envelope, &addressing, &self.system.profile, outcome);
+        let header = Some(&arrived.envelope.header);
+        respond(frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply))
+    }
+
+    async fn carry<T>(
+        &self,
+        arrived: &Authenticated,
+    ) -> Result<crate::model::Answer<<T::Request as Request>::Found>, Refusal>
+    where
+        T: Transaction,
+        T::Request: Handled,
+        <T::Request as Request>::Found: Disclosed,
+    {
+        let request = match T::read_request(&arrived.envelope, &self.system.profile) {
+            Ok(request) => request,
+            Err(refusal) => {
+                let rejection = Rejection {
+                    side: self.endpoint.side,
+                    endpoint: self.connected.endpoint.clone(),
+                    system: Some(self.connected.peer.clone()),
+                    transaction: Some(T::NAME),
+                    refusal,
+                    message: Some(arrived.message.clone()),
+                    received: self.received,
+                };
+                return Err(self.endpoint.broker.audit().reject(rejection).await);
+            }
+        };
+        let context = RequestContext {
+            id: self.id,
+            side: self.endpoint.side,
+            transaction: T::NAME,
+            requester: arrived.verified.requester.clone(),
+            received: self.received,
+            deadline: Instant::now() + self.endpoint.timeout,
+            message: arrived.message.clone(),
+            attempt: arrived.attempt,
+            endpoint: self.connected.endpoint.clone(),
+        };
+        let element = query_element(&arrived.envelope);
+        let released = self.endpoint.broker.handle(&context, &request, element).await?;
+        Ok(released.into_answer())
+    }
+
+    fn addressing(&self) -> Addressing {
+        let us = self.endpoint.broker.identity();
+        let leg = us.leg();
+        let receiver_device: Oid =
+            self.system.device.clone().unwrap_or_else(|| self.system.community.0.clone());
+        Addressing {
+            message: MessageId::fresh(),
+            query: leg.query,
+            at: leg.at,
+            device: us.device.clone(),
+            community: us.community.clone(),
+            authority: us.authority.clone(),
+            receiver_device,
+            receiver: self.system.community.clone(),
+            to: String::new(),
+        }
+    }
+}
+
+/// The word of a refusal in metrics and logs.
+const fn refusal_word(refusal: &Refusal) -> &'static str {
+    match refusal {
+        Refusal::AuditUnavailable => "audit_unavailable",
+        Refusal::Denied => "denied",
+        Refusal::Internal(_) => "internal",
+        Refusal::Malformed(_) => "malformed",
+        Refusal::Throttled(_) => "throttled",
+        Refusal::TooManyResults => "too_many_results",
+        Refusal::Unauthenticated(_) => "unauthenticated",
+        Refusal::UnknownCommunity => "unknown_community",
+        Refusal::UnknownPatient(_) => "unknown_patient",
+        Refusal::Unsupported(_) => "unsupported",
+        Refusal::Withheld => "withheld",
+    }
+}

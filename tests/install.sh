@@ -1,0 +1,28 @@
+#!/usr/bin/env bash
+# Installs the foreign programs of the tests by their Debian package names, or says which are
+# missing. Asks before it installs outside CI unless YES=1; INTEROP_MISSING=allow goes on without.
+set -euo pipefail
+declare -A package=([xmlsec1]=xmlsec1 [openssl]=openssl [curl]=curl [promtool]=prometheus)
+missing=()
+for program in "${!package[@]}"; do
+  command -v "$program" >/dev/null || missing+=("${package[$program]}")
+done
+[ ${#missing[@]} -eq 0 ] && exit 0
+echo "The tests use programs of these Debian packages that are not here: ${missing[*]}"
+if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
+  echo "Install them (apt-get install --no-install-recommends ${missing[*]}), or set INTEROP_MISSING=allow." >&2
+  [ "${INTEROP_MISSING:-}" = allow ] && exit 0
+  exit 1
+fi
+if [ "${YES:-}" != 1 ] && [ -t 0 ]; then
+  read -r -p "Install them now? [y/N] " answer
+  [ "$answer" = y ] || { [ "${INTEROP_MISSING:-}" = allow ] && exit 0; exit 1; }
+fi
+# prometheus would start itself on port 9090: nothing may start while we install.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e "$policy" ]; then
+  printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
+  trap 'rm -f "$policy"' EXIT
+fi
+apt-get update -qq
+DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
