@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! Floor 5: the places a request can go. Each kind implements the one port `model::Community`.
 
 mod exchange;
@@ -7,8 +6,3 @@ mod xca;
 
 pub use exchange::{Ends, Exchange, whole};
 pub use xca::{Endpoints, Xca};
-=======
-//! The places a request can go: sources of our own community and peers.
-
-pub mod ssmix2;
->>>>>>> b-ssmix2

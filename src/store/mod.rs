@@ -9,12 +9,9 @@ mod lock;
 mod open;
 mod replay_cache;
 
-<<<<<<< HEAD
 pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
-=======
 pub use consents::{AddError, ConsentChange, ConsentRow, ConsentState, Terms};
 pub use emergency_ids::EmergencyId;
 pub use lock::StoreLock;
->>>>>>> p-policy
 pub use open::{Store, StoreError};
 pub use replay_cache::{Presented, Taken};
