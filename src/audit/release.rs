@@ -126,6 +126,11 @@ impl<R: Request> Released<R> {
         self.answer
     }
 
+    /// How many findings it shows.
+    pub fn shown(&self) -> usize {
+        self.answer.found.len()
+    }
+
     /// The sequence of its record.
     pub const fn record(&self) -> u64 {
         self.record

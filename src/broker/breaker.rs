@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::telemetry::BreakerState;
+
 /// When to open and for how long.
 #[derive(Debug, Clone, Copy)]
 pub struct BreakerSettings {
@@ -71,9 +73,13 @@ impl Breaker {
         });
     }
 
-    /// Whether it is open (or trying) at the moment, for metrics.
-    pub fn is_open(&self) -> bool {
-        self.with(|state, _| !matches!(state, State::Closed { .. }))
+    /// Its state at the moment, for metrics.
+    pub fn state(&self) -> BreakerState {
+        self.with(|state, _| match state {
+            State::Closed { .. } => BreakerState::Closed,
+            State::Open { .. } => BreakerState::Open,
+            State::Trying { .. } => BreakerState::HalfOpen,
+        })
     }
 
     fn with<T>(&self, change: impl FnOnce(&mut State, BreakerSettings) -> T) -> T {

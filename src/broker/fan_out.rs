@@ -142,7 +142,7 @@ impl<R: OutboundRequest> Planned<R> {
         answer.found.retain(|found| request.accepts(self.target.descriptor(), found));
         let dropped = all - answer.found.len();
         if dropped > 0 {
-            metrics.dropped(&self.target.descriptor().name, dropped);
+            metrics.dropped(&self.target.descriptor().name.0, "not_asked", u64::try_from(dropped).unwrap_or(u64::MAX));
             tracing::warn!(request = %context.id, target = %self.target.descriptor().name, dropped,
                 "findings that do not answer what was asked were dropped");
         }
@@ -166,7 +166,15 @@ impl<R: OutboundRequest> Planned<R> {
 
     fn outcome(&self, leg: &Leg, failure: Option<Failure>, found: usize, dropped: usize) -> LegOutcome {
         let target = self.target.descriptor().name.clone();
-        LegOutcome { target, message: leg.message.clone(), failure, found, dropped, endpoint: None }
+        LegOutcome {
+            target,
+            message: leg.message.clone(),
+            failure,
+            found,
+            dropped,
+            endpoint: None,
+            is_peer: !self.target.is_source(),
+        }
     }
 }
 

@@ -11,16 +11,13 @@ use super::resolve::{About, Resolver};
 use crate::audit::Disclosed;
 use crate::model::{
     Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient, Grade,
-    GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject, Reported,
+    GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject, Reported, Request,
     RequestContext, ReturnType, Severity, Side,
 };
-use crate::policy::HospitalNumber;
+use crate::policy::{HospitalNumber, Standing as Consent};
 
 /// A request the pipeline can carry.
-pub trait Handled: OutboundRequest
-where
-    Self::Found: Disclosed,
-{
+pub trait Handled: OutboundRequest + Request<Found: Disclosed> {
     /// Queries that have to be answered before this request can be judged.
     fn prerequisites(&self, _: &Broker, _: &RequestContext) -> Vec<DocumentQuery> {
         Vec::new()
@@ -145,9 +142,9 @@ impl Broker {
             Standing::Consented
         } else if self.authorizer.hides(context, facility, id) {
             Standing::Hidden
-        } else if self.authorizer.is_consented(context, facility, id) {
+        } else if matches!(self.authorizer.standing_of(context, facility, id), Consent::Consented { .. }) {
             Standing::Consented
-        } else if self.authorizer.emergency_allowed(context, facility, id) {
+        } else if self.authorizer.emergency_allows(context, facility, id) {
             Standing::Emergency
         } else {
             Standing::Unconsented

@@ -95,12 +95,12 @@ impl Broker {
             }
             Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
         };
-        self.pace(context, R::OPERATION, released.as_ref().is_ok_and(Released::is_empty)).await;
+        self.pace(context, R::OPERATION, released.as_ref().is_ok_and(|released| released.shown() == 0)).await;
         released
     }
 
     async fn process<R: Handled>(&self, context: &RequestContext, request: &R) -> Result<Processed<R>, Refusal> {
-        self.limits.check(context)?;
+        self.throttle(context)?;
         self.authorizer.may_ask(context, R::OPERATION)?;
         let directory = self.directory.load_full();
         let mut about = request.resolve(&self.resolver(&directory), context).await?;
@@ -113,6 +113,10 @@ impl Broker {
         let filtered = self.filter(context, &permit, answer)?;
         request.remember(&self.entry_cache, context, filtered.answer());
         Ok((permit, opened, filtered, legs))
+    }
+
+    fn throttle(&self, context: &RequestContext) -> Result<(), Refusal> {
+        self.limits.check(context).inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "request"))
     }
 
     fn authorize<R: Handled>(
@@ -139,7 +143,11 @@ impl Broker {
         answer: Answer<F>,
     ) -> Result<Filtered<F>, Refusal> {
         let filtered = self.authorizer.filter(context, permit, answer);
-        self.metrics.withheld(&context.requester.system, permit.operation().word(), filtered.withheld());
+        let withheld = u64::try_from(filtered.withheld()).unwrap_or(u64::MAX);
+        self.metrics.withheld(context.side.word(), context.transaction, withheld);
+        if filtered.decision().obligations.iter().any(|obligation| obligation == "emergency") {
+            self.metrics.emergency(&context.requester.system.0);
+        }
         // Judged after the filter, so that it tells nothing of what was withheld.
         if filtered.answer().found.len() > self.results_max {
             return Err(Refusal::TooManyResults);

@@ -122,8 +122,8 @@ impl Target {
         let outcome = self.guarded(context, outbound).await;
         let word = outcome.as_ref().err().map_or("ok", failure_word);
         let name = &self.descriptor().name;
-        self.metrics.outbound(name, context.transaction, word, started.elapsed());
-        self.metrics.breaker(name, self.breaker.is_open());
+        self.metrics.outbound(&name.0, context.transaction, word, started.elapsed());
+        self.metrics.breaker(&name.0, self.breaker.state());
         outcome
     }
 

@@ -5,16 +5,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::Uri;
+use http::{StatusCode, Uri};
 
-use crate::dialect::soap::{self, Fault, Framed, FramedBody};
+use crate::dialect::soap::{self, Fault, Framed, FramedBody, Unreceived};
 use crate::dialect::{Addressing, Payload, Sent, Transaction, query_element};
 use crate::identity::Issuing;
 use crate::model::{
-    Authority, CommunityId, Failure, Leg, Oid, Outcome, PeerProfile, Phi, Request, RequestContext, Requester, Timestamp,
+    Authority, CommunityId, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request, RequestContext, Requester, Timestamp,
 };
 use crate::telemetry::TraceParent;
-use crate::transport::HttpClient;
+use crate::transport::{HttpClient, Post};
 
 /// Both ends of an exchange, as messages name them.
 #[derive(Debug, Clone)]
@@ -43,6 +43,8 @@ pub struct Exchange {
     pub issuing: Arc<Issuing>,
     /// Caps of an answer.
     pub limits: soap::Limits,
+    /// Bytes of an answer, its documents included.
+    pub answer_bytes_max: u64,
     /// Time until an answer's head is there.
     pub timeout: Duration,
 }
@@ -63,11 +65,19 @@ impl Exchange {
         let FramedBody::Whole(body) = whole(framed.body).await? else {
             return Err(Failure::Unreachable("the request could not be written".into()));
         };
-        let trace = TraceParent::of(context.id);
-        let answer = self.client.post(to, &framed.content_type, body, &trace, self.timeout).await?;
-        let status = answer.status.as_u16();
-        let content_type = Some(answer.content_type.as_str()).filter(|text| !text.is_empty());
-        let received = soap::receive_answer(status, content_type, answer.body, self.limits).await?;
+        let post = Post {
+            answer_bytes_max: self.answer_bytes_max,
+            body,
+            content_type: &framed.content_type,
+            timeout: self.timeout,
+            to,
+            trace: TraceParent::child_of(context.id),
+        };
+        let answer = self.client.post(post).await?;
+        let status = answer.status;
+        let content_type = Some(answer.content_type().to_owned()).filter(|text| !text.is_empty());
+        let received = soap::receive(content_type.as_deref(), answer.body, self.limits).await;
+        let received = received.map_err(|why| unreceived(status, &why))?;
         if let Some(fault) = Fault::read(&received.envelope).map_err(|e| Failure::Unreadable(e.to_string()))? {
             return Err(fault.failure());
         }
@@ -117,6 +127,16 @@ impl Exchange {
             receiver: ends.receiver,
             to: to.to_string(),
         }
+    }
+}
+
+// Something other than SOAP under an error status is the HTTP layer speaking, not the gateway.
+fn unreceived(status: StatusCode, why: &Unreceived) -> Failure {
+    match why {
+        Unreceived::Interrupted(Interrupted::Idle) => Failure::TimedOut,
+        Unreceived::Interrupted(Interrupted::Broken(_)) => Failure::Unreachable("the answer broke off".into()),
+        _ if !status.is_success() => Failure::Unreachable(format!("HTTP status {}", status.as_u16())),
+        why => Failure::Unreadable(why.to_string()),
     }
 }
 

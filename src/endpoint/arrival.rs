@@ -3,20 +3,20 @@
 
 use std::sync::Arc;
 
-use aws_lc_rs::digest;
+use futures_util::stream;
 use http::{Request, Response, StatusCode, header};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Full, StreamBody};
+use hyper::body::{Frame, Incoming};
 
 use super::serve::{SoapEndpoint, System};
 use crate::audit::Rejection;
-use crate::dialect::soap::{self, Envelope, Fault, Framed, Header, Offered, frame_answer};
+use crate::dialect::soap::{self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer};
 use crate::dialect::{Packaging, Reply};
-use crate::identity::{VerifiedAssertion, verify};
-use crate::model::{DocumentStream, Interrupted, MessageId, Refusal, RequestId, Timestamp, Unauthenticated};
-use crate::store::{Presented, Taken};
+use crate::identity::{self, Admitted, NotAdmitted};
+use crate::model::{DocumentStream, Malformed, MessageId, Refusal, RequestId, Timestamp, Unauthenticated};
 use crate::telemetry::TraceParent;
-use crate::transport::{BoxBody, Connected};
+use crate::transport::{BodyFault, BoxBody, Connected, read_body};
 
 /// A message before anything of it is believed.
 pub struct Arrival<'a> {
@@ -31,9 +31,7 @@ pub struct Arrival<'a> {
 pub struct Authenticated {
     pub envelope: Envelope,
     pub offered: usize,
-    pub verified: VerifiedAssertion,
-    pub message: MessageId,
-    pub attempt: u32,
+    pub admitted: Admitted,
 }
 
 impl Arrival<'_> {
@@ -48,29 +46,26 @@ impl Arrival<'_> {
     /// # Errors
     /// The response to give: 413 over the cap, else a fault.
     pub async fn open(&self, request: Request<Incoming>) -> Result<Envelope, Response<BoxBody>> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let max = self.endpoint.body_bytes_max;
-        let announced = request.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<u64>().ok());
-        if announced.is_some_and(|bytes| bytes > max) {
-            self.too_large().await;
-            return Err(too_large());
-        }
-        let content_type =
-            request.headers().get(header::CONTENT_TYPE).and_then(|v| v.to_str().ok()).map(str::to_owned);
-        let collected = http_body_util::Limited::new(request.into_body(), usize::try_from(max).unwrap_or(usize::MAX));
-        let idle = self.endpoint.body_time;
-        let body = match tokio::time::timeout(idle, collected.collect()).await {
-            Ok(Ok(body)) => body.to_bytes(),
-            Ok(Err(error)) if error.downcast_ref::<http_body_util::LengthLimitError>().is_some() => {
-                self.too_large().await;
-                return Err(too_large());
+        let body = match read_body(request.into_body(), max, self.endpoint.body_idle).await {
+            Ok(body) => body,
+            Err(BodyFault::TooLarge) => {
+                let why = format!("the body is over {max} bytes");
+                self.reject(None, Refusal::Malformed(Malformed::new("too-large", "", why))).await;
+                return Err(closing(StatusCode::PAYLOAD_TOO_LARGE));
             }
-            Ok(Err(_)) | Err(_) => return Err(plain(StatusCode::REQUEST_TIMEOUT)),
+            Err(BodyFault::Idle | BodyFault::Broken) => return Err(closing(StatusCode::REQUEST_TIMEOUT)),
         };
-        let stream: DocumentStream = Box::pin(futures_util::stream::iter([Ok::<_, Interrupted>(body)]));
-        match soap::receive(content_type.as_deref(), stream, self.endpoint.soap_limits).await {
+        let body: DocumentStream = Box::pin(stream::iter([Ok(body)]));
+        match soap::receive(content_type.as_deref(), body, self.endpoint.soap_limits).await {
             Ok(received) => Ok(received.envelope),
             Err(unreceived) => {
-                let malformed = unreceived.malformed();
+                let malformed = match unreceived {
+                    Unreceived::Malformed(malformed) => malformed,
+                    Unreceived::Interrupted(why) => Malformed::new("malformed-mime", "", why.to_string()),
+                };
                 let fault = Fault::malformed(&malformed);
                 Err(self.refused(None, None, Refusal::Malformed(malformed), fault).await)
             }
@@ -86,115 +81,79 @@ impl Arrival<'_> {
         envelope: Envelope,
         offered: &[Offered],
     ) -> Result<Authenticated, Response<BoxBody>> {
-        let header = envelope.header.clone();
         let chosen = match soap::check_request(&envelope, offered, &self.system.profile) {
             Ok(chosen) => chosen,
             Err(fault) => {
-                let refusal = Refusal::Malformed(crate::model::Malformed::new("addressing", "", fault.reason.clone()));
-                return Err(self.refused(Some(&header), None, refusal, fault).await);
+                let refusal = Refusal::Malformed(Malformed::new("addressing", "", fault.reason.clone()));
+                let message = envelope.header.message_id.clone();
+                return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
             }
         };
-        let system = self.system;
-        let verified =
-            verify(envelope.source(), &system.trust, &self.connected.peer, &system.community, self.received);
-        let verified = match verified {
-            Ok(verified) => verified,
-            Err(unauthenticated) => return Err(self.unauthenticated(&header, unauthenticated).await),
-        };
-        let message = header.message_id.clone().unwrap_or_else(MessageId::fresh);
-        let attempt = self.take(&envelope, &message, &verified).await?;
-        Ok(Authenticated { envelope, offered: chosen, verified, message, attempt })
-    }
-
-    // A message is taken once, an assertion stays with whom it came from (decisions B1).
-    async fn take(
-        &self,
-        envelope: &Envelope,
-        message: &MessageId,
-        verified: &VerifiedAssertion,
-    ) -> Result<u32, Response<BoxBody>> {
-        let mut body = [0; 32];
-        let hash = digest::digest(&digest::SHA256, envelope.source().as_bytes());
-        body.iter_mut().zip(hash.as_ref()).for_each(|(to, from)| *to = *from);
-        let assertion = &verified.requester.assertion;
-        let presented = Presented {
-            spki: &self.connected.endpoint.spki_sha256,
-            message,
-            body: &body,
+        let arrival = identity::Arrival {
+            root: envelope.source(),
+            message: envelope.header.message_id.as_ref(),
+            spki_sha256: &self.connected.endpoint.spki_sha256,
+            system: &self.connected.peer,
+            community: &self.system.community,
             resend_s: self.system.resend_s,
-            issuer: &assertion.issuer,
-            assertion: &assertion.id,
-            one_use: verified.one_use,
-            until: verified.expires,
         };
-        let header = &envelope.header;
-        let elsewhere = |why: &str| Unauthenticated { word: "FailedAuthentication", why: why.to_owned() };
-        match self.endpoint.store.take_message(&presented, self.received).await {
-            Ok(Taken::Fresh) => Ok(1),
-            Ok(Taken::Again { attempt }) => Ok(attempt),
-            Ok(Taken::Duplicate) => {
-                let subcodes = ["wsa:InvalidAddressingHeader", "wsa:DuplicateMessageID"];
-                let fault = Fault::sender(&subcodes, "this MessageID was used before");
-                let why = crate::model::Malformed::new("duplicate-message-id", "", "this MessageID was used before");
-                Err(self.refused(Some(header), Some(message), Refusal::Malformed(why), fault).await)
-            }
-            Ok(Taken::AssertionElsewhere) => {
-                Err(self.unauthenticated(header, elsewhere("the assertion was first shown by another system")).await)
-            }
-            Ok(Taken::AssertionUsed) => {
-                Err(self.unauthenticated(header, elsewhere("the assertion may be used once and was used")).await)
-            }
-            Ok(Taken::Full) => {
-                tracing::error!(request = %self.id, "the replay cache is full: nothing is taken");
-                Err(self.unavailable(header).await)
-            }
-            Err(error) => {
-                tracing::error!(request = %self.id, %error, "the replay cache cannot be used: nothing is taken");
-                Err(self.unavailable(header).await)
-            }
+        match self.endpoint.admission.admit(&arrival, &self.system.trust, self.received).await {
+            Ok(admitted) => Ok(Authenticated { offered: chosen, admitted, envelope }),
+            Err(not_admitted) => Err(self.not_admitted(&envelope.header, not_admitted).await),
         }
     }
 
-    async fn unauthenticated(&self, header: &Header, why: Unauthenticated) -> Response<BoxBody> {
-        self.endpoint.metrics.authentication_failed(&self.connected.peer, why.word);
-        let fault = Fault::unauthenticated(&why);
-        self.refused(Some(header), header.message_id.as_ref(), Refusal::Unauthenticated(why), fault).await
-    }
-
-    async fn unavailable(&self, header: &Header) -> Response<BoxBody> {
-        let refusal = Refusal::Internal("the replay cache is not available".to_owned());
-        let fault = Fault::receiver("the request cannot be carried out now");
-        self.refused(Some(header), header.message_id.as_ref(), refusal, fault).await
-    }
-
-    async fn too_large(&self) {
-        let why = format!("the body is over {} bytes", self.endpoint.body_bytes_max);
-        let refusal = Refusal::Malformed(crate::model::Malformed::new("too-large", "", why));
-        self.reject(None, refusal).await;
+    // A message is taken once, an assertion stays with whom it came from (decisions B1).
+    async fn not_admitted(&self, header: &Header, why: NotAdmitted) -> Response<BoxBody> {
+        let busy = || Fault::receiver("the request cannot be carried out now");
+        let (refusal, fault) = match why {
+            NotAdmitted::Duplicate => {
+                let subcodes = ["wsa:InvalidAddressingHeader", "wsa:DuplicateMessageID"];
+                let why = "this MessageID was used before";
+                (Refusal::Malformed(Malformed::new("duplicate-message-id", "", why)), Fault::sender(&subcodes, why))
+            }
+            NotAdmitted::Full => {
+                tracing::error!(request = %self.id, peer = %self.connected.peer, "the replay cache is full");
+                (Refusal::Throttled(1000), busy())
+            }
+            NotAdmitted::Store(error) => {
+                tracing::error!(request = %self.id, %error, "the replay cache cannot be used: nothing is taken");
+                (Refusal::Internal("the replay cache cannot be used".to_owned()), busy())
+            }
+            NotAdmitted::Unauthenticated(why) => {
+                let Unauthenticated { word, .. } = &why;
+                let peer = &self.connected.peer.0;
+                self.endpoint.metrics.authentication_failure(self.endpoint.side.word(), peer, word);
+                let fault = Fault::unauthenticated(&why);
+                (Refusal::Unauthenticated(why), fault)
+            }
+        };
+        self.refused(Some(header), header.message_id.clone(), refusal, fault).await
     }
 
     // The refusal goes on record first; where it cannot, the answer says only that.
     async fn refused(
         &self,
         header: Option<&Header>,
-        message: Option<&MessageId>,
+        message: Option<MessageId>,
         refusal: Refusal,
         fault: Fault,
     ) -> Response<BoxBody> {
-        let recorded = self.reject(message.cloned(), refusal).await;
-        let fault = match recorded {
+        let fault = match self.reject(message, refusal).await {
             Refusal::AuditUnavailable => Fault::receiver("the request cannot be carried out now"),
             _ => fault,
         };
-        self.fault(header, fault)
+        let message = MessageId::fresh();
+        respond(frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault)))
     }
 
     async fn reject(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
-        tracing::info!(request = %self.id, peer = %self.connected.peer, side = self.endpoint.side.word(), refusal = %refusal, "rejected");
+        let (peer, side) = (&self.connected.peer, self.endpoint.side);
+        tracing::info!(request = %self.id, %peer, side = side.word(), %refusal, "rejected");
         let rejection = Rejection {
-            side: self.endpoint.side,
+            side,
             endpoint: self.connected.endpoint.clone(),
-            system: Some(self.connected.peer.clone()),
+            system: Some(peer.clone()),
             transaction: None,
             refusal,
             message,
@@ -202,18 +161,14 @@ impl Arrival<'_> {
         };
         self.endpoint.broker.audit().reject(rejection).await
     }
-
-    fn fault(&self, header: Option<&Header>, fault: Fault) -> Response<BoxBody> {
-        let message = MessageId::fresh();
-        respond(frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault)))
-    }
 }
 
 /// A framed answer as an HTTP response. A document stream leaves chunked and breaks when it breaks.
 pub fn respond(framed: Framed) -> Response<BoxBody> {
+    use futures_util::TryStreamExt;
     let body = match framed.body {
-        soap::FramedBody::Whole(bytes) => crate::transport::whole(bytes),
-        soap::FramedBody::Stream(stream) => crate::transport::streamed(stream),
+        FramedBody::Whole(bytes) => UnsyncBoxBody::new(Full::new(bytes).map_err(|never| match never {})),
+        FramedBody::Stream(stream) => UnsyncBoxBody::new(StreamBody::new(stream.map_ok(Frame::data))),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(framed.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -224,14 +179,14 @@ pub fn respond(framed: Framed) -> Response<BoxBody> {
 }
 
 /// An empty response.
-pub fn plain(status: StatusCode) -> Response<BoxBody> {
-    let mut response = Response::new(Full::default().map_err(|never| match never {}).boxed_unsync());
+pub fn empty(status: StatusCode) -> Response<BoxBody> {
+    let mut response = Response::new(UnsyncBoxBody::new(Full::default().map_err(|never| match never {})));
     *response.status_mut() = status;
     response
 }
 
-fn too_large() -> Response<BoxBody> {
-    let mut response = plain(StatusCode::PAYLOAD_TOO_LARGE);
+fn closing(status: StatusCode) -> Response<BoxBody> {
+    let mut response = empty(status);
     response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     response
 }

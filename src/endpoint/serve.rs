@@ -7,15 +7,14 @@ use std::time::Duration;
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
 
-use super::arrival::{Arrival, plain};
+use super::arrival::{Arrival, empty};
 use crate::broker::Broker;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::{Limits, Offered};
 use crate::dialect::Transaction;
-use crate::identity::SamlTrust;
+use crate::identity::{Admission, SamlTrust};
 use crate::model::{CommunityId, Oid, PeerProfile, Side, TargetName, Timestamp};
-use crate::store::Store;
 use crate::telemetry::Metrics;
 use crate::transport::{BoxBody, Connected};
 
@@ -51,14 +50,14 @@ pub struct EndpointParts {
     pub broker: Arc<Broker>,
     /// The systems that may ask, by the name their certificate maps to.
     pub systems: HashMap<TargetName, System>,
-    /// The replay cache's store.
-    pub store: Store,
+    /// Takes a message once.
+    pub admission: Admission,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Time for a whole request.
     pub timeout: Duration,
-    /// Time for a request's body to arrive.
-    pub body_time: Duration,
+    /// How long a request's body may pause.
+    pub body_idle: Duration,
     /// Bytes of a request.
     pub body_bytes_max: u64,
     /// Caps within a message.
@@ -69,10 +68,10 @@ pub struct EndpointParts {
 pub struct SoapEndpoint {
     pub(super) side: Side,
     pub(super) broker: Arc<Broker>,
-    pub(super) store: Store,
+    pub(super) admission: Admission,
     pub(super) metrics: Arc<Metrics>,
     pub(super) timeout: Duration,
-    pub(super) body_time: Duration,
+    pub(super) body_idle: Duration,
     pub(super) body_bytes_max: u64,
     pub(super) soap_limits: Limits,
     systems: HashMap<TargetName, System>,
@@ -84,10 +83,10 @@ impl SoapEndpoint {
         Self {
             side: parts.side,
             broker: parts.broker,
-            store: parts.store,
+            admission: parts.admission,
             metrics: parts.metrics,
             timeout: parts.timeout,
-            body_time: parts.body_time,
+            body_idle: parts.body_idle,
             body_bytes_max: parts.body_bytes_max,
             soap_limits: parts.soap_limits,
             systems: parts.systems,
@@ -99,13 +98,13 @@ impl SoapEndpoint {
     pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
         let received = Timestamp::now();
         if !matches!(request.uri().path(), "/xcpd" | "/xca/query" | "/xca/retrieve") {
-            return plain(StatusCode::NOT_FOUND);
+            return empty(StatusCode::NOT_FOUND);
         }
         if request.method() != Method::POST {
-            return plain(StatusCode::METHOD_NOT_ALLOWED);
+            return empty(StatusCode::METHOD_NOT_ALLOWED);
         }
         // INVARIANT: the listener lets only mapped certificates in, and only of this side.
-        let Some(system) = self.systems.get(&connected.peer) else { return plain(StatusCode::FORBIDDEN) };
+        let Some(system) = self.systems.get(&connected.peer) else { return empty(StatusCode::FORBIDDEN) };
         let id = Arrival::request_id(&request);
         let arrival = Arrival { endpoint: self, connected, system, id, received };
         let envelope = match arrival.open(request).await {

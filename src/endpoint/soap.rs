@@ -4,7 +4,7 @@ use http::Response;
 use tokio::time::Instant;
 
 use super::arrival::{Arrival, Authenticated, respond};
-use crate::audit::{Disclosed, Rejection};
+use crate::audit::Rejection;
 use crate::broker::Handled;
 use crate::dialect::soap::frame_answer;
 use crate::dialect::{Addressing, Transaction, query_element};
@@ -17,20 +17,19 @@ impl Arrival<'_> {
     where
         T: Transaction,
         T::Request: Handled,
-        <T::Request as Request>::Found: Disclosed,
     {
         let started = Instant::now();
-        let peer = self.connected.peer.clone();
-        let _running = self.endpoint.metrics.in_flight(self.endpoint.side, &peer);
+        let (peer, side) = (self.connected.peer.clone(), self.endpoint.side.word());
+        let _running = self.endpoint.metrics.in_flight(side);
         let outcome = self.carry::<T>(&arrived).await;
         let word = outcome.as_ref().err().map_or("ok", refusal_word);
-        self.endpoint.metrics.request(self.endpoint.side, &peer, T::NAME, word, started.elapsed());
-        tracing::info!(request = %self.id, side = self.endpoint.side.word(), peer = %peer, transaction = T::NAME,
-            outcome = word, milliseconds = started.elapsed().as_millis() as u64, "answered");
+        self.endpoint.metrics.request(side, &peer.0, T::NAME, word, started.elapsed());
+        let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(request = %self.id, side, %peer, transaction = T::NAME, outcome = word, milliseconds, "answered");
         if let Err(Refusal::AuditUnavailable | Refusal::Throttled(_) | Refusal::Internal(_)) = &outcome {
             // No byte has left: the same message may come again (decisions B1).
             let spki = &self.connected.endpoint.spki_sha256;
-            if let Err(error) = self.endpoint.store.free_message(spki, &arrived.message).await {
+            if let Err(error) = self.endpoint.admission.free(spki, &arrived.admitted.message).await {
                 tracing::error!(request = %self.id, %error, "a MessageID could not be freed");
             }
         }
@@ -48,7 +47,6 @@ impl Arrival<'_> {
     where
         T: Transaction,
         T::Request: Handled,
-        <T::Request as Request>::Found: Disclosed,
     {
         let request = match T::read_request(&arrived.envelope, &self.system.profile) {
             Ok(request) => request,
@@ -59,7 +57,7 @@ impl Arrival<'_> {
                     system: Some(self.connected.peer.clone()),
                     transaction: Some(T::NAME),
                     refusal,
-                    message: Some(arrived.message.clone()),
+                    message: Some(arrived.admitted.message.clone()),
                     received: self.received,
                 };
                 return Err(self.endpoint.broker.audit().reject(rejection).await);
@@ -69,11 +67,11 @@ impl Arrival<'_> {
             id: self.id,
             side: self.endpoint.side,
             transaction: T::NAME,
-            requester: arrived.verified.requester.clone(),
+            requester: arrived.admitted.assertion.requester.clone(),
             received: self.received,
             deadline: Instant::now() + self.endpoint.timeout,
-            message: arrived.message.clone(),
-            attempt: arrived.attempt,
+            message: arrived.admitted.message.clone(),
+            attempt: arrived.admitted.attempt,
             endpoint: self.connected.endpoint.clone(),
         };
         let element = query_element(&arrived.envelope);

@@ -50,7 +50,8 @@ impl Authorizer {
     /// for a retrieve, of these entries? The permit is narrowed to what may be.
     ///
     /// # Errors
-    /// `Denied`, `Withheld` when nothing is left to ask.
+    /// `Denied`. Nothing left to ask is a permit without targets: unknown, unconsented and withheld
+    /// take the same path to an empty answer (decisions A2).
     pub fn authorize(
         &self,
         context: &RequestContext,
@@ -81,9 +82,6 @@ impl Authorizer {
                 }
             })
             .collect();
-        if narrowed.is_empty() {
-            return Err(Refusal::Withheld);
-        }
         let community = |target: &&&Descriptor| PermittedCommunity {
             side: target.side,
             community: target.community.clone(),
