@@ -1,3 +1,10 @@
-//! To be built.
+//! Floor 8: builds the rooms from the settings, opens the listeners, drains them.
 
+mod background;
 pub mod control;
+mod saml;
+mod startup;
+mod targets;
+
+pub use startup::{StartError, run};
+pub use targets::check_sources;

@@ -1,7 +1,8 @@
 //! What each kind of finding puts into the record, and what has to run through a counter.
 
 use super::documents::Streams;
-use super::event::{DocumentRef, Event};
+use super::event::Event;
+use super::references::DocumentRef;
 use crate::model::{Document, DocumentEntry, DocumentId, Finding, PatientId, PatientMatch, RegistryObject};
 use crate::policy::Permit;
 

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::oneshot;
 
-use super::event::{DocumentRef, Ending, Event};
+use super::event::{Ending, Event};
+use super::handle::{Durable, Handle};
 use super::judge::Judge;
 use super::record::digest;
-use super::writer::{Durable, Handle};
+use super::references::DocumentRef;
 use crate::model::{DocumentId, DocumentStream, Interrupted, RequestContext};
 use crate::policy::Permit;
 

@@ -8,9 +8,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::event::{Ending, EndpointRef, Event, Kind};
+use super::event::{Ending, Event, Kind};
+use super::handle::Handle;
+use super::references::EndpointRef;
 use super::release::AuditLog;
-use super::writer::Handle;
 use crate::model::{Endpoint, MessageId, PatientId, Phi, Refusal, Side, TargetName, Timestamp};
 
 /// A message that was rejected before anybody knew who asks or what.
@@ -106,7 +107,7 @@ pub(super) struct Aggregates {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct Key {
-    /// The address without port; empty when there are too many far ends to tell apart.
+    /// The person where one is known, else the address without port; empty when there are too many far ends to tell apart.
     far: String,
     kind: Kind,
     word: &'static str,
@@ -160,8 +161,7 @@ impl Aggregates {
 
     /// Gives the event back when it is to stand alone.
     fn count(&self, event: Event, word: &'static str) -> Option<Event> {
-        let address = event.endpoint.as_ref().map(|endpoint| endpoint.address.as_str()).unwrap_or_default();
-        let far = address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned();
+        let far = far_end(&event);
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         let mut key = Key { far, kind: event.kind, word };
         if !buckets.contains_key(&key) && buckets.len() >= BUCKETS_MAX {
@@ -188,6 +188,14 @@ impl Aggregates {
         }
         buckets.retain(|_, bucket| bucket.since.elapsed() < WINDOW);
     }
+}
+
+fn far_end(event: &Event) -> String {
+    if let Some(requester) = &event.requester {
+        return format!("{} {} {}", requester.system, requester.issuer, requester.person);
+    }
+    let address = event.endpoint.as_ref().map(|endpoint| endpoint.address.as_str()).unwrap_or_default();
+    address.rsplit_once(':').map_or(address, |(host, _)| host).to_owned()
 }
 
 /// Rejections of one far end and reason that have their own record within a window.

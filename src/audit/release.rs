@@ -11,16 +11,16 @@ use tokio::sync::watch;
 use super::disclosed::Disclosed;
 use super::disk::{Disk, FolderDisk};
 use super::documents::{Running, Streams};
-use super::event::{Ending, Event, Kind, LegRef, QueryElement};
+use super::event::{Ending, Event, Kind};
+use super::handle::{AuditHealth, Durable, Handle};
 use super::judge::Judge;
+use super::opened::{LegOutcome, LegRecord, Opened, Unclosed};
+use super::references::{LegRef, QueryElement};
 use super::reject::Aggregates;
 use super::segments::AuditError;
 use super::stats::AuditStats;
-use super::writer::{AuditHealth, AuditOptions, Durable, Handle, Recovered};
-use crate::model::{
-    Answer, CommunityId, Endpoint, Failure, MessageId, Operation, PatientId, Phi, QueryId, Refusal, Request,
-    RequestContext, TargetName,
-};
+use super::writer::{AuditOptions, Recovered};
+use crate::model::{Answer, Operation, PatientId, Phi, Refusal, Request, RequestContext, TargetName};
 use crate::policy::{Authorizer, Decision, Filtered, Permit};
 
 /// The audit log. Clones share it.
@@ -28,90 +28,6 @@ use crate::policy::{Authorizer, Decision, Filtered, Permit};
 pub struct AuditLog {
     pub(super) handle: Handle,
     pub(super) aggregates: Arc<Aggregates>,
-}
-
-/// One message that is about to leave.
-#[derive(Debug, Clone)]
-pub struct LegRecord {
-    /// Whom it goes to.
-    pub target: TargetName,
-    /// The target's community.
-    pub community: CommunityId,
-    /// `ITI-55` of a correlation, `ITI-38`.
-    pub transaction: &'static str,
-    /// Its wsa:MessageID.
-    pub message: MessageId,
-    /// Its queryId.
-    pub query: QueryId,
-    /// Its query element, byte for byte; None where nothing leaves the house.
-    pub query_element: Option<Phi<Bytes>>,
-    /// Another network (true), or a source of our own.
-    pub is_peer: bool,
-}
-
-/// What became of one message.
-#[derive(Debug, Clone)]
-pub struct LegOutcome {
-    /// Whom it went to.
-    pub target: TargetName,
-    /// Its wsa:MessageID, as in the [`LegRecord`].
-    pub message: MessageId,
-    /// Another network (true), or a source of our own.
-    pub is_peer: bool,
-    /// Why it gave nothing.
-    pub failure: Option<Failure>,
-    /// How many findings it gave.
-    pub found: usize,
-    /// How many of them were dropped as not asked for.
-    pub dropped: usize,
-    /// The far end as its certificate named it.
-    pub endpoint: Option<Endpoint>,
-}
-
-/// The token without which nothing is sent: the record that something may be sent is durable. To be
-/// given to [`AuditLog::release`]; dropped otherwise, it writes "may have been sent, nothing
-/// released".
-#[derive(Debug)]
-pub struct Opened {
-    targets: Vec<TargetName>,
-    unclosed: Option<Unclosed>,
-}
-
-impl Opened {
-    /// The targets that may be asked.
-    pub fn targets(&self) -> &[TargetName] {
-        &self.targets
-    }
-
-    /// Whether this target may be asked.
-    pub fn permits(&self, target: &TargetName) -> bool {
-        self.targets.contains(target)
-    }
-}
-
-/// A durable record that awaits its closing one; dropping it closes it.
-#[derive(Debug)]
-struct Unclosed {
-    handle: Handle,
-    durable: Durable,
-    closing: Option<Event>,
-}
-
-impl Unclosed {
-    fn new(handle: &Handle, durable: Durable, event: &Event) -> Self {
-        let mut closing = event.closing(durable.sequence);
-        closing.ending = Ending::NothingReleased;
-        closing.bytes = Some(0);
-        Self { handle: handle.clone(), durable, closing: Some(closing) }
-    }
-}
-
-impl Drop for Unclosed {
-    fn drop(&mut self) {
-        if let Some(closing) = self.closing.take() {
-            self.handle.owe(self.durable.generation, closing);
-        }
-    }
 }
 
 /// An answer that may leave: its record is on the disk.
@@ -282,19 +198,21 @@ impl AuditLog {
             event.replaces = replaces;
             event.closes = unclosed.as_ref().map(|unclosed| unclosed.durable.sequence);
             let durable = self.handle.append(&event, since).await?;
-            if let Some(mut closed) = unclosed.take() {
-                closed.closing = None;
+            if let Some(closed) = unclosed.take() {
+                closed.settled();
             }
             since = Some(durable.generation);
             unclosed = event.awaits_close.then(|| Unclosed::new(&self.handle, durable, &event));
             if judge.consent_version() == version {
-                if let Some(mut taken_over) = unclosed {
-                    taken_over.closing = None;
+                if let Some(taken_over) = unclosed {
+                    taken_over.settled();
                 }
                 if !event.obligations.is_empty() {
                     self.handle.shared.counters.obligations.add(1);
+                    let obligations = event.obligations.join(",");
+                    tracing::warn!(request = %context.id, obligations, "released under an obligation");
                 }
-                let running = Running::new(context, permit, judge, version);
+                let running = || Running::new(context, permit, judge, version);
                 return Ok(self.released(running, durable, event, filtered));
             }
             // Nothing has left yet: what is shown in the end gets its own record.
@@ -305,7 +223,7 @@ impl AuditLog {
 
     fn released<R: Request>(
         &self,
-        running: Running,
+        running: impl FnOnce() -> Running,
         durable: Durable,
         event: Event,
         filtered: Filtered<R::Found>,
@@ -315,7 +233,7 @@ impl AuditLog {
     {
         let mut answer = filtered.into_answer();
         if event.awaits_close {
-            let streams = Streams::new(self.handle.clone(), durable, event, running);
+            let streams = Streams::new(self.handle.clone(), durable, event, running());
             answer.found = answer
                 .found
                 .into_iter()
@@ -401,44 +319,6 @@ fn belongs(context: &RequestContext, permit: &Permit) -> Result<(), Refusal> {
         Ok(())
     } else {
         Err(Refusal::Internal("the permit belongs to another request".to_owned()))
-    }
-}
-
-impl From<&LegRecord> for LegRef {
-    fn from(leg: &LegRecord) -> Self {
-        Self {
-            target: leg.target.to_string(),
-            community: Some(leg.community.0.to_string()),
-            transaction: Some(leg.transaction.to_owned()),
-            message: leg.message.0.clone(),
-            query_root: Some(leg.query.root.clone()),
-            query_extension: leg.query.extension.clone(),
-            element: leg.query_element.as_ref().map(QueryElement::new),
-            is_peer: leg.is_peer,
-            failure: None,
-            found: None,
-            dropped: None,
-            endpoint: None,
-        }
-    }
-}
-
-impl From<&LegOutcome> for LegRef {
-    fn from(leg: &LegOutcome) -> Self {
-        Self {
-            target: leg.target.to_string(),
-            community: None,
-            transaction: None,
-            message: leg.message.0.clone(),
-            query_root: None,
-            query_extension: None,
-            element: None,
-            is_peer: leg.is_peer,
-            failure: leg.failure.as_ref().map(|failure| Phi::new(failure.to_string())),
-            found: Some(leg.found as u64),
-            dropped: Some(leg.dropped as u64),
-            endpoint: leg.endpoint.as_ref().map(Into::into),
-        }
     }
 }
 

@@ -10,9 +10,9 @@ use std::time::Duration;
 
 use super::disk::FolderDisk;
 use super::event::Event;
+use super::handle::{AuditHealth, Shared};
 use super::release::AuditLog;
 use super::tail::{PlacedEvent, read_from};
-use super::writer::{AuditHealth, Shared};
 use crate::store::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent, Store, StoreError};
 
 /// Why a search or the filling of the index failed.

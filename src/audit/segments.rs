@@ -266,6 +266,11 @@ impl Segments {
         self.next
     }
 
+    /// Whether this record waits for its closing one.
+    pub fn awaits_close(&self, sequence: u64) -> bool {
+        self.unpaired.contains(&sequence)
+    }
+
     /// How many records wait for their closing one.
     pub fn unpaired(&self) -> usize {
         self.unpaired.len()

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::disk::Disk;
 
@@ -43,12 +43,24 @@ struct State {
     syncs: u64,
     fault: Option<(u64, Fault)>,
     fault_lasts: bool,
+    held: bool,
 }
 
 /// The disk. Clones are the same disk, so that a test keeps one while the writer owns the other.
 #[derive(Debug, Clone, Default)]
 pub struct SimulatedDisk {
-    state: Arc<Mutex<State>>,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+/// As long as it lives, syncs wait.
+#[derive(Debug)]
+pub struct Held(SimulatedDisk);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.state().held = false;
+        self.0.state.1.notify_all();
+    }
 }
 
 impl SimulatedDisk {
@@ -117,7 +129,7 @@ impl SimulatedDisk {
                 SimulatedFile { seen: left.clone(), durable: left, named: true, ..SimulatedFile::default() };
             files.insert(name.clone(), file);
         }
-        Self { state: Arc::new(Mutex::new(State { files, ..State::default() })) }
+        Self { state: Arc::new((Mutex::new(State { files, ..State::default() }), Condvar::new())) }
     }
 
     /// The content of a segment as reads show it.
@@ -141,8 +153,14 @@ impl SimulatedDisk {
         self.state().files.remove(segment);
     }
 
+    /// Lets every sync wait until what is given back is dropped.
+    pub fn hold(&self) -> Held {
+        self.state().held = true;
+        Held(self.clone())
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -241,6 +259,9 @@ impl Disk for SimulatedDisk {
 
     fn sync(&mut self, segment: &str) -> io::Result<()> {
         let mut state = self.state();
+        while state.held {
+            state = self.state.1.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
         state.syncs += 1;
         let fault = state.operate();
         let file = state.file(segment)?;

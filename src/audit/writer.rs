@@ -2,29 +2,17 @@
 //! write or sync puts it down: nothing is tried again as if it had worked, every waiter is told, and
 //! only an explicit reopening, which verifies and cuts, brings it up. Runs on its own thread.
 
+use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::time::Instant;
 
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::mpsc;
 
 use super::disk::Disk;
 use super::event::{Ending, Event, Kind};
+use super::handle::{AuditHealth, Command, Owed, Shared, Waiting};
 use super::segments::{AuditError, Cut, Entry, Segments};
-use super::stats::Counters;
-use crate::model::{Phi, Refusal};
-
-/// Whether anything can be released at the moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AuditHealth {
-    /// Records are written; with what the last opening cut, if anything.
-    Up(Option<Cut>),
-    /// Nothing is released. The text names the failure of the file system.
-    Down(String),
-    /// Stopped in order.
-    Stopped,
-}
+use crate::model::Phi;
 
 /// What opening the log found and did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,194 +48,10 @@ impl Default for AuditOptions {
     }
 }
 
-/// What the writer and everybody else share.
-#[derive(Debug)]
-pub(super) struct Shared {
-    /// Even while the writer is down, odd while it is up; grows with each change. Whoever holds an
-    /// older one may neither stream nor close: recovery has closed it.
-    generation: AtomicU64,
-    health: Mutex<AuditHealth>,
-    /// Records that must not be lost when a future is dropped. Bounded by what is open.
-    owed: Mutex<Vec<Owed>>,
-    pub(super) counters: Counters,
-    pub(super) durable: watch::Sender<u64>,
-}
-
-impl Shared {
-    /// The generation while the writer is up.
-    pub(super) fn generation(&self) -> Option<u64> {
-        Some(self.generation.load(SeqCst)).filter(|generation| generation % 2 == 1)
-    }
-
-    /// Whether the writer has been up without a break since then.
-    pub(super) fn is_current(&self, generation: u64) -> bool {
-        self.generation.load(SeqCst) == generation
-    }
-
-    pub(super) fn health(&self) -> AuditHealth {
-        locked(&self.health).clone()
-    }
-
-    fn owe(&self, owed: Owed) {
-        if self.is_current(owed.generation) {
-            locked(&self.owed).push(owed);
-        }
-    }
-
-    fn take_owed(&self) -> Vec<Owed> {
-        let mut owed = std::mem::take(&mut *locked(&self.owed));
-        owed.retain(|owed| self.is_current(owed.generation));
-        owed
-    }
-
-    fn set(&self, health: AuditHealth) {
-        let up = matches!(health, AuditHealth::Up(_));
-        self.counters.up.set(u64::from(up));
-        *locked(&self.health) = health;
-        let is_odd = self.generation.load(SeqCst) % 2 == 1;
-        if up != is_odd {
-            self.generation.fetch_add(1, SeqCst);
-        }
-        // Whoever follows the log looks at the health as well.
-        self.durable.send_modify(|_| ());
-    }
-}
-
-/// A panic elsewhere leaves these values whole: each is changed in one step.
-fn locked<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
-}
-
-/// A record that is written with the next commit, whether or not anybody waits for it.
-#[derive(Debug)]
-struct Owed {
-    generation: u64,
-    event: Event,
-    done: Option<oneshot::Sender<()>>,
-}
-
-/// An event on its way to the writer.
-struct Waiting {
-    entry: Entry,
-    generation: u64,
-    /// Written when the waiter is gone before it learns of its record.
-    abandoned: Option<Box<Event>>,
-    done: oneshot::Sender<u64>,
-}
-
-enum Command {
-    Append(Waiting),
-    Reopen(oneshot::Sender<Result<Recovered, AuditError>>),
-    Stop(oneshot::Sender<()>),
-    /// Something is owed.
-    Wake,
-}
-
-/// The other end of the writer. Clones share it; when the last goes, the writer ends.
-#[derive(Debug, Clone)]
-pub(super) struct Handle {
-    commands: mpsc::Sender<Command>,
-    pub(super) shared: Arc<Shared>,
-}
-
-/// A handle that keeps no writer alive.
-#[derive(Debug, Clone)]
-pub(super) struct WeakHandle {
-    commands: mpsc::WeakSender<Command>,
-    shared: Arc<Shared>,
-}
-
-impl WeakHandle {
-    /// The handle, while anybody else has one.
-    pub(super) fn upgrade(&self) -> Option<Handle> {
-        let commands = self.commands.upgrade()?;
-        Some(Handle { commands, shared: Arc::clone(&self.shared) })
-    }
-}
-
-/// A durable record: its sequence, and the time of the writer it belongs to.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Durable {
-    pub sequence: u64,
-    pub generation: u64,
-}
-
-impl Handle {
-    pub(super) fn downgrade(&self) -> WeakHandle {
-        WeakHandle { commands: self.commands.downgrade(), shared: Arc::clone(&self.shared) }
-    }
-
-    /// Recovers the log, closes what was left open, writes the start record, starts the thread.
-    pub(super) fn start(disk: Box<dyn Disk>, options: AuditOptions) -> Result<(Self, Recovered), AuditError> {
-        let shared = Arc::new(Shared {
-            generation: AtomicU64::new(0),
-            health: Mutex::new(AuditHealth::Stopped),
-            owed: Mutex::default(),
-            counters: Counters::default(),
-            durable: watch::Sender::new(0),
-        });
-        let (commands, queue) = mpsc::channel(options.queue_max.max(1));
-        let mut writer =
-            Writer { log: Log::Closed, acknowledged: None, options, shared: Arc::clone(&shared), queue };
-        let recovered = writer.open(disk)?;
-        std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run())?;
-        Ok((Self { commands, shared }, recovered))
-    }
-
-    /// Writes an event; returns when it is durable. An event that awaits its closing record is
-    /// closed by the writer when the caller is dropped before it learns of it. With `since`, the
-    /// writer must have been up without a break since that generation.
-    pub(super) async fn append(&self, event: &Event, since: Option<u64>) -> Result<Durable, Refusal> {
-        let written = self.try_append(event, since).await;
-        if written.is_err() {
-            self.shared.counters.unavailable.add(1);
-        }
-        written
-    }
-
-    async fn try_append(&self, event: &Event, since: Option<u64>) -> Result<Durable, Refusal> {
-        let generation = self.shared.generation().ok_or(Refusal::AuditUnavailable)?;
-        if since.is_some_and(|since| since != generation) {
-            return Err(Refusal::AuditUnavailable);
-        }
-        let entry = Entry::new(event);
-        if !entry.fits() {
-            return Err(Refusal::Internal("the event is too large for the audit log".to_owned()));
-        }
-        let abandoned = event.awaits_close.then(|| Box::new(event.closing(0)));
-        let (done, written) = oneshot::channel();
-        let waiting = Waiting { entry, generation, abandoned, done };
-        self.commands.send(Command::Append(waiting)).await.map_err(|_| Refusal::AuditUnavailable)?;
-        let sequence = written.await.map_err(|_| Refusal::AuditUnavailable)?;
-        Ok(Durable { sequence, generation })
-    }
-
-    /// Writes an event soon; nobody waits. May be called from a destructor.
-    pub(super) fn owe(&self, generation: u64, event: Event) {
-        self.shared.owe(Owed { generation, event, done: None });
-        // A full queue wakes the writer as well.
-        let _ = self.commands.try_send(Command::Wake);
-    }
-
-    /// As [`Handle::owe`]; what comes back tells when it is durable, or fails. Dropping it loses
-    /// nothing.
-    pub(super) fn owe_and_tell(&self, generation: u64, event: Event) -> oneshot::Receiver<()> {
-        let (done, written) = oneshot::channel();
-        self.shared.owe(Owed { generation, event, done: Some(done) });
-        let _ = self.commands.try_send(Command::Wake);
-        written
-    }
-
-    pub(super) async fn reopen(&self) -> Result<Recovered, AuditError> {
-        let (done, opened) = oneshot::channel();
-        self.commands.send(Command::Reopen(done)).await.map_err(|_| AuditError::Stopped)?;
-        opened.await.map_err(|_| AuditError::Stopped)?
-    }
-
-    pub(super) async fn stop(&self) {
-        let (done, stopped) = oneshot::channel();
-        if self.commands.send(Command::Stop(done)).await.is_ok() {
-            let _ = stopped.await;
+impl Drop for Writer {
+    fn drop(&mut self) {
+        if matches!(self.shared.health(), AuditHealth::Up(_)) {
+            self.shared.set(AuditHealth::Down("the writer has ended".to_owned()));
         }
     }
 }
@@ -258,7 +62,7 @@ enum Log {
     Closed,
 }
 
-struct Writer {
+pub(super) struct Writer {
     log: Log,
     /// How many records have been acknowledged to somebody; None before the first opening.
     acknowledged: Option<u64>,
@@ -268,6 +72,19 @@ struct Writer {
 }
 
 impl Writer {
+    /// Opens the log and starts the thread.
+    pub(super) fn start(
+        disk: Box<dyn Disk>,
+        options: AuditOptions,
+        shared: Arc<Shared>,
+        queue: mpsc::Receiver<Command>,
+    ) -> Result<Recovered, AuditError> {
+        let mut writer = Self { log: Log::Closed, acknowledged: None, options, shared, queue };
+        let recovered = writer.open(disk)?;
+        std::thread::Builder::new().name("audit".to_owned()).spawn(move || writer.run())?;
+        Ok(recovered)
+    }
+
     fn run(mut self) {
         while let Some(first) = self.queue.blocking_recv() {
             let mut batch = Vec::new();
@@ -310,17 +127,25 @@ impl Writer {
     /// One commit for all that waits and all that is owed. Whoever is dropped here unanswered
     /// learns that the log is not available.
     fn write(&mut self, batch: Vec<Waiting>) {
+        let Log::Up(segments) = &self.log else { return };
+        let mut closed = HashSet::new();
+        // A request that is dropped on its way may leave two records that close the same one.
+        let mut is_first = |closes: Option<u64>| {
+            closes.is_none_or(|sequence| segments.awaits_close(sequence) && closed.insert(sequence))
+        };
         let (mut waiters, mut entries) = (Vec::new(), Vec::new());
         for Waiting { entry, generation, abandoned, done } in batch {
-            // A record of an earlier generation may close what recovery has closed already. An
-            // open or a stream nobody waits for any more need not begin.
-            let pointless = abandoned.is_some() && done.is_closed();
-            if self.shared.is_current(generation) && !pointless {
+            // A record of an earlier generation may close what recovery has closed already. What
+            // opens or closes something for nobody need not be written.
+            let is_bound = abandoned.is_some() || entry.closes.is_some();
+            let pointless = is_bound && done.is_closed();
+            if self.shared.is_current(generation) && !pointless && is_first(entry.closes) {
                 entries.push(entry);
                 waiters.push((generation, abandoned, done));
             }
         }
-        let owed = self.shared.take_owed();
+        let mut owed = self.shared.take_owed();
+        owed.retain(|owed| is_first(owed.event.closes));
         entries.extend(owed.iter().map(|owed| Entry::new(&owed.event)));
         if entries.is_empty() {
             return;
@@ -338,10 +163,8 @@ impl Writer {
             }
         }
         // What has just become owed is written at once rather than with the next record.
-        let late = self.shared.take_owed();
-        let entries: Vec<Entry> = late.iter().map(|owed| Entry::new(&owed.event)).collect();
-        if !entries.is_empty() && self.commit(&entries).is_some() {
-            late.into_iter().filter_map(|owed| owed.done).for_each(|done| _ = done.send(()));
+        if self.shared.owes() {
+            self.write(Vec::new());
         }
     }
 
@@ -416,7 +239,7 @@ impl Writer {
         let records = segments.next();
         self.acknowledged = Some(records);
         self.log = Log::Up(segments);
-        locked(&self.shared.owed).clear();
+        self.shared.forget_owed();
         self.shared.counters.records.set(records);
         self.shared.counters.unpaired.set(0);
         self.shared.set(AuditHealth::Up(found.cut.clone()));

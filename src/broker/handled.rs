@@ -23,6 +23,11 @@ pub trait Handled: OutboundRequest + Request<Found: Disclosed> {
         Vec::new()
     }
 
+    /// How many documents it asks for.
+    fn documents(&self) -> usize {
+        0
+    }
+
     /// Whom it is about, as home knows them.
     fn resolve<'a>(
         &'a self,
@@ -221,6 +226,10 @@ impl Handled for DocumentQuery {
 }
 
 impl Handled for DocumentRetrieve {
+    fn documents(&self) -> usize {
+        self.documents.len()
+    }
+
     fn prerequisites(&self, broker: &Broker, context: &RequestContext) -> Vec<DocumentQuery> {
         if context.side == Side::Peer {
             return Vec::new();

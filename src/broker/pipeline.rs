@@ -15,7 +15,7 @@ use super::resolve::{About, Resolver};
 use super::target::Target;
 use super::Identity;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
-use crate::model::{Answer, Descriptor, Operation, Phi, Refusal, RequestContext, Side, Timestamp};
+use crate::model::{Answer, Descriptor, Malformed, Operation, Phi, Refusal, RequestContext, Side, Timestamp};
 use crate::policy::{Authorizer, Filtered, Permit};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -31,6 +31,7 @@ pub struct Broker {
     pub(super) entry_cache: EntryCache,
     pub(super) metrics: Arc<Metrics>,
     pub(super) results_max: usize,
+    documents_max: usize,
 }
 
 /// What the builder of a broker hands in.
@@ -49,6 +50,8 @@ pub struct BrokerParts {
     pub store: Store,
     /// The metrics.
     pub metrics: Arc<Metrics>,
+    /// Documents one retrieve may ask for.
+    pub documents_max: usize,
     /// Findings an answer may hold.
     pub results_max: usize,
     /// Entries remembered between a query and its retrieves.
@@ -70,6 +73,7 @@ impl Broker {
             entry_cache: EntryCache::new(parts.entry_cache_entries_max),
             metrics: parts.metrics,
             results_max: parts.results_max,
+            documents_max: parts.documents_max,
         }
     }
 
@@ -102,6 +106,7 @@ impl Broker {
     async fn process<R: Handled>(&self, context: &RequestContext, request: &R) -> Result<Processed<R>, Refusal> {
         self.throttle(context)?;
         self.authorizer.may_ask(context, R::OPERATION)?;
+        self.cap(request.documents())?;
         let directory = self.directory.load_full();
         let mut about = request.resolve(&self.resolver(&directory), context).await?;
         let permit = self.authorize(context, request, &mut about, &directory)?;
@@ -113,6 +118,14 @@ impl Broker {
         let filtered = self.filter(context, &permit, answer)?;
         request.remember(&self.entry_cache, context, filtered.answer());
         Ok((permit, opened, filtered, legs))
+    }
+
+    fn cap(&self, documents: usize) -> Result<(), Refusal> {
+        if documents <= self.documents_max {
+            return Ok(());
+        }
+        let why = format!("{documents} documents in one request, {} at most", self.documents_max);
+        Err(Malformed::new("XDSRepositoryError", "", why).into())
     }
 
     fn throttle(&self, context: &RequestContext) -> Result<(), Refusal> {

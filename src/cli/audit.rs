@@ -347,7 +347,7 @@ fn japan_time(micros: i64) -> String {
 }
 
 fn first_moment(text: &str) -> Result<Timestamp, String> {
-    moment(text, |day| Some(day))
+    moment(text, Some)
 }
 
 /// The whole last day counts.

@@ -12,7 +12,7 @@ use time::Date;
 
 use crate::app::control::{self, ControlReply, ControlRequest, ControlRoom};
 use crate::model::Timestamp;
-use crate::policy::{Consents, read_consents};
+use crate::policy::{CONSENT_COLUMNS, Consents, read_consents};
 use crate::store::{ConsentRow, Store, StoreError, StoreLock};
 
 /// Arguments of `consent`.
@@ -61,6 +61,13 @@ struct WithdrawArgs {
     entered_by: String,
 }
 
+impl WithdrawArgs {
+    fn request(self) -> ControlRequest {
+        let Self { network_id, facility, community, form, evidence, entered_by } = self;
+        ControlRequest::ConsentWithdraw { network_id, facility, community, form, evidence, entered_by }
+    }
+}
+
 /// Where the broker keeps things, as its configuration says.
 #[derive(Debug, Clone, Copy)]
 pub struct ConsentPlaces<'a> {
@@ -77,18 +84,7 @@ pub struct ConsentPlaces<'a> {
 pub async fn run(args: ConsentArgs, places: ConsentPlaces<'_>) -> ExitCode {
     let done = match args.command {
         ConsentCommand::Import { file } => import(&file, places).await,
-        ConsentCommand::Withdraw(args) => {
-            let WithdrawArgs { network_id, facility, community, form, evidence, entered_by } = args;
-            let request = ControlRequest::ConsentWithdraw {
-                network_id,
-                facility,
-                community,
-                form,
-                evidence,
-                entered_by,
-            };
-            change(request, places).await
-        }
+        ConsentCommand::Withdraw(args) => change(args.request(), places).await,
         ConsentCommand::List { network_id } => list(network_id.as_deref(), places).await,
     };
     match done {
@@ -152,21 +148,7 @@ async fn list(network_id: Option<&str>, places: ConsentPlaces<'_>) -> Done {
 /// The rows as `consent import` reads them.
 fn csv_of<'a>(rows: impl Iterator<Item = &'a ConsentRow>) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record([
-        "network_id",
-        "facility_code",
-        "patient_no",
-        "community",
-        "viewers",
-        "kinds",
-        "purpose",
-        "state",
-        "valid_from",
-        "valid_until",
-        "form",
-        "evidence",
-        "entered_by",
-    ])?;
+    writer.write_record(CONSENT_COLUMNS)?;
     for row in rows {
         let purposes: Vec<_> = row.purposes.iter().map(|p| p.code()).collect();
         writer.write_record([
@@ -192,3 +174,60 @@ fn csv_of<'a>(rows: impl Iterator<Item = &'a ConsentRow>) -> Result<String, csv:
 const DATA_ERROR: u8 = 65;
 const NO_INPUT: u8 = 66;
 const UNAVAILABLE: u8 = 69;
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+    use crate::policy::CONSENT_COLUMNS;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        consent: ConsentArgs,
+    }
+
+    async fn typed(folder: &Path, words: &[&str]) -> Done {
+        let (control, url) =
+            (folder.join("control.sock"), format!("sqlite:{}", folder.join("k.db").display()));
+        let places = ConsentPlaces { control: &control, folder, store_url: &url };
+        match Line::try_parse_from([&["consent"], words].concat()).unwrap().consent.command {
+            ConsentCommand::Import { file } => import(&file, places).await,
+            ConsentCommand::List { network_id } => list(network_id.as_deref(), places).await,
+            ConsentCommand::Withdraw(args) => change(args.request(), places).await,
+        }
+    }
+
+    #[tokio::test]
+    async fn without_a_broker_the_store_is_written_and_what_is_listed_can_be_imported_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.csv");
+        let row =
+            "N1,3310000001,100,2.999.34,*,OML-11,TREATMENT,limited,2026-04-01,2027-03-31,\"HR, 1\",,clerk";
+        let text = format!("{}\n{row}\n", CONSENT_COLUMNS.join(","));
+        std::fs::write(&file, &text).unwrap();
+        let done = typed(folder.path(), &["import", file.to_str().unwrap()]).await.unwrap();
+        assert!(done.starts_with("1 rows added"), "{done}");
+        assert_eq!(typed(folder.path(), &["list"]).await.unwrap(), text);
+        assert_eq!(typed(folder.path(), &["list", "--network-id", "N2"]).await.unwrap().lines().count(), 1);
+        let words = ["withdraw", "--network-id", "N1", "--form", "W", "--evidence", "", "--entered-by", "c"];
+        typed(folder.path(), &words).await.unwrap();
+        assert!(typed(folder.path(), &["list"]).await.unwrap().contains(",withdrawn,"));
+    }
+
+    #[tokio::test]
+    async fn a_bad_file_an_unknown_person_and_a_held_store_are_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.csv");
+        std::fs::write(&file, "x").unwrap();
+        let code = |done: Done| done.unwrap_err().0;
+        assert_eq!(code(typed(folder.path(), &["import", file.to_str().unwrap()]).await), DATA_ERROR);
+        assert_eq!(code(typed(folder.path(), &["import", "none.csv"]).await), NO_INPUT);
+        let words = ["withdraw", "--network-id", "N1", "--form", "W", "--evidence", "e", "--entered-by", "c"];
+        assert_eq!(code(typed(folder.path(), &words).await), DATA_ERROR);
+        let held = StoreLock::take(folder.path()).unwrap();
+        assert_eq!(code(typed(folder.path(), &words).await), UNAVAILABLE);
+        drop(held);
+    }
+}

@@ -1,5 +1,11 @@
 //! Floor 9: what a person types. Each command is a file with its arguments and its help.
 
+pub mod audit;
+pub mod check;
+mod command;
 pub mod consent;
 pub mod exit;
 pub mod r#match;
+pub mod serve;
+
+pub use command::run;

@@ -34,19 +34,9 @@ pub struct SamlConfig {
     pub issuer: String,
     /// Seconds our assertions live.
     pub life_s: u64,
-}
-
-/// Coding schemes of the federation (decisions C5, C6).
-#[derive(Debug, Clone)]
-pub struct CodeSystems {
-    /// classCode: the Japanese groups.
-    pub classes: Oid,
-    /// formatCode.
-    pub formats: Oid,
-    /// typeCode where LOINC has none: the SS-MIX2 kind.
-    pub kinds: Oid,
-    /// hcRole values.
-    pub roles: Oid,
+    /// Our URLs as others know them; one that ends in `/` covers all below it. An assertion made out
+    /// to another recipient is refused.
+    pub recipients: Vec<String>,
 }
 
 /// Everything in `kakehashi.toml`; paths start at its folder.
@@ -60,8 +50,6 @@ pub struct BrokerConfig {
     pub authority: Authority,
     /// Folder of keys and certificates.
     pub certs: PathBuf,
-    /// Coding schemes.
-    pub codes: CodeSystems,
     /// Our home community.
     pub community: CommunityId,
     /// Unix socket for commands that change state.
@@ -84,6 +72,8 @@ pub struct BrokerConfig {
     pub policies: PathBuf,
     /// Listener for our own portals.
     pub portal: Option<ListenerConfig>,
+    /// Coding scheme of the federation's roles (decisions C5).
+    pub role_system: Oid,
     /// SAML.
     pub saml: SamlConfig,
     /// `sqlite:` and a path.
@@ -131,8 +121,9 @@ impl BrokerConfig {
         let mut audit_table = s.section_or_empty("audit");
         let audit = folder.join(audit_table.text("folder").unwrap_or_else(|| "var/audit".to_owned()));
         audit_table.finish();
-        let codes = s.section_or_empty("codes");
-        let codes = code_systems(codes);
+        let mut codes = s.section_or_empty("codes");
+        let role_system = required_oid(&mut codes, "roles", "\"2.999.1.1\"");
+        codes.finish();
         let limits = Limits::read(s.section_or_empty("limits"));
         let saml = saml(s.section_or_empty("saml"), &certs);
         let store_url = store(s.section_or_empty("store"), folder);
@@ -142,7 +133,6 @@ impl BrokerConfig {
             audit,
             authority: authority?,
             certs,
-            codes: codes?,
             community: community?,
             control,
             device: device?,
@@ -154,6 +144,7 @@ impl BrokerConfig {
             peers,
             policies,
             portal: flattened(portal)?,
+            role_system: role_system?,
             saml: saml?,
             store_url,
             timeout_ms,
@@ -190,15 +181,6 @@ fn address(section: &mut Section<'_>) -> Option<SocketAddr> {
     address
 }
 
-fn code_systems(mut section: Section<'_>) -> Option<CodeSystems> {
-    let classes = required_oid(&mut section, "classes", "\"2.999.1.2\"");
-    let formats = required_oid(&mut section, "formats", "\"2.999.1.3\"");
-    let kinds = required_oid(&mut section, "kinds", "\"2.999.1.4\"");
-    let roles = required_oid(&mut section, "roles", "\"2.999.1.1\"");
-    section.finish();
-    Some(CodeSystems { classes: classes?, formats: formats?, kinds: kinds?, roles: roles? })
-}
-
 fn saml(mut section: Section<'_>, certs: &Path) -> Option<SamlConfig> {
     let issuer = section.required("issuer", "\"https://broker.example/idp\"");
     let identity = KeyPair::read(&mut section, certs, "\"our-saml\"");
@@ -207,8 +189,9 @@ fn saml(mut section: Section<'_>, certs: &Path) -> Option<SamlConfig> {
         section.fault("audiences", "missing key `saml.audiences`", "how assertions name us");
     }
     let life_s = section.number("life_s", 300, 10..=3_600);
+    let recipients = section.texts("recipients");
     section.finish();
-    Some(SamlConfig { audiences, identity: identity?, issuer: issuer?, life_s })
+    Some(SamlConfig { audiences, identity: identity?, issuer: issuer?, life_s, recipients })
 }
 
 fn store(mut section: Section<'_>, folder: &Path) -> String {

@@ -33,9 +33,6 @@ portal = { listen = "127.0.0.1:0", certificate = "server", client_ca = "portal-c
 authority = "urn:oid:2.999.33.1"
 
 [codes]
-classes = "2.999.1.2"
-formats = "2.999.1.3"
-kinds = "2.999.1.4"
 roles = "2.999.1.1"
 
 [saml]

@@ -1,6 +1,8 @@
 //! Every cap of the broker with its default; units stand last in the names.
 
-use super::section::Section;
+use std::path::Path;
+
+use super::section::{Reading, Section};
 
 /// How often may be asked of us. A peer's file may set its own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,6 +70,13 @@ pub struct Limits {
     pub results_max: u64,
     /// HTTP/2 streams of one connection.
     pub streams_max: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let reading = Reading::of(Path::new(""), String::new());
+        Self::read(reading.root())
+    }
 }
 
 impl Limits {

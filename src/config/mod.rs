@@ -16,11 +16,11 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
-pub use broker::{BrokerConfig, CodeSystems, ListenerConfig, SamlConfig};
+pub use broker::{BrokerConfig, ListenerConfig, SamlConfig};
 pub use error::{ConfigError, ConfigErrors, nearest};
 pub use kind_table::KindTable;
 pub use limits::{BreakerSettings, Limits, Rates, TargetLimits};
 pub use load::{Check, Settings, load, load_with};
-pub use saml::PeerSaml;
+pub use saml::{NameFormat, PeerSaml};
 pub use target::{Endpoints, TargetFile, TargetKind};
 pub use tls::{CaFile, CertificateIdentity, Exemption, KeyPair, PeerTls};

@@ -132,7 +132,8 @@ impl TargetFile {
         let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
         let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
         let tls = s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited));
-        let saml = s.section("saml").map(|section| PeerSaml::read(section, &broker.certs));
+        let saml =
+            s.section("saml").map(|section| PeerSaml::read(section, &broker.certs, &broker.role_system));
         let wire = match s.raw("wire").map(|value| read_all::<PeerProfile>(&source, "wire", value)) {
             None => PeerProfile::default(),
             Some(Ok(profile)) => profile,

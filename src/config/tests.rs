@@ -198,3 +198,53 @@ fn a_candidate_is_checked_together_with_the_rest_before_it_is_dropped_in() {
     let settings = with(&fixture.path("draft/hm.toml")).unwrap();
     assert_eq!(settings.targets[0].offers.iter().collect::<Vec<_>>(), [&Operation::DocumentQuery]);
 }
+
+/// The example files with a key or certificate for every name in them.
+fn examples() -> Fixture {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixture = Fixture::new();
+    let ca = fixture.ca("hiroshima-ca");
+    let names = ["okayama-portal-server", "okayama-peer-server", "okayama-saml", "okayama-gateway"];
+    for name in names.into_iter().chain(["hiroshima-idp", "portal-idp"]) {
+        fixture.certificate(&ca, name, &[], &["localhost"]);
+    }
+    for name in ["kakehashi", "peers/hiroshima-hmnet", "peers/okayama-univ", "peers/okayama-portal"] {
+        let text = std::fs::read_to_string(root.join(format!("{name}.toml.example"))).unwrap();
+        fixture.write(&format!("{name}.toml"), &text);
+    }
+    fixture
+}
+
+#[test]
+fn the_example_files_load_as_they_are() {
+    let settings = examples().load().unwrap();
+    assert_eq!(settings.targets.len(), 3);
+    assert_eq!(settings.broker.limits, Limits::default());
+    assert!(settings.warnings.is_empty());
+}
+
+#[test]
+fn every_key_stands_in_the_documentation_and_so_does_every_example() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let text = std::fs::read_to_string(root.join("docs/configuration.md")).unwrap();
+    let (_, errors, asked) = super::load::read(&examples().path("kakehashi.toml"), None, Timestamp::now());
+    assert!(errors.is_empty() && asked.len() > 100);
+    let missing: Vec<_> = asked.iter().filter(|key| !text.contains(&format!("| `{key}` |"))).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    for name in ["kakehashi", "peers/hiroshima-hmnet", "peers/okayama-univ", "peers/okayama-portal"] {
+        let example = std::fs::read_to_string(root.join(format!("{name}.toml.example"))).unwrap();
+        assert!(text.contains(&example), "docs/configuration.md does not hold {name}.toml.example");
+    }
+}
+
+#[test]
+fn every_wire_switch_of_the_model_stands_in_the_example() {
+    let error = toml::from_str::<crate::model::PeerProfile>("nonsense = 1").unwrap_err();
+    let example = examples();
+    let text = std::fs::read_to_string(example.path("peers/hiroshima-hmnet.toml")).unwrap();
+    let known: Vec<_> = error.message().split('`').skip(3).step_by(2).collect();
+    assert!(known.len() > 5);
+    for key in known {
+        assert!(text.contains(&format!("\n{key} ")), "{key}");
+    }
+}

@@ -1,7 +1,8 @@
 //! What the consent rows mean (decisions C1, C2; japan.md 5.1): one immutable snapshot of all of
 //! them. Opt-in: without a row nobody consented. Days are days in Japan, both ends included.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use time::{Date, OffsetDateTime};
 
@@ -43,34 +44,62 @@ pub struct ConsentBook {
 #[derive(Debug, Default)]
 struct Consenter {
     numbers: Vec<HospitalNumber>,
-    rows: BTreeMap<CommunityId, BTreeMap<String, Vec<ConsentRow>>>,
+    /// Few: one a facility and community.
+    toward: Vec<Toward>,
+}
+
+#[derive(Debug)]
+struct Toward {
+    community: CommunityId,
+    facility: String,
+    rules: Vec<Rule>,
+}
+
+/// What of a row decides. There may be hundreds of thousands, most of them of few forms.
+#[derive(Debug)]
+struct Rule {
+    covers: Arc<Covers>,
+    state: ConsentState,
+    valid_from: Date,
+    valid_until: Option<Date>,
+}
+
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Covers {
+    viewers: Terms,
+    kinds: Terms,
+    purposes: Vec<Purpose>,
 }
 
 impl ConsentBook {
     /// From all rows in the order they were entered.
     pub fn new(version: u64, rows: Vec<ConsentRow>) -> Self {
         let mut book = Self { version, ..Self::default() };
-        for row in rows {
-            let number = HospitalNumber { facility: row.facility.clone(), number: row.patient_no.clone() };
+        let mut forms = HashSet::new();
+        let counting = counting(&rows);
+        for (row, counts) in rows.into_iter().zip(counting) {
+            let number = HospitalNumber { facility: row.facility.clone(), number: row.patient_no };
             book.owners.entry(number.clone()).or_insert_with(|| row.network_id.clone());
-            book.by_facility
-                .entry((row.facility.clone(), row.community.clone()))
-                .or_default()
-                .insert(row.network_id.clone());
-            let person = book.persons.entry(row.network_id.clone()).or_default();
+            let toward = (row.facility.clone(), row.community.clone());
+            book.by_facility.entry(toward).or_default().insert(row.network_id.clone());
+            let person = book.persons.entry(row.network_id).or_default();
             if !person.numbers.contains(&number) {
                 person.numbers.push(number);
             }
-            let rows = person
-                .rows
-                .entry(row.community.clone())
-                .or_default()
-                .entry(row.facility.clone())
-                .or_default();
-            // The same "no" entered again with another last day: the later entry counts, so that a
-            // withdrawal can be ended. Any other "no" stands beside it.
-            rows.retain(|earlier| !(row.state.blocks() && same_form(earlier, &row)));
-            rows.push(row);
+            let covers = Covers { viewers: row.viewers, kinds: row.kinds, purposes: row.purposes };
+            let covers = forms.get(&covers).cloned().unwrap_or_else(|| Arc::new(covers));
+            forms.insert(Arc::clone(&covers));
+            let (state, valid_from, valid_until) = (row.state, row.valid_from, row.valid_until);
+            let rule = counts.then_some(Rule { covers, state, valid_from, valid_until });
+            let known =
+                person.toward.iter_mut().find(|t| t.community == row.community && t.facility == row.facility);
+            match known {
+                Some(toward) => toward.rules.extend(rule),
+                None => {
+                    let rules = rule.into_iter().collect();
+                    person.toward.push(Toward { community: row.community, facility: row.facility, rules });
+                }
+            }
         }
         book
     }
@@ -99,12 +128,13 @@ impl ConsentBook {
         network_id: &Phi<String>,
         now: Timestamp,
     ) -> Standing {
-        let Some(rows) = self.rows(asked.community, facility, network_id) else { return Standing::None };
-        let Ok(newest) = newest(rows, japan_day(now)) else { return Standing::Blocked };
+        let mut toward = self.toward(asked.community, network_id);
+        let Some(here) = toward.find(|toward| toward.facility == facility) else { return Standing::None };
+        let Ok(newest) = newest(&here.rules, japan_day(now)) else { return Standing::Blocked };
         let viewer = bare(asked.viewer);
         let covering: Vec<_> = newest
             .into_iter()
-            .filter(|row| row.viewers.cover(viewer) && row.purposes.contains(&asked.purpose))
+            .filter(|rule| rule.covers.viewers.cover(viewer) && rule.covers.purposes.contains(&asked.purpose))
             .collect();
         match kinds(&covering) {
             Some(kinds) => Standing::Consented { kinds },
@@ -120,8 +150,7 @@ impl ConsentBook {
         now: Timestamp,
     ) -> bool {
         let day = japan_day(now);
-        let rows = self.persons.get(network_id).and_then(|person| person.rows.get(community));
-        rows.is_some_and(|facilities| facilities.values().any(|rows| newest(rows, day).is_err()))
+        self.toward(community, network_id).any(|toward| newest(&toward.rules, day).is_err())
     }
 
     /// The communities where this person may be asked for, each with the hospital numbers of the
@@ -133,19 +162,14 @@ impl ConsentBook {
     ) -> Vec<(CommunityId, Vec<HospitalNumber>)> {
         let Some(person) = self.persons.get(network_id) else { return Vec::new() };
         let day = japan_day(now);
-        let mut communities = Vec::new();
-        for (community, facilities) in &person.rows {
-            let consented = |facility: &String| {
-                facilities
-                    .get(facility)
-                    .is_some_and(|rows| newest(rows, day).is_ok_and(|newest| !newest.is_empty()))
-            };
-            let numbers: Vec<_> = person.numbers.iter().filter(|n| consented(&n.facility)).cloned().collect();
-            if !numbers.is_empty() {
-                communities.push((community.clone(), numbers));
+        let mut communities: BTreeMap<_, Vec<_>> = BTreeMap::new();
+        for toward in &person.toward {
+            if newest(&toward.rules, day).is_ok_and(|newest| !newest.is_empty()) {
+                let numbers = person.numbers.iter().filter(|number| number.facility == toward.facility);
+                communities.entry(toward.community.clone()).or_default().extend(numbers.cloned());
             }
         }
-        communities
+        communities.into_iter().collect()
     }
 
     /// Everyone with a row of this facility toward this community, whatever it says.
@@ -164,20 +188,14 @@ impl ConsentBook {
         network_id: &Phi<String>,
         facility: &str,
     ) -> impl Iterator<Item = &CommunityId> {
-        let rows = self.persons.get(network_id).map(|person| &person.rows);
-        rows.into_iter()
-            .flatten()
-            .filter(move |(_, at)| at.contains_key(facility))
-            .map(|(community, _)| community)
+        let person = self.persons.get(network_id).into_iter();
+        let toward = person.flat_map(|person| &person.toward);
+        toward.filter(move |toward| toward.facility == facility).map(|toward| &toward.community)
     }
 
-    fn rows(
-        &self,
-        community: &CommunityId,
-        facility: &str,
-        network_id: &Phi<String>,
-    ) -> Option<&Vec<ConsentRow>> {
-        self.persons.get(network_id)?.rows.get(community)?.get(facility)
+    fn toward(&self, community: &CommunityId, network_id: &Phi<String>) -> impl Iterator<Item = &Toward> {
+        let person = self.persons.get(network_id).into_iter();
+        person.flat_map(|person| &person.toward).filter(move |toward| toward.community == *community)
     }
 }
 
@@ -208,42 +226,50 @@ pub(super) fn bare(id: &str) -> &str {
     }
 }
 
-/// The rows that count on a day: those of the newest first day. Err when one of the day says no.
-fn newest(rows: &[ConsentRow], day: Date) -> Result<Vec<&ConsentRow>, ()> {
-    let valid: Vec<_> = rows
-        .iter()
-        .filter(|row| row.valid_from <= day && row.valid_until.is_none_or(|last| day <= last))
-        .collect();
-    if valid.iter().any(|row| row.state.blocks()) {
-        return Err(());
-    }
-    let newest = valid.iter().map(|row| row.valid_from).max();
-    Ok(valid.into_iter().filter(|row| Some(row.valid_from) == newest).collect())
+/// Which rows count. The same "no" entered again with another last day: the later entry counts, so
+/// that a withdrawal can be ended. Any other "no" stands beside it.
+fn counting(rows: &[ConsentRow]) -> Vec<bool> {
+    let mut later = HashSet::new();
+    let mut counting: Vec<_> =
+        rows.iter().rev().map(|row| !row.state.blocks() || later.insert(form_of(row))).collect();
+    counting.reverse();
+    counting
 }
 
-/// The kinds of rows of one day together; a limited row among them narrows to the limited ones.
-fn kinds(rows: &[&ConsentRow]) -> Option<Terms> {
-    let is_limited = |row: &&&ConsentRow| row.state == ConsentState::Limited;
-    let limited: Vec<_> = rows.iter().filter(is_limited).collect();
-    let counting = if limited.is_empty() { rows.iter().collect() } else { limited };
+/// What two entries of one "no" have in common.
+fn form_of(row: &ConsentRow) -> impl Eq + std::hash::Hash {
+    let number = (&row.network_id, &row.facility, &row.patient_no, &row.community);
+    (number, row.state.word(), row.valid_from, &row.form, &row.evidence)
+}
+
+/// The rules that count on a day: those of the newest first day. Err when one of the day says no.
+fn newest(rules: &[Rule], day: Date) -> Result<Vec<&Rule>, ()> {
+    let valid: Vec<_> = rules
+        .iter()
+        .filter(|rule| rule.valid_from <= day && rule.valid_until.is_none_or(|last| day <= last))
+        .collect();
+    if valid.iter().any(|rule| rule.state.blocks()) {
+        return Err(());
+    }
+    let newest = valid.iter().map(|rule| rule.valid_from).max();
+    Ok(valid.into_iter().filter(|rule| Some(rule.valid_from) == newest).collect())
+}
+
+/// The kinds of rules of one day together; a limited one among them narrows to the limited ones.
+fn kinds(rules: &[&Rule]) -> Option<Terms> {
+    let is_limited = |rule: &&&Rule| rule.state == ConsentState::Limited;
+    let limited: Vec<_> = rules.iter().filter(is_limited).collect();
+    let counting = if limited.is_empty() { rules.iter().collect() } else { limited };
     let mut listed = BTreeSet::new();
-    for row in &counting {
-        match &row.kinds {
+    for rule in &counting {
+        match &rule.covers.kinds {
             Terms::Listed(kinds) => listed.extend(kinds.iter().cloned()),
             // `limited` without a list limits to nothing.
-            Terms::All if row.state == ConsentState::Limited => {}
+            Terms::All if rule.state == ConsentState::Limited => {}
             Terms::All => return Some(Terms::All),
         }
     }
     (!counting.is_empty()).then_some(Terms::Listed(listed))
-}
-
-fn same_form(a: &ConsentRow, b: &ConsentRow) -> bool {
-    a.state == b.state
-        && a.valid_from == b.valid_from
-        && a.patient_no == b.patient_no
-        && a.form == b.form
-        && a.evidence == b.evidence
 }
 
 #[cfg(test)]

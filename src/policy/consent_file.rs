@@ -80,10 +80,11 @@ pub fn read_consents(file: &str, bytes: &[u8]) -> Result<Vec<(u64, ConsentRow)>,
     let header = reader.headers().map_err(|_| fail(1, "", "not UTF-8", utf8))?.clone();
     let columns = columns(&header).map_err(|bad| BadFile::new(file, bad))?;
     let (mut rows, mut wrong) = (Vec::new(), Vec::new());
+    let mut lines = Lines { bytes, at: 0, line: 1 };
     for record in reader.records() {
         match record {
             Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
+                let line = lines.line_of(record.position());
                 let width = header.len();
                 match (Line { line, record: &record, columns: &columns, width, bad: Vec::new() }).read() {
                     Ok(row) => rows.push((line, row)),
@@ -91,7 +92,7 @@ pub fn read_consents(file: &str, bytes: &[u8]) -> Result<Vec<(u64, ConsentRow)>,
                 }
             }
             Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
+                let line = lines.line_of(error.position());
                 wrong.push(BadLine { line, column: "", why: "not UTF-8".to_owned(), hint: utf8.to_owned() });
             }
         }
@@ -99,10 +100,10 @@ pub fn read_consents(file: &str, bytes: &[u8]) -> Result<Vec<(u64, ConsentRow)>,
     if wrong.is_empty() { Ok(rows) } else { Err(BadFile::new(file, wrong)) }
 }
 
-/// Where each of [`COLUMNS`] stands.
+/// Where each of [`CONSENT_COLUMNS`] stands.
 fn columns(header: &StringRecord) -> Result<Vec<usize>, Vec<BadLine>> {
     let (mut positions, mut bad) = (Vec::new(), Vec::new());
-    for column in COLUMNS {
+    for column in CONSENT_COLUMNS {
         let mut at = header.iter().enumerate().filter(|(_, name)| *name == column).map(|(i, _)| i);
         match (at.next(), at.next()) {
             (Some(position), None) => positions.push(position),
@@ -110,7 +111,7 @@ fn columns(header: &StringRecord) -> Result<Vec<usize>, Vec<BadLine>> {
                 line: 1,
                 column,
                 why: "missing".to_owned(),
-                hint: format!("the header line is {}", COLUMNS.join(",")),
+                hint: format!("the header line is {}", CONSENT_COLUMNS.join(",")),
             }),
             (Some(_), Some(_)) => bad.push(BadLine {
                 line: 1,
@@ -121,6 +122,26 @@ fn columns(header: &StringRecord) -> Result<Vec<usize>, Vec<BadLine>> {
         }
     }
     if bad.is_empty() { Ok(positions) } else { Err(bad) }
+}
+
+/// Counts lines on the way through the file. The reader's own count lags behind a line end of two
+/// bytes and behind empty lines, which it passes over only with the next record.
+struct Lines<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    line: u64,
+}
+
+impl Lines<'_> {
+    fn line_of(&mut self, position: Option<&csv::Position>) -> u64 {
+        let from = position.and_then(|p| usize::try_from(p.byte()).ok()).unwrap_or(self.at);
+        let ends = self.bytes.iter().skip(from).take_while(|b| matches!(b, b'\r' | b'\n')).count();
+        let start = from + ends;
+        let passed = self.bytes.get(self.at..start).unwrap_or_default();
+        self.line += passed.iter().filter(|b| **b == b'\n').count() as u64;
+        self.at = start.max(self.at);
+        self.line
+    }
 }
 
 struct Line<'a> {
@@ -191,7 +212,8 @@ impl Line<'_> {
         hint: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let position = COLUMNS.iter().position(|name| *name == column).and_then(|i| self.columns.get(i));
+        let position =
+            CONSENT_COLUMNS.iter().position(|name| *name == column).and_then(|i| self.columns.get(i));
         let text = position.and_then(|i| self.record.get(*i)).unwrap_or_default();
         let value = read(text);
         if value.is_none() {
@@ -270,7 +292,8 @@ fn text_within(text: &str) -> Option<String> {
     (text.chars().count() <= 500 && !text.chars().any(char::is_control)).then(|| text.to_owned())
 }
 
-const COLUMNS: [&str; 13] = [
+/// The header line of a file of consents, in the order `consent list` writes it.
+pub const CONSENT_COLUMNS: [&str; 13] = [
     "network_id",
     "facility_code",
     "patient_no",

@@ -90,7 +90,9 @@ impl Consents {
         now: Timestamp,
     ) -> Result<ConsentChange, ImportError> {
         let _one_at_a_time = self.changing.lock().await;
-        let (lines, rows): (Vec<_>, Vec<_>) = read_consents(file, bytes)?.into_iter().unzip();
+        let (name, copy) = (file.to_owned(), bytes.to_vec());
+        let read = aside(move || read_consents(&name, &copy)).await??;
+        let (lines, rows): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         let mut clerks: Vec<_> = rows.iter().map(|row| row.entered_by.as_str()).collect();
         clerks.sort_unstable();
         clerks.dedup();
@@ -141,10 +143,17 @@ impl Consents {
     async fn refresh(&self, store: &Store) -> Result<(), StoreError> {
         let (version, rows) = store.consents().await?;
         if version > self.book.load().version() {
-            self.book.store(Arc::new(ConsentBook::new(version, rows)));
+            let book = aside(move || ConsentBook::new(version, rows)).await?;
+            self.book.store(Arc::new(book));
         }
         Ok(())
     }
+}
+
+/// Hundreds of thousands of rows are read beside the runtime's threads, not on them.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, StoreError> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|_| StoreError::Unreadable("the consents".to_owned()))
 }
 
 fn rows_that_withdraw(book: &ConsentBook, withdrawal: &Withdrawal, now: Timestamp) -> Vec<ConsentRow> {

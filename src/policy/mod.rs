@@ -7,15 +7,18 @@ mod consents;
 mod disclosure;
 mod emergency;
 mod entities;
+#[cfg(test)]
+mod fixture;
 mod index;
 mod permit;
 mod policies;
 mod policy_set;
 mod probes;
+mod standing;
 
 pub use authorizer::Authorizer;
 pub use consent::{Asked, ConsentBook, HospitalNumber, Standing, japan_day};
-pub use consent_file::{BadFile, BadLine, read_consents};
+pub use consent_file::{BadFile, BadLine, CONSENT_COLUMNS, read_consents};
 pub use consents::{Consents, ImportError, WithdrawError, Withdrawal};
 pub use emergency::{EmergencyIds, IssueError};
 pub use permit::{Decision, Filtered, Permit};

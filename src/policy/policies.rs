@@ -21,7 +21,14 @@ use crate::model::CommunityId;
 pub struct Policies {
     own: CommunityId,
     version: ArcSwap<PolicyVersion>,
-    erring: Arc<AtomicU64>,
+    counts: Arc<Counts>,
+}
+
+/// Counted since the start, over all sets.
+#[derive(Debug, Default)]
+struct Counts {
+    decisions: AtomicU64,
+    erring: AtomicU64,
 }
 
 impl Policies {
@@ -38,9 +45,9 @@ impl Policies {
     /// # Errors
     /// As [`Policies::load`].
     pub fn of(own: CommunityId, files: &[(String, String)]) -> Result<Self, PolicyErrors> {
-        let erring = Arc::new(AtomicU64::new(0));
-        let version = ArcSwap::from_pointee(PolicyVersion::new(&own, files, Arc::clone(&erring))?);
-        Ok(Self { own, version, erring })
+        let counts = Arc::<Counts>::default();
+        let version = ArcSwap::from_pointee(PolicyVersion::new(&own, files, Arc::clone(&counts))?);
+        Ok(Self { own, version, counts })
     }
 
     /// Loads the folder again; on any error the policies in force stay.
@@ -49,7 +56,7 @@ impl Policies {
     /// As [`Policies::load`].
     pub fn reload(&self, folder: &Path) -> Result<(), PolicyErrors> {
         let files = read_folder(folder)?;
-        self.version.store(Arc::new(PolicyVersion::new(&self.own, &files, Arc::clone(&self.erring))?));
+        self.version.store(Arc::new(PolicyVersion::new(&self.own, &files, Arc::clone(&self.counts))?));
         Ok(())
     }
 
@@ -65,7 +72,12 @@ impl Policies {
 
     /// How many decisions were denied because a policy erred, since the start. Above 0 is an alarm.
     pub fn erring(&self) -> u64 {
-        self.erring.load(Ordering::Relaxed)
+        self.counts.erring.load(Ordering::Relaxed)
+    }
+
+    /// How many questions were put to Cedar since the start.
+    pub fn decisions(&self) -> u64 {
+        self.counts.decisions.load(Ordering::Relaxed)
     }
 
     pub(super) fn version(&self) -> Arc<PolicyVersion> {
@@ -83,7 +95,7 @@ pub(super) struct PolicyVersion {
     pub(super) probes: Probes,
     /// What a kind of question came to, for requesters and facilities seen a moment ago.
     pub(super) shows: Cache<(Principal, Question), bool>,
-    erring: Arc<AtomicU64>,
+    counts: Arc<Counts>,
 }
 
 /// The answer to one question.
@@ -97,11 +109,7 @@ pub(super) struct Verdict {
 }
 
 impl PolicyVersion {
-    fn new(
-        own: &CommunityId,
-        files: &[(String, String)],
-        erring: Arc<AtomicU64>,
-    ) -> Result<Self, PolicyErrors> {
+    fn new(own: &CommunityId, files: &[(String, String)], counts: Arc<Counts>) -> Result<Self, PolicyErrors> {
         let ours = |error: String| {
             let hint = "please report this".to_owned();
             PolicyErrors(vec![PolicyError { file: "policies".to_owned(), line: 0, why: error, hint }])
@@ -114,7 +122,7 @@ impl PolicyVersion {
             whole: loaded.set,
             hash: loaded.hash,
             shows: Cache::new(SHOWS_MAX),
-            erring,
+            counts,
         })
     }
 
@@ -129,10 +137,11 @@ impl PolicyVersion {
     }
 
     fn decide_by(&self, policies: &PolicySet, principal: &Principal, question: &Question) -> Verdict {
+        self.counts.decisions.fetch_add(1, Ordering::Relaxed);
         let (request, entities) = match self.names.question(principal, question) {
             Ok(asked) => asked,
             Err(error) => {
-                self.erring.fetch_add(1, Ordering::Relaxed);
+                self.counts.erring.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%error, "a question to the policies was denied");
                 return Verdict::default();
             }
@@ -141,7 +150,7 @@ impl PolicyVersion {
         let diagnostics = response.diagnostics();
         if let Some(error) = diagnostics.errors().next() {
             // An erring forbid would be skipped: so any error denies.
-            self.erring.fetch_add(1, Ordering::Relaxed);
+            self.counts.erring.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, "a policy erred: denied");
             return Verdict::default();
         }
@@ -157,4 +166,4 @@ impl PolicyVersion {
 }
 
 /// Remembered kinds of questions.
-const SHOWS_MAX: u64 = 100_000;
+const SHOWS_MAX: u64 = 20_000;

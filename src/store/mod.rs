@@ -1,16 +1,17 @@
-//! Floor 3: the small tables: consents, correlations, replay cache, index of the audit log.
+//! Floor 3: the small tables: consents, emergency ids, replay cache, index of the audit log.
 //! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
 
 mod audit_index;
+mod consent_row;
 mod consents;
-mod correlations;
 mod emergency_ids;
 mod lock;
 mod open;
 mod replay_cache;
 
 pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
-pub use consents::{AddError, ConsentChange, ConsentRow, ConsentState, Terms};
+pub use consent_row::{ConsentRow, ConsentState, Terms};
+pub use consents::{AddError, ConsentChange};
 pub use emergency_ids::EmergencyId;
 pub use lock::StoreLock;
 pub use open::{Store, StoreError};

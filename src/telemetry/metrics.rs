@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use prometheus::core::Collector;
 use prometheus::{
-    Error, Gauge, GaugeVec, Histogram, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge,
-    IntGaugeVec, Opts, Registry, TextEncoder,
+    Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
 };
+
+use super::registered::{Registered, add, observe, set, set_float, whole};
 
 /// What a breaker does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,40 +24,11 @@ pub enum BreakerState {
 /// Every metric of the broker. No method panics; a label set that does not fit is dropped.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
-    names: Vec<String>,
-    requests: IntCounterVec,
-    request_seconds: HistogramVec,
-    in_flight: IntGaugeVec,
-    outbound: IntCounterVec,
-    outbound_seconds: HistogramVec,
-    breaker: IntGaugeVec,
-    withheld: IntCounterVec,
-    throttled: IntCounterVec,
-    authentication_failures: IntCounterVec,
-    emergencies: IntCounterVec,
-    dropped: IntCounterVec,
-    message_warnings: IntCounterVec,
-    document_bytes: IntCounterVec,
-    policy_errors: IntCounter,
-    consent_version: IntGauge,
-    audit_records: IntCounterVec,
-    audit_commit_seconds: Histogram,
-    audit_queue: IntGauge,
-    audit_writer_up: IntGauge,
-    audit_torn_tails: IntCounter,
-    index_documents: IntGaugeVec,
-    index_quarantined: IntGaugeVec,
-    index_ready: IntGaugeVec,
-    connections: IntGaugeVec,
-    connections_refused: IntCounterVec,
-    handshake_seconds: HistogramVec,
-    certificate_expiry: GaugeVec,
-    crl_expiry: GaugeVec,
-    reloads: IntCounterVec,
-    reload_ok: IntGauge,
-    component_up: IntGaugeVec,
-    internal_errors: IntCounter,
+    registered: Registered,
+    traffic: RequestMetrics,
+    trust: TrustMetrics,
+    audit: AuditMetrics,
+    state: StateMetrics,
 }
 
 impl Metrics {
@@ -67,7 +38,222 @@ impl Metrics {
     /// A name used twice; a mistake in this file.
     pub fn new() -> Result<Arc<Self>, Error> {
         let mut r = Registered::default();
-        let metrics = Self {
+        let traffic = RequestMetrics::new(&mut r)?;
+        let trust = TrustMetrics::new(&mut r)?;
+        let audit = AuditMetrics::new(&mut r)?;
+        let state = StateMetrics::new(&mut r)?;
+        r.float_gauges("build_info", "1, with the version.", &["version"])?
+            .get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?
+            .set(1.0);
+        let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        start.set(now.unwrap_or_default().as_secs_f64());
+        Ok(Arc::new(Self { registered: r, traffic, trust, audit, state }))
+    }
+
+    /// The text format of Prometheus. Not on the path of a request.
+    pub fn encode(&self) -> String {
+        TextEncoder::new().encode_to_string(&self.registered.registry.gather()).unwrap_or_default()
+    }
+
+    /// Every metric's name, also of those without a value yet.
+    pub fn names(&self) -> &[String] {
+        &self.registered.names
+    }
+
+    /// A request has been answered. `outcome` is a closed word (`success`, `partial`, `denied`, ...).
+    pub fn request(&self, side: &str, peer: &str, transaction: &str, outcome: &str, took: Duration) {
+        add(&self.traffic.requests, &[side, peer, transaction, outcome], 1);
+        observe(&self.traffic.request_seconds, &[side, transaction], took);
+    }
+
+    /// A request is at work until the value is dropped.
+    pub fn in_flight(&self, side: &str) -> InFlight {
+        let gauge = self.traffic.in_flight.get_metric_with_label_values(&[side]).ok();
+        InFlight::new(gauge)
+    }
+
+    /// A target has been asked.
+    pub fn outbound(&self, target: &str, transaction: &str, outcome: &str, took: Duration) {
+        add(&self.traffic.outbound, &[target, transaction, outcome], 1);
+        observe(&self.traffic.outbound_seconds, &[target, transaction], took);
+    }
+
+    /// A breaker has changed.
+    pub fn breaker(&self, target: &str, state: BreakerState) {
+        let number = match state {
+            BreakerState::Closed => 0,
+            BreakerState::HalfOpen => 1,
+            BreakerState::Open => 2,
+        };
+        set(&self.traffic.breaker, &[target], number);
+    }
+
+    /// Findings were taken out.
+    pub fn withheld(&self, side: &str, transaction: &str, count: u64) {
+        add(&self.traffic.withheld, &[side, transaction], count);
+    }
+
+    /// A request was refused by a rate: `peer`, `person`, `in_flight`, `more_attributes`.
+    pub fn throttled(&self, peer: &str, what: &str) {
+        add(&self.traffic.throttled, &[peer, what], 1);
+    }
+
+    /// Who asks was not established; `reason` is the word of the audit record.
+    pub fn authentication_failure(&self, side: &str, peer: &str, reason: &str) {
+        add(&self.trust.authentication_failures, &[side, peer, reason], 1);
+    }
+
+    /// An answer was given under an emergency policy.
+    pub fn emergency(&self, peer: &str) {
+        add(&self.traffic.emergencies, &[peer], 1);
+    }
+
+    /// A finding answered something else: `patient`, `home`, `repository`, `document`.
+    pub fn dropped(&self, target: &str, reason: &str, count: u64) {
+        add(&self.traffic.dropped, &[target, reason], count);
+    }
+
+    /// A deviation was put up with.
+    pub fn message_warning(&self, peer: &str, code: &str) {
+        add(&self.traffic.message_warnings, &[peer, code], 1);
+    }
+
+    /// Bytes of documents went out.
+    pub fn document_bytes(&self, side: &str, peer: &str, bytes: u64) {
+        add(&self.traffic.document_bytes, &[side, peer], bytes);
+    }
+
+    /// A policy failed to evaluate.
+    pub fn policy_error(&self) {
+        self.state.policy_errors.inc();
+    }
+
+    /// The consents in force.
+    pub fn consent_version(&self, version: u64) {
+        self.state.consent_version.set(whole(version));
+    }
+
+    /// So many records more are durable.
+    pub fn audit_events(&self, count: u64) {
+        add(&self.audit.audit_records, &["event"], count);
+    }
+
+    /// A record is durable.
+    pub fn audit_record(&self, kind: &str) {
+        add(&self.audit.audit_records, &[kind], 1);
+    }
+
+    /// How long a record took to become durable.
+    pub fn audit_commit(&self, took: Duration) {
+        self.audit.audit_commit_seconds.observe(took.as_secs_f64());
+    }
+
+    /// Records waiting for the writer.
+    pub fn audit_queue(&self, records: usize) {
+        self.audit.audit_queue.set(whole(records as u64));
+    }
+
+    /// Whether records can be written.
+    pub fn audit_writer_up(&self, up: bool) {
+        self.audit.audit_writer_up.set(i64::from(up));
+    }
+
+    /// A torn tail was cut.
+    pub fn audit_torn_tail(&self) {
+        self.audit.audit_torn_tails.inc();
+    }
+
+    /// The state of a source's index.
+    pub fn index(&self, source: &str, documents: usize, quarantined: usize, ready: bool) {
+        set(&self.state.index_documents, &[source], whole(documents as u64));
+        set(&self.state.index_quarantined, &[source], whole(quarantined as u64));
+        set(&self.state.index_ready, &[source], i64::from(ready));
+    }
+
+    /// A connection is open until the value is dropped.
+    pub fn connection(&self, side: &str) -> InFlight {
+        InFlight::new(self.trust.connections.get_metric_with_label_values(&[side]).ok())
+    }
+
+    /// A connection was closed before a request.
+    pub fn connection_refused(&self, side: &str, reason: &str) {
+        add(&self.trust.connections_refused, &[side, reason], 1);
+    }
+
+    /// A handshake succeeded.
+    pub fn handshake(&self, side: &str, took: Duration) {
+        observe(&self.trust.handshake_seconds, &[side], took);
+    }
+
+    /// When a file of certificates (seconds since 1970) runs out.
+    pub fn certificate_expiry(&self, file: &str, at_s: i64) {
+        set_float(&self.trust.certificate_expiry, &[file], at_s as f64);
+    }
+
+    /// When a revocation list (seconds since 1970) runs out.
+    pub fn crl_expiry(&self, file: &str, at_s: i64) {
+        set_float(&self.trust.crl_expiry, &[file], at_s as f64);
+    }
+
+    /// A reload was tried.
+    pub fn reload(&self, ok: bool) {
+        add(&self.state.reloads, &[if ok { "ok" } else { "refused" }], 1);
+        self.state.reload_ok.set(i64::from(ok));
+    }
+
+    /// Health of a component.
+    pub fn component(&self, component: &str, up: bool) {
+        set(&self.state.component_up, &[component], i64::from(up));
+    }
+
+    /// A fault of our own.
+    pub fn internal_error(&self) {
+        self.state.internal_errors.inc();
+    }
+}
+
+/// Counts one in a gauge until it is dropped.
+#[derive(Debug)]
+pub struct InFlight(Option<IntGauge>);
+
+impl InFlight {
+    fn new(gauge: Option<IntGauge>) -> Self {
+        if let Some(gauge) = &gauge {
+            gauge.inc();
+        }
+        Self(gauge)
+    }
+}
+
+impl Drop for InFlight {
+    fn drop(&mut self) {
+        if let Some(gauge) = &self.0 {
+            gauge.dec();
+        }
+    }
+}
+
+/// Requests in and out.
+#[derive(Debug)]
+struct RequestMetrics {
+    requests: IntCounterVec,
+    request_seconds: HistogramVec,
+    in_flight: IntGaugeVec,
+    outbound: IntCounterVec,
+    outbound_seconds: HistogramVec,
+    breaker: IntGaugeVec,
+    withheld: IntCounterVec,
+    throttled: IntCounterVec,
+    dropped: IntCounterVec,
+    message_warnings: IntCounterVec,
+    document_bytes: IntCounterVec,
+    emergencies: IntCounterVec,
+}
+
+impl RequestMetrics {
+    fn new(r: &mut Registered) -> Result<Self, Error> {
+        Ok(Self {
             requests: r.counters(
                 "requests_total",
                 "Requests answered.",
@@ -102,16 +288,6 @@ impl Metrics {
                 "Requests refused by a rate; what: peer, person, in_flight, more_attributes.",
                 &["peer", "what"],
             )?,
-            authentication_failures: r.counters(
-                "authentication_failures_total",
-                "Messages whose sender or person was not established.",
-                &["side", "peer", "reason"],
-            )?,
-            emergencies: r.counters(
-                "emergency_accesses_total",
-                "Answers given under an emergency policy.",
-                &["peer"],
-            )?,
             dropped: r.counters(
                 "dropped_findings_total",
                 "Findings that answered something not asked; reason: patient, home, repository, document.",
@@ -127,25 +303,34 @@ impl Metrics {
                 "Bytes of documents sent.",
                 &["side", "peer"],
             )?,
-            policy_errors: r
-                .counter("policy_errors_total", "Policies that failed to evaluate; each denied.")?,
-            consent_version: r.gauge("consent_version", "Version of the consents in force.")?,
-            audit_records: r.counters("audit_records_total", "Records written.", &["kind"])?,
-            audit_commit_seconds: r.histogram(
-                "audit_commit_seconds",
-                "From handing in a record to its sync.",
-                COMMIT_BUCKETS,
+            emergencies: r.counters(
+                "emergency_accesses_total",
+                "Answers given under an emergency policy.",
+                &["peer"],
             )?,
-            audit_queue: r.gauge("audit_queue_records", "Records waiting for the writer.")?,
-            audit_writer_up: r.gauge("audit_writer_up", "1 while records can be written.")?,
-            audit_torn_tails: r.counter("audit_torn_tails_total", "Torn tails cut on start.")?,
-            index_documents: r.gauges("index_documents", "Documents indexed.", &["source"])?,
-            index_quarantined: r.gauges(
-                "index_quarantined_documents",
-                "Files that cannot be offered.",
-                &["source"],
+        })
+    }
+}
+
+/// Connections, certificates, who asks.
+#[derive(Debug)]
+struct TrustMetrics {
+    authentication_failures: IntCounterVec,
+    connections: IntGaugeVec,
+    connections_refused: IntCounterVec,
+    handshake_seconds: HistogramVec,
+    certificate_expiry: GaugeVec,
+    crl_expiry: GaugeVec,
+}
+
+impl TrustMetrics {
+    fn new(r: &mut Registered) -> Result<Self, Error> {
+        Ok(Self {
+            authentication_failures: r.counters(
+                "authentication_failures_total",
+                "Messages whose sender or person was not established.",
+                &["side", "peer", "reason"],
             )?,
-            index_ready: r.gauges("index_ready", "1 once the first index is complete.", &["source"])?,
             connections: r.gauges("connections", "Open connections.", &["side"])?,
             connections_refused: r.counters(
                 "connections_refused_total",
@@ -168,286 +353,69 @@ impl Metrics {
                 "End of the earliest revocation list of a file.",
                 &["file"],
             )?,
+        })
+    }
+}
+
+/// The audit log.
+#[derive(Debug)]
+struct AuditMetrics {
+    audit_records: IntCounterVec,
+    audit_commit_seconds: Histogram,
+    audit_queue: IntGauge,
+    audit_writer_up: IntGauge,
+    audit_torn_tails: IntCounter,
+}
+
+impl AuditMetrics {
+    fn new(r: &mut Registered) -> Result<Self, Error> {
+        Ok(Self {
+            audit_records: r.counters("audit_records_total", "Records written.", &["kind"])?,
+            audit_commit_seconds: r.histogram(
+                "audit_commit_seconds",
+                "From handing in a record to its sync.",
+                COMMIT_BUCKETS,
+            )?,
+            audit_queue: r.gauge("audit_queue_records", "Records waiting for the writer.")?,
+            audit_writer_up: r.gauge("audit_writer_up", "1 while records can be written.")?,
+            audit_torn_tails: r.counter("audit_torn_tails_total", "Torn tails cut on start.")?,
+        })
+    }
+}
+
+/// What is in force and whether it works.
+#[derive(Debug)]
+struct StateMetrics {
+    policy_errors: IntCounter,
+    consent_version: IntGauge,
+    index_documents: IntGaugeVec,
+    index_quarantined: IntGaugeVec,
+    index_ready: IntGaugeVec,
+    reloads: IntCounterVec,
+    reload_ok: IntGauge,
+    component_up: IntGaugeVec,
+    internal_errors: IntCounter,
+}
+
+impl StateMetrics {
+    fn new(r: &mut Registered) -> Result<Self, Error> {
+        Ok(Self {
+            policy_errors: r
+                .counter("policy_errors_total", "Policies that failed to evaluate; each denied.")?,
+            consent_version: r.gauge("consent_version", "Version of the consents in force.")?,
+            index_documents: r.gauges("index_documents", "Documents indexed.", &["source"])?,
+            index_quarantined: r.gauges(
+                "index_quarantined_documents",
+                "Files that cannot be offered.",
+                &["source"],
+            )?,
+            index_ready: r.gauges("index_ready", "1 once the first index is complete.", &["source"])?,
             reloads: r.counters("reloads_total", "Reloads; outcome: ok, refused.", &["outcome"])?,
             reload_ok: r.gauge("reload_last_ok", "1 while the files on disk are those in force.")?,
             component_up: r.gauges("component_up", "Health of a component.", &["component"])?,
             internal_errors: r.counter("internal_errors_total", "Faults of our own.")?,
-            registry: Registry::new(),
-            names: Vec::new(),
-        };
-        r.float_gauges("build_info", "1, with the version.", &["version"])?
-            .get_metric_with_label_values(&[env!("CARGO_PKG_VERSION")])?
-            .set(1.0);
-        let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
-        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        start.set(now.unwrap_or_default().as_secs_f64());
-        Ok(Arc::new(Self { registry: r.registry, names: r.names, ..metrics }))
-    }
-
-    /// The text format of Prometheus. Not on the path of a request.
-    pub fn encode(&self) -> String {
-        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
-    }
-
-    /// Every metric's name, also of those without a value yet.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// A request has been answered. `outcome` is a closed word (`success`, `partial`, `denied`, ...).
-    pub fn request(&self, side: &str, peer: &str, transaction: &str, outcome: &str, took: Duration) {
-        add(&self.requests, &[side, peer, transaction, outcome], 1);
-        observe(&self.request_seconds, &[side, transaction], took);
-    }
-
-    /// A request is at work until the value is dropped.
-    pub fn in_flight(&self, side: &str) -> InFlight {
-        let gauge = self.in_flight.get_metric_with_label_values(&[side]).ok();
-        InFlight::new(gauge)
-    }
-
-    /// A target has been asked.
-    pub fn outbound(&self, target: &str, transaction: &str, outcome: &str, took: Duration) {
-        add(&self.outbound, &[target, transaction, outcome], 1);
-        observe(&self.outbound_seconds, &[target, transaction], took);
-    }
-
-    /// A breaker has changed.
-    pub fn breaker(&self, target: &str, state: BreakerState) {
-        let number = match state {
-            BreakerState::Closed => 0,
-            BreakerState::HalfOpen => 1,
-            BreakerState::Open => 2,
-        };
-        set(&self.breaker, &[target], number);
-    }
-
-    /// Findings were taken out.
-    pub fn withheld(&self, side: &str, transaction: &str, count: u64) {
-        add(&self.withheld, &[side, transaction], count);
-    }
-
-    /// A request was refused by a rate: `peer`, `person`, `in_flight`, `more_attributes`.
-    pub fn throttled(&self, peer: &str, what: &str) {
-        add(&self.throttled, &[peer, what], 1);
-    }
-
-    /// Who asks was not established; `reason` is the word of the audit record.
-    pub fn authentication_failure(&self, side: &str, peer: &str, reason: &str) {
-        add(&self.authentication_failures, &[side, peer, reason], 1);
-    }
-
-    /// An answer was given under an emergency policy.
-    pub fn emergency(&self, peer: &str) {
-        add(&self.emergencies, &[peer], 1);
-    }
-
-    /// A finding answered something else: `patient`, `home`, `repository`, `document`.
-    pub fn dropped(&self, target: &str, reason: &str, count: u64) {
-        add(&self.dropped, &[target, reason], count);
-    }
-
-    /// A deviation was put up with.
-    pub fn message_warning(&self, peer: &str, code: &str) {
-        add(&self.message_warnings, &[peer, code], 1);
-    }
-
-    /// Bytes of documents went out.
-    pub fn document_bytes(&self, side: &str, peer: &str, bytes: u64) {
-        add(&self.document_bytes, &[side, peer], bytes);
-    }
-
-    /// A policy failed to evaluate.
-    pub fn policy_error(&self) {
-        self.policy_errors.inc();
-    }
-
-    /// The consents in force.
-    pub fn consent_version(&self, version: u64) {
-        self.consent_version.set(whole(version));
-    }
-
-    /// A record is durable.
-    pub fn audit_record(&self, kind: &str) {
-        add(&self.audit_records, &[kind], 1);
-    }
-
-    /// How long a record took to become durable.
-    pub fn audit_commit(&self, took: Duration) {
-        self.audit_commit_seconds.observe(took.as_secs_f64());
-    }
-
-    /// Records waiting for the writer.
-    pub fn audit_queue(&self, records: usize) {
-        self.audit_queue.set(whole(records as u64));
-    }
-
-    /// Whether records can be written.
-    pub fn audit_writer_up(&self, up: bool) {
-        self.audit_writer_up.set(i64::from(up));
-    }
-
-    /// A torn tail was cut.
-    pub fn audit_torn_tail(&self) {
-        self.audit_torn_tails.inc();
-    }
-
-    /// The state of a source's index.
-    pub fn index(&self, source: &str, documents: usize, quarantined: usize, ready: bool) {
-        set(&self.index_documents, &[source], whole(documents as u64));
-        set(&self.index_quarantined, &[source], whole(quarantined as u64));
-        set(&self.index_ready, &[source], i64::from(ready));
-    }
-
-    /// A connection is open until the value is dropped.
-    pub fn connection(&self, side: &str) -> InFlight {
-        InFlight::new(self.connections.get_metric_with_label_values(&[side]).ok())
-    }
-
-    /// A connection was closed before a request.
-    pub fn connection_refused(&self, side: &str, reason: &str) {
-        add(&self.connections_refused, &[side, reason], 1);
-    }
-
-    /// A handshake succeeded.
-    pub fn handshake(&self, side: &str, took: Duration) {
-        observe(&self.handshake_seconds, &[side], took);
-    }
-
-    /// When a file of certificates (seconds since 1970) runs out.
-    pub fn certificate_expiry(&self, file: &str, at_s: i64) {
-        set_float(&self.certificate_expiry, &[file], at_s as f64);
-    }
-
-    /// When a revocation list (seconds since 1970) runs out.
-    pub fn crl_expiry(&self, file: &str, at_s: i64) {
-        set_float(&self.crl_expiry, &[file], at_s as f64);
-    }
-
-    /// A reload was tried.
-    pub fn reload(&self, ok: bool) {
-        add(&self.reloads, &[if ok { "ok" } else { "refused" }], 1);
-        self.reload_ok.set(i64::from(ok));
-    }
-
-    /// Health of a component.
-    pub fn component(&self, component: &str, up: bool) {
-        set(&self.component_up, &[component], i64::from(up));
-    }
-
-    /// A fault of our own.
-    pub fn internal_error(&self) {
-        self.internal_errors.inc();
-    }
-}
-
-/// Counts one in a gauge until it is dropped.
-#[derive(Debug)]
-pub struct InFlight(Option<IntGauge>);
-
-impl InFlight {
-    fn new(gauge: Option<IntGauge>) -> Self {
-        if let Some(gauge) = &gauge {
-            gauge.inc();
-        }
-        Self(gauge)
-    }
-}
-
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        if let Some(gauge) = &self.0 {
-            gauge.dec();
-        }
-    }
-}
-
-#[derive(Default)]
-struct Registered {
-    registry: Registry,
-    names: Vec<String>,
-}
-
-impl Registered {
-    fn counters(&mut self, name: &str, help: &str, labels: &[&str]) -> Result<IntCounterVec, Error> {
-        self.keep(name, |full| IntCounterVec::new(Opts::new(full, help), labels))
-    }
-
-    fn counter(&mut self, name: &str, help: &str) -> Result<IntCounter, Error> {
-        self.keep(name, |full| IntCounter::new(full, help))
-    }
-
-    fn gauges(&mut self, name: &str, help: &str, labels: &[&str]) -> Result<IntGaugeVec, Error> {
-        self.keep(name, |full| IntGaugeVec::new(Opts::new(full, help), labels))
-    }
-
-    fn gauge(&mut self, name: &str, help: &str) -> Result<IntGauge, Error> {
-        self.keep(name, |full| IntGauge::new(full, help))
-    }
-
-    fn float_gauges(&mut self, name: &str, help: &str, labels: &[&str]) -> Result<GaugeVec, Error> {
-        self.keep(name, |full| GaugeVec::new(Opts::new(full, help), labels))
-    }
-
-    fn float_gauge(&mut self, name: &str, help: &str) -> Result<Gauge, Error> {
-        self.keep(name, |full| Gauge::new(full, help))
-    }
-
-    fn histograms(
-        &mut self,
-        name: &str,
-        help: &str,
-        labels: &[&str],
-        buckets: &[f64],
-    ) -> Result<HistogramVec, Error> {
-        self.keep(name, |full| {
-            HistogramVec::new(HistogramOpts::new(full, help).buckets(buckets.to_vec()), labels)
         })
     }
-
-    fn histogram(&mut self, name: &str, help: &str, buckets: &[f64]) -> Result<Histogram, Error> {
-        self.keep(name, |full| Histogram::with_opts(HistogramOpts::new(full, help).buckets(buckets.to_vec())))
-    }
-
-    fn keep<M: Collector + Clone + 'static>(
-        &mut self,
-        name: &str,
-        make: impl FnOnce(String) -> Result<M, Error>,
-    ) -> Result<M, Error> {
-        let full = format!("kakehashi_{name}");
-        let metric = make(full.clone())?;
-        self.registry.register(Box::new(metric.clone()))?;
-        self.names.push(full);
-        Ok(metric)
-    }
-}
-
-fn add(counters: &IntCounterVec, labels: &[&str], count: u64) {
-    if let Ok(counter) = counters.get_metric_with_label_values(labels) {
-        counter.inc_by(count);
-    }
-}
-
-fn observe(histograms: &HistogramVec, labels: &[&str], took: Duration) {
-    if let Ok(histogram) = histograms.get_metric_with_label_values(labels) {
-        histogram.observe(took.as_secs_f64());
-    }
-}
-
-fn set(gauges: &IntGaugeVec, labels: &[&str], value: i64) {
-    if let Ok(gauge) = gauges.get_metric_with_label_values(labels) {
-        gauge.set(value);
-    }
-}
-
-fn set_float(gauges: &GaugeVec, labels: &[&str], value: f64) {
-    if let Ok(gauge) = gauges.get_metric_with_label_values(labels) {
-        gauge.set(value);
-    }
-}
-
-fn whole(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
 }
 
 /// Answers in seconds: 8 s is the default timeout of a request.
@@ -470,5 +438,37 @@ mod tests {
         let text = metrics.encode();
         assert!(text.contains("kakehashi_requests_in_flight{side=\"peer\"} 0"));
         assert!(text.contains(r#"outcome="success",peer="hm",side="peer",transaction="ITI-38"} 1"#));
+    }
+
+    /// Every word in a file that begins like one of our metrics, without a histogram's endings.
+    fn named(file: &str) -> Vec<String> {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+        let text = std::fs::read_to_string(path).unwrap();
+        let words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+        let ours = words.filter(|word| word.starts_with("kakehashi_"));
+        ours.map(|word| word.strip_suffix("_bucket").unwrap_or(word).to_owned()).collect()
+    }
+
+    #[test]
+    fn dashboards_and_alerts_name_only_metrics_that_exist() {
+        let metrics = Metrics::new().unwrap();
+        for file in ["dashboards/overview.json", "dashboards/alerts.yml"] {
+            let named = named(file);
+            assert!(named.len() > 15, "{file}");
+            let strange: Vec<_> = named.iter().filter(|name| !metrics.names().contains(name)).collect();
+            assert!(strange.is_empty(), "{file}: {strange:?}");
+        }
+    }
+
+    #[test]
+    fn every_alert_says_what_to_do_in_both_languages() {
+        let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("dashboards/alerts.yml");
+        let text = std::fs::read_to_string(path).unwrap();
+        for rule in text.split("- alert: ").skip(1) {
+            for key in ["summary:", "summary_ja:", "description:", "description_ja:", "runbook:", "severity:"]
+            {
+                assert!(rule.contains(key), "{key} in {rule}");
+            }
+        }
     }
 }

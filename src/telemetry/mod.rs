@@ -3,6 +3,7 @@
 mod health;
 mod logging;
 mod metrics;
+mod registered;
 mod trace;
 
 pub use health::{Component, Health, Needed, Status};

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
-use super::super::record::cbor;
+use super::super::record::{cbor, sha256};
+use super::super::references::{CodeRef, QUERY_ELEMENT_BYTES_MAX};
 use super::*;
 
 fn text() -> impl Strategy<Value = String> {

@@ -218,3 +218,19 @@ fn a_start_finds_what_was_left_open_however_long_ago_it_was() {
     let head = verify_disk(&disk, None).unwrap().head;
     assert_eq!(head.map(|head: Head| head.records), Some(103));
 }
+
+#[test]
+fn what_a_failed_sync_left_in_memory_only_is_on_the_disk_once_the_log_is_open() {
+    let whole = SimulatedDisk::new();
+    history(&whole, 11, 8);
+    for at in 0..whole.operations() {
+        let disk = SimulatedDisk::new();
+        disk.fail_at(at, Fault::Io, false);
+        history(&disk, 11, 8);
+        // The process is started again, the machine is not.
+        let (mut segments, _) = Segments::recover(Box::new(disk.clone()), 3000, None).ok().unwrap();
+        let found: Vec<_> = events(&disk).into_iter().collect();
+        segments.commit(&[Entry::new(&Event::new(Kind::Refusal, Ending::Refused))]).unwrap();
+        assert_nothing_lost(&disk.crashed(Crash(0)), &found, &format!("operation {at}"));
+    }
+}

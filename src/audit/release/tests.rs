@@ -13,6 +13,7 @@ use crate::model::{
     AssertionRef, Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Oid, Organization,
     PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp,
 };
+use crate::model::{CommunityId, Endpoint, MessageId, QueryId};
 use crate::store::AuditPosition;
 
 /// A judge whose consents change when told.
@@ -444,4 +445,53 @@ async fn nothing_that_is_logged_or_printed_shows_a_patient() {
     let unknown = Refusal::UnknownPatient(released.answer.found[0].clone());
     let printed = format!("{printed} {released:?} {unknown:?} {unknown} {:?}", world.log.stats());
     assert!(!printed.contains(marker));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn requests_dropped_at_any_moment_leave_every_record_closed_exactly_once() {
+    let world = Arc::new(world());
+    let mut tasks = Vec::new();
+    for n in 0..300 {
+        let world = Arc::clone(&world);
+        let request = tokio::spawn(async move {
+            let opened = world.open(Operation::PatientIdLookup).await;
+            if n % 3 == 0 {
+                let chunks = vec![Ok(Bytes::from_static(b"1")), Ok(Bytes::from_static(b"2"))];
+                let mut found = world.retrieve(vec![document("1", chunks)]).await.unwrap();
+                while found[0].body.next().await.is_some() {}
+            }
+            _ = world.lookup(opened, patients(1)).await;
+        });
+        for _ in 0..n % 11 {
+            tokio::task::yield_now().await;
+        }
+        request.abort();
+        tasks.push(request);
+    }
+    let mut finished = 0;
+    for task in tasks {
+        finished += usize::from(task.await.is_ok());
+    }
+    let world = Arc::into_inner(world).unwrap();
+    world.log.stop().await;
+    let verified = verify_disk(&world.disk, None).unwrap();
+    assert!(verified.is_sound() && verified.unclosed.is_empty(), "{finished} finished: {verified:?}");
+}
+
+#[tokio::test]
+async fn a_release_dropped_while_its_record_is_written_is_not_closed_a_second_time() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    let before = world.disk.operations();
+    let held = world.disk.hold();
+    let mut release = Box::pin(world.lookup(opened, patients(1)));
+    assert!(futures_util::poll!(&mut release).is_pending());
+    // The record is written and waits for its sync.
+    while world.disk.operations() == before {
+        tokio::task::yield_now().await;
+    }
+    drop(release);
+    drop(held);
+    let last = world.last().await;
+    assert_eq!((last.kind, last.closes), (Kind::Release, Some(1)));
 }

@@ -1,4 +1,5 @@
-use super::super::event::{DocumentRef, Ending, Kind, RequesterRef};
+use super::super::event::{Ending, Kind};
+use super::super::references::{DocumentRef, RequesterRef};
 use super::super::segments::{Entry, Segments};
 use super::super::writer::AuditOptions;
 use super::super::{Head, verify};
@@ -27,17 +28,17 @@ fn events() -> Vec<Event> {
             system: "hiroshima".to_owned(),
             community: "2.999.34".to_owned(),
             organization: format!("2.999.34.{}", n % 2),
-            organization_name: if n % 2 == 0 { "広島病院" } else { "呉診療所" }.to_owned(),
+            organization_name: if n.is_multiple_of(2) { "広島病院" } else { "呉診療所" }.to_owned(),
             person: format!("d{}", n % 5),
             person_name: format!("Doctor {}", n % 5),
             alias: None,
             roles: vec!["physician".to_owned()],
             role_codes: Vec::new(),
-            purpose: if n % 6 == 0 { "EMERGENCY" } else { "TREATMENT" }.to_owned(),
+            purpose: if n.is_multiple_of(6) { "EMERGENCY" } else { "TREATMENT" }.to_owned(),
             issuer: "i".to_owned(),
             assertion: "_a".to_owned(),
         });
-        event.more_attributes = n % 8 == 0;
+        event.more_attributes = n.is_multiple_of(8);
         event
     };
     (0..40).map(event).collect()

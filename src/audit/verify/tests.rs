@@ -137,3 +137,25 @@ fn a_close_without_its_open_and_an_open_that_a_start_left_are_reported() {
     segments.commit(&[Entry::new(&start)]).unwrap();
     assert_eq!(verify_disk(&disk, None).unwrap().breaks[1].what, What::NeverClosed(2));
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+    #[test]
+    fn whatever_stands_in_a_segment_neither_verifying_nor_opening_panics(
+        at in 0_usize..600, garbage in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..300),
+    ) {
+        let disk = log(6);
+        let segment = disk.list().unwrap().remove(1);
+        let mut content = disk.content(&segment);
+        let at = at.min(content.len());
+        let end = (at + garbage.len()).min(content.len());
+        content.splice(at..end, garbage);
+        disk.tamper(&segment, content);
+        let verified = verify_disk(&disk, None).unwrap();
+        let opened = Segments::recover(Box::new(disk.clone()), 400, None);
+        // Opening looks at the last two segments only, verifying at all.
+        if verified.is_sound() {
+            proptest::prop_assert!(opened.is_ok());
+        }
+    }
+}

@@ -1,7 +1,9 @@
+use super::super::handle::Handle;
 use super::super::simulated_disk::{Crash, Fault, SimulatedDisk};
 use super::super::tail::read_from;
 use super::super::verify::verify_disk;
 use super::*;
+use crate::model::Refusal;
 use crate::store::AuditPosition;
 
 fn started(disk: &SimulatedDisk) -> Handle {
@@ -17,10 +19,8 @@ fn opening() -> Event {
 }
 
 fn ends(disk: &SimulatedDisk) -> Vec<(Kind, Ending, Option<u64>)> {
-    {
-        let (events, _) = read_from(disk, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
-        events.into_iter().map(|e| (e.event.kind, e.event.ending, e.event.closes)).collect()
-    }
+    let (events, _) = read_from(disk, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
+    events.into_iter().map(|e| (e.event.kind, e.event.ending, e.event.closes)).collect()
 }
 
 #[tokio::test]
@@ -28,11 +28,11 @@ async fn many_waiters_share_few_syncs_and_each_learns_its_own_record() {
     let disk = SimulatedDisk::new();
     let handle = started(&disk);
     let before = disk.syncs();
-    let (entered, gate) = (handle.clone(), handle.shared.owed.lock().unwrap());
-    // The writer stops at the gate with its first commit; the others gather behind it.
+    // The others gather behind the first commit, which waits at the disk.
+    let gate = disk.hold();
     let tasks: Vec<_> = (0..400)
         .map(|_| {
-            let handle = entered.clone();
+            let handle = handle.clone();
             tokio::spawn(async move { handle.append(&refusal(), None).await.unwrap().sequence })
         })
         .collect();

@@ -3,8 +3,9 @@
 
 use std::sync::Arc;
 
+use crate::matching;
 use crate::model::{
-    Demographics, Descriptor, Grade, GradedRecord, NameScript, PatientDiscovery, PatientId, PatientMatch, Phi,
+    Demographics, Descriptor, Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi,
 };
 
 use super::patient::Patient;
@@ -46,15 +47,8 @@ pub(super) fn graded(
     found.into_iter().map(PatientMatch::Graded).collect()
 }
 
-/// Grades one record: a name in kanji or kana, the birth date and one more attribute, all equal.
+/// Grades one record against what was asked (japan.md 2.4).
 fn grade(query: &Demographics, record: &Demographics) -> (Grade, f64) {
-    let same_name = [NameScript::Ideographic, NameScript::Syllabic].into_iter().any(|script| {
-        let (Some(a), Some(b)) = (query.name(script), record.name(script)) else { return false };
-        a.family == b.family && a.given == b.given
-    });
-    let same_birth = query.birth.is_some() && query.birth == record.birth;
-    let corroborated = (query.sex.is_some() && query.sex == record.sex)
-        || query.addresses.iter().any(|address| record.addresses.contains(address))
-        || query.phones.iter().any(|phone| record.phones.contains(phone));
-    if same_name && same_birth && corroborated { (Grade::Auto, 24.0) } else { (Grade::None, 0.0) }
+    let graded = matching::grade(query, record);
+    (graded.grade, graded.score)
 }

@@ -3,18 +3,24 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::index::{Index, Progress, RescanError};
+use super::patient::Reader;
 use super::settings::Settings;
 use super::transactions::Transactions;
 use super::watch::Watch;
 
 /// A whole look may take this part of the time at most: one in so many.
 const WHOLE_LOOK_SHARE: u32 = 10;
+
+/// After a whole look that failed.
+const RETRY_EVERY: Duration = Duration::from_secs(2);
 
 /// Where notification works, the whole tree is looked at this often all the same.
 const WHOLE_LOOK_EVERY: Duration = Duration::from_secs(600);
@@ -28,51 +34,101 @@ pub(super) async fn follow(index: &Index, settings: &Settings, stop: &Cancellati
 }
 
 async fn run(index: &Index, settings: &Settings) {
-    let roots = settings.transaction.clone();
-    let mut transactions = Transactions::default();
-    transactions.skip_to_end(&roots);
-    let watch = start_watch(index, settings).await;
-    let mut ticks = tokio::time::interval(settings.poll().max(Duration::from_millis(100)));
-    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-    let mut whole_look_due = Instant::now();
-    let mut known_bad = None;
+    let (reader, of_hints) = (Arc::clone(index.reader()), settings.clone());
+    let Ok(hints) = tokio::task::spawn_blocking(move || Hints::start(reader, of_hints)).await else {
+        return;
+    };
+    let least = if hints.watch.is_some() { WHOLE_LOOK_EVERY } else { interval_of(settings) };
+    let events_lost = Notify::new();
+    // Side by side: a whole look at a big tree must not hold up what is hinted at.
+    tokio::join!(
+        whole_looks(index, least, &events_lost),
+        hinted_looks(index, interval_of(settings), hints, &events_lost),
+    );
+}
+
+async fn whole_looks(index: &Index, least: Duration, events_lost: &Notify) {
     loop {
-        ticks.tick().await;
-        let hinted = watch.as_ref().map(Watch::drain);
-        let lost = hinted.as_ref().is_some_and(|hints| hints.incomplete);
-        let looked = if lost || Instant::now() >= whole_look_due {
-            let started = Instant::now();
-            let looked = index.rescan(|_: Progress| ()).await;
-            let least = if watch.is_some() { WHOLE_LOOK_EVERY } else { settings.poll() };
-            whole_look_due = Instant::now() + least.max(started.elapsed() * WHOLE_LOOK_SHARE);
-            looked
-        } else {
-            let mut work = BTreeMap::new();
-            for number in transactions.appended(&roots, &settings.facility) {
-                work.entry(number.clone()).or_insert_with(|| BTreeSet::from([folder_of(&number)]));
-            }
-            for (position, folder) in hinted.unwrap_or_default().folders {
-                if let Some(root) = index.reader().roots.get(position) {
-                    // What is wrong above the patients is counted by the next whole look.
-                    let _gone = root.patient_folders(&folder, &mut work, &mut Vec::new());
-                }
-            }
-            index.rescan_some(work).await
+        let started = Instant::now();
+        let wait = match index.rescan(|_: Progress| ()).await {
+            Ok(()) => least.max(started.elapsed() * WHOLE_LOOK_SHARE),
+            // The hinted looks tell the operator.
+            Err(_) => RETRY_EVERY,
         };
-        tell(index, looked, &mut known_bad);
+        tokio::select! {
+            () = tokio::time::sleep(wait) => {}
+            () = events_lost.notified() => {}
+        }
     }
 }
 
-async fn start_watch(index: &Index, settings: &Settings) -> Option<Watch> {
-    let reader = std::sync::Arc::clone(index.reader());
-    let started = tokio::task::spawn_blocking(move || Watch::start(&reader.roots)).await;
-    match started.unwrap_or(Err("the watching task was stopped")) {
-        Ok(watch) => Some(watch),
-        Err(why) => {
-            tracing::info!(facility = %settings.facility, why, "SS-MIX2 storage is polled");
-            None
+async fn hinted_looks(index: &Index, interval: Duration, mut hints: Hints, events_lost: &Notify) {
+    let mut ticks = tokio::time::interval(interval);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    let mut known = None;
+    loop {
+        ticks.tick().await;
+        let gathered = tokio::task::spawn_blocking(move || {
+            let folders = hints.gather();
+            (hints, folders)
+        });
+        let Ok((returned, folders)) = gathered.await else {
+            // The runtime is shutting down.
+            return;
+        };
+        hints = returned;
+        if std::mem::take(&mut hints.incomplete) {
+            events_lost.notify_one();
         }
+        index.next_interval();
+        let looked = index.rescan_some(folders).await;
+        tell(index, looked, &mut known);
     }
+}
+
+/// Where hints come from: the file system and the transaction storage.
+struct Hints {
+    reader: Arc<Reader>,
+    settings: Settings,
+    transactions: Transactions,
+    watch: Option<Watch>,
+    /// Whether events were lost.
+    incomplete: bool,
+}
+
+impl Hints {
+    fn start(reader: Arc<Reader>, settings: Settings) -> Self {
+        let mut transactions = Transactions::default();
+        transactions.skip_to_end(&settings.transaction);
+        let watch = Watch::start(&reader.roots)
+            .inspect_err(|why| {
+                tracing::info!(facility = %settings.facility, why, "SS-MIX2 storage is polled");
+            })
+            .ok();
+        Self { reader, settings, transactions, watch, incomplete: false }
+    }
+
+    /// The patients to look at, with folders that may be new.
+    fn gather(&mut self) -> BTreeMap<String, BTreeSet<PathBuf>> {
+        let mut patients = BTreeMap::new();
+        for number in self.transactions.appended(&self.settings.transaction, &self.settings.facility) {
+            let folder = folder_of(&number);
+            patients.entry(number).or_insert_with(|| BTreeSet::from([folder]));
+        }
+        let events = self.watch.as_ref().map(Watch::drain).unwrap_or_default();
+        self.incomplete |= events.incomplete;
+        for (position, folder) in events.folders {
+            if let Some(root) = self.reader.roots.get(position) {
+                // What is wrong above the patients is counted by the next whole look.
+                let _gone = root.patient_folders(&folder, &mut patients, &mut Vec::new());
+            }
+        }
+        patients
+    }
+}
+
+fn interval_of(settings: &Settings) -> Duration {
+    settings.poll().max(Duration::from_millis(100))
 }
 
 /// One line when something changed for the operator; never a path.

@@ -11,6 +11,9 @@ use futures_util::StreamExt;
 use super::patient::{Held, Patient, Reader};
 use super::quarantine::{Quarantined, Report};
 
+/// Patients looked at in one turn of a whole look.
+const SLICE_PATIENTS: usize = 256;
+
 /// How far a rescan has come, for a progress bar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -36,7 +39,7 @@ pub(super) struct Index {
     reader: Arc<Reader>,
     readers: usize,
     books: RwLock<Books>,
-    /// One rescan at a time.
+    /// One look at a time.
     turn: tokio::sync::Mutex<()>,
     interval: AtomicU64,
     complete: AtomicBool,
@@ -118,13 +121,17 @@ impl Index {
 
     pub(super) fn quarantined_total(&self) -> usize {
         let books = self.read();
-        books.bad.len() + books.patients.values().map(|patient| patient.bad.len()).sum::<usize>()
+        let of_patients = books.patients.values().flat_map(|patient| &patient.bad);
+        books.bad.iter().chain(of_patients).filter(|quarantined| quarantined.is_fault()).count()
     }
 
-    /// Looks at the whole storage. Counts as one interval.
+    /// Begins another interval: what waited for a successor since an earlier one waits no longer.
+    pub(super) fn next_interval(&self) {
+        self.interval.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Looks at the whole storage, slice by slice, so that others get their turn in between.
     pub(super) async fn rescan(&self, progress: impl Fn(Progress)) -> Result<(), RescanError> {
-        let turn = self.turn.lock().await;
-        let interval = self.interval.fetch_add(1, Ordering::Relaxed) + 1;
         let reader = Arc::clone(&self.reader);
         let walked = tokio::task::spawn_blocking(move || {
             let (mut found, mut bad) = (BTreeMap::new(), Vec::new());
@@ -143,38 +150,42 @@ impl Index {
             found.entry(number.to_string()).or_default();
         }
         self.write().bad = bad;
-        self.refresh_each(found.into_iter().collect(), interval, progress).await?;
+        let total = found.len();
+        let mut work = found.into_iter();
+        for done in (0..total).step_by(SLICE_PATIENTS) {
+            let slice = work.by_ref().take(SLICE_PATIENTS).collect();
+            self.refresh_each(slice, |more| progress(Progress { done: done + more, total })).await?;
+        }
         self.reachable.store(true, Ordering::Release);
         self.complete.store(true, Ordering::Release);
-        drop(turn);
         Ok(())
     }
 
-    /// Looks at some patients again, and at those who wait for a successor of a version. `folders`
-    /// are hints: folders below a root that may be new. Counts as one interval.
-    pub(super) async fn rescan_some(&self, hints: BTreeMap<String, BTreeSet<PathBuf>>) -> Result<(), RescanError> {
-        let _turn = self.turn.lock().await;
+    /// Looks at some patients again, and at those who wait for a successor of a version. `hints`
+    /// are folders below a root that may be new.
+    pub(super) async fn rescan_some(
+        &self,
+        hints: BTreeMap<String, BTreeSet<PathBuf>>,
+    ) -> Result<(), RescanError> {
         if !self.roots_are_there().await? {
             return Err(RescanError::RootUnreadable);
         }
-        let interval = self.interval.fetch_add(1, Ordering::Relaxed) + 1;
         let mut work = hints;
         for number in &self.read().unsettled {
             work.entry(number.to_string()).or_default();
         }
-        self.refresh_each(work.into_iter().collect(), interval, |_| ()).await
+        self.refresh_each(work.into_iter().collect(), |_| ()).await
     }
 
-    /// Looks at one patient again within the running interval: a file was not where it had been.
+    /// Looks at one patient again: a file was not where it had been.
     pub(super) async fn refresh_one(&self, number: &str) -> Result<(), RescanError> {
-        let _turn = self.turn.lock().await;
-        let interval = self.interval.load(Ordering::Relaxed);
-        self.refresh_each(vec![(number.to_owned(), BTreeSet::new())], interval, |_| ()).await
+        self.refresh_each(vec![(number.to_owned(), BTreeSet::new())], |_| ()).await
     }
 
     async fn roots_are_there(&self) -> Result<bool, RescanError> {
         let reader = Arc::clone(&self.reader);
-        let there = tokio::task::spawn_blocking(move || reader.roots.iter().all(super::storage::Root::is_there));
+        let there =
+            tokio::task::spawn_blocking(move || reader.roots.iter().all(super::storage::Root::is_there));
         let there = there.await.map_err(|_| RescanError::Stopped)?;
         self.reachable.store(there, Ordering::Release);
         Ok(there)
@@ -183,22 +194,19 @@ impl Index {
     async fn refresh_each(
         &self,
         work: Vec<(String, BTreeSet<PathBuf>)>,
-        interval: u64,
-        progress: impl Fn(Progress),
+        progress: impl Fn(usize),
     ) -> Result<(), RescanError> {
-        let total = work.len();
+        let _turn = self.turn.lock().await;
+        let interval = self.interval.load(Ordering::Relaxed);
         let mut refreshed = futures_util::stream::iter(work)
             .map(|(number, mut folders)| {
                 let previous = self.patient(&number);
                 let reader = Arc::clone(&self.reader);
                 folders.extend(previous.iter().flat_map(|p| p.folders.iter().cloned()));
-                async move {
-                    let read = move || {
-                        let patient = Patient::refresh(&reader, folders, previous.as_deref(), interval);
-                        (number, patient)
-                    };
-                    tokio::task::spawn_blocking(read).await
-                }
+                tokio::task::spawn_blocking(move || {
+                    let patient = Patient::refresh(&reader, folders, previous.as_deref(), interval);
+                    (number, patient)
+                })
             })
             .buffer_unordered(self.readers);
         let mut done = 0;
@@ -206,7 +214,7 @@ impl Index {
             let (number, patient) = patient.map_err(|_| RescanError::Stopped)?;
             self.put(number.into(), patient);
             done += 1;
-            progress(Progress { done, total });
+            progress(done);
         }
         Ok(())
     }

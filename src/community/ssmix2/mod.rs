@@ -15,6 +15,9 @@ mod storage;
 mod transactions;
 mod watch;
 
+#[cfg(test)]
+mod tests;
+
 pub use index::{Progress, RescanError};
 pub use quarantine::{Quarantined, Report};
 pub use settings::{CodeSetting, Settings};

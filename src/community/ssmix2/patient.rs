@@ -11,7 +11,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use crate::dialect::ssmix2::{
-    Body, Chain, ChainKey, FacilitySettings, Flag, Form, Kind, State, StorageFile, entry, read_file, unique_id,
+    Body, Chain, ChainKey, FacilitySettings, Flag, Form, Kind, State, StorageFile, entry, read_file,
+    unique_id,
 };
 use crate::model::{Availability, Demographics, DocumentEntry, Encoded, Phi};
 
@@ -208,8 +209,9 @@ impl Member<'_> {
     ) {
         for (form, entry) in &content.entries {
             let uuid = unique_id(self.file, &reader.facility.code, *form, &reader.secret).as_u128();
-            let is_better =
-                |there: &Held| (availability, there.entry.availability) == (Availability::Approved, Availability::Deprecated);
+            let is_better = |there: &Held| {
+                (availability, there.entry.availability) == (Availability::Approved, Availability::Deprecated)
+            };
             if held.get(&uuid).is_none_or(is_better) {
                 let entry = DocumentEntry { availability, ..entry.clone() };
                 let (file, stamp) = (Arc::clone(self.key), self.record.stamp);
@@ -268,12 +270,7 @@ enum Unread {
 }
 
 impl Content {
-    fn read(
-        reader: &Reader,
-        key: &FileKey,
-        stamp: &Stamp,
-        file: &Arc<StorageFile>,
-    ) -> Result<Self, Unread> {
+    fn read(reader: &Reader, key: &FileKey, stamp: &Stamp, file: &Arc<StorageFile>) -> Result<Self, Unread> {
         let nothing = Self { file: Arc::clone(file), demographics: None, entries: Vec::new() };
         // A deleted file is never served and its content, perhaps a delete message, tells nothing.
         if file.flag == Flag::Deleted {
@@ -287,7 +284,8 @@ impl Content {
             Unopened::Changed | Unopened::Vanished => Unread::Gone,
             Unopened::Unreadable => Unread::For("unreadable"),
         })?;
-        let read = read_file(file.as_ref().clone(), &bytes).map_err(|malformed| Unread::For(malformed.code))?;
+        let read =
+            read_file(file.as_ref().clone(), &bytes).map_err(|malformed| Unread::For(malformed.code))?;
         let mut entries = Vec::new();
         if reader.offers(&file.kind) {
             let original = body_of(&bytes);

@@ -9,6 +9,9 @@ use crate::model::Phi;
 /// Names kept at most; all are counted.
 pub(super) const NAMED_MAX: usize = 1_000;
 
+/// The code of a writer's work in progress: counted, no fault, not named.
+const TEMPORARY: &str = "temporary-file";
+
 /// A file or folder that was not taken, and why.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Quarantined {
@@ -22,6 +25,10 @@ pub struct Quarantined {
 impl Quarantined {
     pub(super) fn new(path: &Path, code: &'static str) -> Self {
         Self { path: Phi::new(path.to_path_buf()), code }
+    }
+
+    pub(super) fn is_fault(&self) -> bool {
+        self.code != TEMPORARY
     }
 }
 
@@ -45,13 +52,13 @@ pub struct Report {
 impl Report {
     pub(super) fn count(&mut self, quarantined: &Quarantined) {
         *self.quarantined.entry(quarantined.code).or_default() += 1;
-        if self.named.len() < NAMED_MAX {
+        if quarantined.is_fault() && self.named.len() < NAMED_MAX {
             self.named.push(quarantined.clone());
         }
     }
 
-    /// How many files and folders were not taken in all.
+    /// How many files and folders were not taken in all, a writer's temporary files aside.
     pub fn quarantined_total(&self) -> usize {
-        self.quarantined.values().sum()
+        self.quarantined.iter().filter(|(code, _)| **code != TEMPORARY).map(|(_, count)| count).sum()
     }
 }

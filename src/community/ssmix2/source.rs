@@ -6,8 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dialect::ssmix2::FacilitySettings;
 use crate::model::{
-    Answer, Code, Community, CommunityId, Descriptor, Document, DocumentQuery, DocumentRetrieve, Encoded, Failure,
-    Leg, ObjectId, Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, RequestContext,
+    Answer, Code, Community, CommunityId, Descriptor, Document, DocumentQuery, DocumentRetrieve, Encoded,
+    Failure, Leg, ObjectId, Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject,
+    RequestContext,
 };
 
 use super::discovery;
@@ -24,7 +25,7 @@ use super::{criteria, follow};
 pub struct Ssmix2 {
     descriptor: Descriptor,
     settings: Settings,
-    index: Index,
+    pub(super) index: Index,
 }
 
 impl Ssmix2 {
@@ -60,6 +61,7 @@ impl Ssmix2 {
     /// Looks at the whole storage and reads what is new. Counts as one polling interval. May be
     /// cancelled: what was read stays.
     pub async fn rescan(&self, progress: impl Fn(Progress) + Send) -> Result<(), RescanError> {
+        self.index.next_interval();
         self.index.rescan(progress).await
     }
 
@@ -122,7 +124,9 @@ impl Community for Ssmix2 {
         // Every record is compared: too long for a thread that serves others.
         let graded = move || discovery::graded(patients, &request, &descriptor, &settings);
         let found = tokio::task::spawn_blocking(graded).await;
-        found.map(Answer::found).map_err(|_| Failure::Unreachable("the comparing task was stopped".to_owned()))
+        found
+            .map(Answer::found)
+            .map_err(|_| Failure::Unreachable("the comparing task was stopped".to_owned()))
     }
 
     async fn document_query(
@@ -180,4 +184,3 @@ fn facility(settings: &Settings, community: CommunityId) -> FacilitySettings {
         restricted_codes: settings.restricted_codes.clone(),
     }
 }
-

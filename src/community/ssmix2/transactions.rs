@@ -33,10 +33,10 @@ impl Transactions {
             if bytes < *offset {
                 *offset = 0;
             }
-            if bytes > *offset {
-                if let Ok(read) = read_from(&path, *offset) {
-                    *offset += headers(&read, facility, &mut patients);
-                }
+            if bytes > *offset
+                && let Ok(read) = read_from(&path, *offset)
+            {
+                *offset += headers(&read, facility, &mut patients);
             }
         }
         patients
@@ -75,13 +75,13 @@ fn read_from(path: &Path, offset: u64) -> std::io::Result<Vec<u8>> {
 /// `#SSMIX,2.00,<facility>,<patient>,<date|->,<kind>,<order no>,INS|DEL,<dept|->,<time>`
 fn headers(bytes: &[u8], facility: &str, patients: &mut BTreeSet<String>) -> u64 {
     let is_end = |b: &u8| matches!(b, b'\r' | b'\n');
-    let whole = match bytes.iter().rposition(|b| is_end(b)) {
+    let whole = match bytes.iter().rposition(is_end) {
         Some(last) => last + 1,
         // A line longer than one look holds no header of ours.
         None if bytes.len() as u64 >= READ_MAX => bytes.len(),
         None => 0,
     };
-    for line in bytes.get(..whole).unwrap_or_default().split(|b| is_end(b)) {
+    for line in bytes.get(..whole).unwrap_or_default().split(is_end) {
         if !line.starts_with(b"#SSMIX,") {
             continue;
         }

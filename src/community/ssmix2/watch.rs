@@ -41,8 +41,8 @@ impl Watch {
         }
         let hints = Arc::new(Mutex::new(Hints::default()));
         let (taken, roots) = (Arc::clone(&hints), real_roots.clone());
-        let mut watcher =
-            notify::recommended_watcher(move |event| take(&taken, &roots, event)).map_err(|_| "no watcher")?;
+        let mut watcher = notify::recommended_watcher(move |event| take(&taken, &roots, event))
+            .map_err(|_| "no watcher")?;
         for root in &real_roots {
             watcher.watch(root, RecursiveMode::Recursive).map_err(|_| "more folders than can be watched")?;
         }
@@ -87,7 +87,10 @@ fn is_local(mounts: &str, path: &Path) -> bool {
     });
     let deepest = mounted.max_by_key(|(length, _)| *length);
     deepest.is_some_and(|(_, kind)| {
-        matches!(kind, "bcachefs" | "btrfs" | "ext2" | "ext3" | "ext4" | "f2fs" | "overlay" | "tmpfs" | "xfs" | "zfs")
+        matches!(
+            kind,
+            "bcachefs" | "btrfs" | "ext2" | "ext3" | "ext4" | "f2fs" | "overlay" | "tmpfs" | "xfs" | "zfs"
+        )
     })
 }
 
@@ -97,7 +100,8 @@ mod tests {
 
     #[test]
     fn a_share_below_a_local_mount_is_not_trusted_to_notify() {
-        let mounts = "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:5 / /srv/a\\040b rw shared:1 - cifs //nas/x rw\n";
+        let mounts =
+            "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n30 22 0:5 / /srv/a\\040b rw shared:1 - cifs //nas/x rw\n";
         assert!(is_local(mounts, Path::new("/srv/local")));
         assert!(!is_local(mounts, Path::new("/srv/a b/std")));
         assert!(!is_local("", Path::new("/srv")));
@@ -107,7 +111,8 @@ mod tests {
     fn an_event_is_kept_as_the_patient_folder_and_a_lost_one_asks_for_everything() {
         let hints = Mutex::new(Hints::default());
         let roots = [PathBuf::from("/r")];
-        let event = notify::Event::new(notify::EventKind::Any).add_path("/r/000/001/0000012/-/ADT-00/x".into());
+        let event =
+            notify::Event::new(notify::EventKind::Any).add_path("/r/000/001/0000012/-/ADT-00/x".into());
         take(&hints, &roots, Ok(event));
         assert_eq!(hints.lock().unwrap().folders, BTreeSet::from([(0, "000/001/0000012".into())]));
         take(&hints, &roots, Err(notify::Error::generic("queue overflow")));

@@ -1,9 +1,8 @@
 //! ITI-39 Cross Gateway Retrieve (ITI TF-2 3.39). The body is that of ITI-43, so a further
 //! transaction over it differs in name, actions and the rule on homes only.
 
-use super::refusal::{Actor, Said, say};
-use super::retrieve_answer::Writing;
-use super::{retrieve_request, retrieve_response};
+use super::vocabulary::XDSB;
+use super::{retrieve_answer, retrieve_request, retrieve_response};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
 use crate::model::{Answer, Document, DocumentRetrieve, Outcome, PeerProfile, Refusal};
@@ -11,6 +10,11 @@ use crate::model::{Answer, Document, DocumentRetrieve, Outcome, PeerProfile, Ref
 /// ITI-39.
 #[derive(Debug, Clone, Copy)]
 pub struct CrossGatewayRetrieve;
+
+impl CrossGatewayRetrieve {
+    /// Namespace and local name of the body's child in a request.
+    pub const REQUEST_ROOT: (&'static str, &'static str) = (XDSB, "RetrieveDocumentSetRequest");
+}
 
 impl Transaction for CrossGatewayRetrieve {
     type Request = DocumentRetrieve;
@@ -29,20 +33,7 @@ impl Transaction for CrossGatewayRetrieve {
         profile: &PeerProfile,
         answer: Result<Answer<Document>, Refusal>,
     ) -> Reply {
-        let asked = retrieve_request::asked(request).unwrap_or_default();
-        let writing = Writing { asked, addressing };
-        let refusal = match answer {
-            Ok(answer) => return Reply::Payload(writing.answer(answer)),
-            Err(refusal) => refusal,
-        };
-        Reply::Payload(match say(&refusal, Actor::Repository, profile) {
-            Said::Error { code, context } => match refusal {
-                Refusal::Malformed(_) | Refusal::Unsupported(_) => writing.failure_of_all(code, &context),
-                _ => writing.failure(code, &context),
-            },
-            Said::Fault(fault) => return Reply::Fault(fault),
-            Said::Nothing => writing.answer(Answer::default()),
-        })
+        retrieve_answer::reply(request, addressing, profile, answer)
     }
 
     fn write_request(

@@ -1,11 +1,15 @@
 //! ebXML RegRep 3.0 as XDS.b and XCA use it: queries and retrieves, both halves of each.
 
+mod checked_query;
 mod cross_gateway_query;
 mod cross_gateway_retrieve;
+mod decode;
 mod entry;
 mod entry_view;
 mod extrinsic_object;
+mod object_counts;
 mod parameter;
+mod query_answer;
 mod query_request;
 mod query_response;
 mod refusal;
@@ -17,10 +21,13 @@ mod retrieve_response;
 mod samples;
 mod splice;
 mod stored_query;
+pub mod summary;
 mod vocabulary;
 
+pub use checked_query::HomeRule;
 pub use cross_gateway_query::CrossGatewayQuery;
 pub use cross_gateway_retrieve::CrossGatewayRetrieve;
+pub use decode::{Decoded, decode};
 pub use entry_view::{EntryView, metadata};
 pub use query_response::OBJECTS_MAX;
 pub use retrieve_request::DOCUMENTS_MAX;

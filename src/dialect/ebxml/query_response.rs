@@ -1,23 +1,19 @@
-//! AdhocQueryResponse (ITI-18, ITI-38; wire.md 12, 14): read with the pull reader, one small tree
-//! for each object; written with every object and error carrying its home.
+//! AdhocQueryResponse (ITI-18, ITI-38; wire.md 12, 14.3), read with the pull reader, one small tree
+//! for each object; what the gateway may not say is dropped and reported.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::entry::{self, Object, Scope};
-use super::extrinsic_object;
 use super::registry_response::{
-    RegistryError, Status, is_deferred, is_error_list, read_errors, write_errors,
+    RegistryError, Status, is_deferred, is_error_list, read_errors, word_warnings,
 };
-use super::splice::{self, Changes};
 use super::vocabulary::{QUERY, RIM, RS};
+use crate::dialect::Sent;
 use crate::dialect::soap::{Envelope, Fault, check_relates_to};
-use crate::dialect::{Addressing, Payload, Sent};
 use crate::model::{
-    Answer, Failure, Malformed, ObjectId, Outcome, PatientId, PeerProfile, Phi, RegistryObject, Reported,
-    ReturnType,
+    Answer, Failure, Malformed, ObjectId, Outcome, PeerProfile, Phi, RegistryObject, Reported, Warning,
 };
-use crate::xml::{Element, Reader, Tree, Writer};
+use crate::xml::{Element, Reader, Tree};
 
 /// Objects read of one answer at most; more is an unreadable answer.
 pub const OBJECTS_MAX: usize = 10_000;
@@ -31,6 +27,8 @@ pub struct Head {
     pub errors: Vec<RegistryError>,
     /// Whether it says that more will come later.
     pub is_deferred: bool,
+    /// What was put up with.
+    pub warnings: Vec<Warning>,
 }
 
 /// Reads an answer, giving each object away as it comes.
@@ -50,14 +48,19 @@ pub fn scan(
     let Some(status) = Status::read(root.attribute("status")) else {
         return Err(reader.malformed_at(root.at, "XDSRegistryError", "the answer has no known status"));
     };
-    let mut head = Head { status, errors: Vec::new(), is_deferred: false };
+    let warnings = word_warnings(root.attribute("status"), &[]);
+    let mut head = Head { status, errors: Vec::new(), is_deferred: false, warnings };
     let mut count = 0;
+    let mut has_list = false;
     while let Some(child) = reader.child()? {
         if is_error_list(&child.ns, &child.local) {
-            head.errors.extend(read_errors(&Tree::read(&mut reader, child)?));
+            let list = Tree::read(&mut reader, child)?;
+            head.warnings.extend(word_warnings(None, &[&list]));
+            head.errors.extend(read_errors(&list));
         } else if child.is(RS, "ResponseSlotList") {
             head.is_deferred |= is_deferred(&Tree::read(&mut reader, child)?);
         } else if child.is(RIM, "RegistryObjectList") {
+            has_list = true;
             let scope: Scope = Arc::from(reader.namespaces());
             while let Some(element) = reader.child()? {
                 count += 1;
@@ -72,6 +75,9 @@ pub fn scan(
         }
     }
     reader.finish()?;
+    if !has_list {
+        head.warnings.push(Warning::new("object-list-missing", "the answer has no RegistryObjectList"));
+    }
     Ok(head)
 }
 
@@ -198,126 +204,6 @@ fn take(
         element: format!("rim:{}", tree.name()),
         encoded: object.wire(),
     }))
-}
-
-/// What an answer is written from.
-pub struct Writing<'a> {
-    /// AdhocQueryRequest/@id, to echo.
-    pub request_id: Option<&'a str>,
-    /// What was asked to be returned.
-    pub returns: ReturnType,
-    /// Ours.
-    pub addressing: &'a Addressing,
-}
-
-impl Writing<'_> {
-    /// Writes an answer; the status follows from what was found, missed and reported
-    /// (wire.md 14.4, decisions E2).
-    pub fn answer(&self, answer: &Answer<RegistryObject>) -> Payload {
-        let mut errors = self.errors(answer);
-        if self.returns == ReturnType::LeafClass && patients(&answer.found).len() > 1 {
-            let why = "the results are of more than one patient";
-            return self.failure("XDSResultNotSinglePatient", why);
-        }
-        let mut objects = Vec::new();
-        for found in &answer.found {
-            match self.object(found) {
-                Ok(markup) => objects.push(markup),
-                Err(_) => {
-                    let community = match found {
-                        RegistryObject::Entry(entry) => &entry.id.community,
-                        RegistryObject::Other { .. } => &self.addressing.community,
-                    };
-                    let why = "an object of this community could not be passed on";
-                    let error = RegistryError::new("XDSRegistryError", why, community.to_string());
-                    if !errors.contains(&error) {
-                        errors.push(error);
-                    }
-                }
-            }
-        }
-        let status = match errors.iter().any(RegistryError::is_error) {
-            false => Status::Success,
-            true if objects.is_empty() && answer.answered == 0 => Status::Failure,
-            true => Status::PartialSuccess,
-        };
-        self.write(status, &errors, &objects)
-    }
-
-    /// Writes a failure with one error.
-    pub fn failure(&self, code: &str, context: &str) -> Payload {
-        let error = RegistryError::new(code, context, self.addressing.community.to_string());
-        self.write(Status::Failure, &[error], &[])
-    }
-
-    fn errors(&self, answer: &Answer<RegistryObject>) -> Vec<RegistryError> {
-        let ours = &self.addressing.community;
-        let reported = answer.reported.iter().map(|reported| RegistryError {
-            code: reported.code.clone(),
-            context: reported.context.clone(),
-            severity: reported.severity,
-            location: reported.community.as_ref().unwrap_or(ours).to_string(),
-        });
-        let outages = answer.unavailable.iter().map(|outage| {
-            // Another community is a peer, and then we answer our own side (decisions A7).
-            let code = match (&outage.community == ours, &outage.failure) {
-                (false, _) => "XDSUnavailableCommunity",
-                (true, Failure::Busy) => "XDSRegistryBusy",
-                (true, _) => "XDSRegistryError",
-            };
-            RegistryError::new(code, super::refusal::outage_text(outage), outage.community.to_string())
-        });
-        reported.chain(outages).collect()
-    }
-
-    fn object(&self, found: &RegistryObject) -> Result<String, Malformed> {
-        let reference = |id: &ObjectId, home: &str| {
-            let mut w = Writer::new();
-            w.start("rim:ObjectRef").attribute("id", id.0.reveal().trim()).attribute("home", home);
-            w.finish()
-        };
-        match (found, self.returns) {
-            (RegistryObject::Entry(entry), ReturnType::LeafClass) => extrinsic_object::encode(entry),
-            (RegistryObject::Entry(entry), ReturnType::ObjectRef) => {
-                Ok(reference(&entry.object, &entry.id.community.to_string()))
-            }
-            (RegistryObject::Other { encoded, .. }, _) => {
-                let ours = self.addressing.community.to_string();
-                let given = std::str::from_utf8(encoded.bytes.reveal()).unwrap_or_default();
-                let has_home = splice::parse(given, &encoded.namespaces)?
-                    .0
-                    .attribute("home")
-                    .is_some_and(|home| !home.trim().is_empty());
-                let home = [("home", ours.as_str())];
-                let attributes: &[_] = if has_home { &[] } else { &home };
-                splice::splice(encoded, Changes { attributes, patient: None })
-            }
-        }
-    }
-
-    fn write(&self, status: Status, errors: &[RegistryError], objects: &[String]) -> Payload {
-        let mut w = Writer::new();
-        w.start("query:AdhocQueryResponse")
-            .attribute("xmlns:query", QUERY)
-            .attribute("xmlns:rim", RIM)
-            .attribute("xmlns:rs", RS)
-            .attribute("status", status.urn())
-            .attribute_if("requestId", self.request_id);
-        write_errors(&mut w, errors);
-        w.start("rim:RegistryObjectList");
-        for object in objects {
-            w.raw(object);
-        }
-        Payload { xml: w.finish(), attachments: Vec::new() }
-    }
-}
-
-fn patients(found: &[RegistryObject]) -> BTreeSet<&PatientId> {
-    let entries = found.iter().filter_map(|object| match object {
-        RegistryObject::Entry(entry) => Some(&entry.patient),
-        RegistryObject::Other { .. } => None,
-    });
-    entries.collect()
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! forms that occur, writing the whole ones.
 
 use super::vocabulary::{RIM, RS, last_word};
-use crate::model::Severity;
+use crate::model::{Severity, Warning};
 use crate::xml::{Tree, Writer};
 
 /// ResponseStatusType.
@@ -70,6 +70,23 @@ impl RegistryError {
 /// Whether a list of errors stands here; it also comes in the rim namespace.
 pub fn is_error_list(ns: &str, local: &str) -> bool {
     local == "RegistryErrorList" && (ns == RS || ns == RIM)
+}
+
+/// What deviates in the words of an answer's status and errors.
+pub fn word_warnings(status: Option<&str>, lists: &[&Tree]) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if status.is_some_and(|status| !status.trim().starts_with("urn:")) {
+        warnings.push(Warning::new("short-status", "the status is no URN"));
+    }
+    if lists.iter().any(|list| &*list.element.ns == RIM) {
+        warnings.push(Warning::new("error-list-namespace", "RegistryErrorList is in the rim namespace"));
+    }
+    let mut severities =
+        lists.iter().flat_map(|list| list.elements()).filter_map(|e| e.attribute("severity"));
+    if severities.any(|severity| !severity.trim().starts_with("urn:")) {
+        warnings.push(Warning::new("short-severity", "the severity of an error is no URN"));
+    }
+    warnings
 }
 
 /// Reads a RegistryErrorList. Texts are cut to a thousand characters.

@@ -3,13 +3,37 @@
 
 use uuid::Uuid;
 
+use super::refusal::{Actor, Said, say};
 use super::registry_response::{RegistryError, Status, write_errors};
-use super::retrieve_request::Asked;
+use super::retrieve_request::{self, Asked};
 use super::vocabulary::{RIM, RS, XDSB, XOP};
-use crate::dialect::soap::Attachment;
-use crate::dialect::{Addressing, Payload};
-use crate::model::{Answer, Document, DocumentId, Failure, Severity};
+use crate::dialect::soap::{Attachment, Envelope};
+use crate::dialect::{Addressing, Payload, Reply};
+use crate::model::{Answer, Document, DocumentId, Failure, PeerProfile, Refusal, Severity};
 use crate::xml::Writer;
+
+/// The answer to a retrieve, or the fault.
+pub fn reply(
+    request: &Envelope,
+    addressing: &Addressing,
+    profile: &PeerProfile,
+    answer: Result<Answer<Document>, Refusal>,
+) -> Reply {
+    let asked = retrieve_request::asked(request).unwrap_or_default();
+    let writing = Writing { asked, addressing };
+    let refusal = match answer {
+        Ok(answer) => return Reply::Payload(writing.answer(answer)),
+        Err(refusal) => refusal,
+    };
+    Reply::Payload(match say(&refusal, Actor::Repository, profile) {
+        Said::Error { code, context } => match refusal {
+            Refusal::Malformed(_) | Refusal::Unsupported(_) => writing.failure_of_all(code, &context),
+            _ => writing.failure(code, &context),
+        },
+        Said::Fault(fault) => return Reply::Fault(fault),
+        Said::Nothing => writing.answer(Answer::default()),
+    })
+}
 
 /// What an answer is written from.
 pub struct Writing<'a> {
@@ -26,7 +50,7 @@ impl Writing<'_> {
         let found = std::mem::take(&mut answer.found);
         let mut delivered: Vec<(&Asked, Document)> = Vec::new();
         for document in found {
-            let asked = self.asked.iter().find(|asked| asked.document().as_ref() == Ok(&document.id));
+            let asked = self.asked.iter().find(|asked| asked.document.as_ref() == Ok(&document.id));
             let is_new = !delivered.iter().any(|(_, known)| known.id == document.id);
             // INVARIANT: nothing leaves that this request did not ask for.
             if let Some(asked) = asked.filter(|_| is_new) {
@@ -59,7 +83,7 @@ impl Writing<'_> {
         let errors: Vec<_> = self
             .asked
             .iter()
-            .map(|asked| self.named(asked, asked.document().err().unwrap_or(code)))
+            .map(|asked| self.named(asked, asked.document.as_ref().err().copied().unwrap_or(code)))
             .collect();
         self.write(Status::Failure, &errors, Vec::new())
     }
@@ -72,15 +96,15 @@ impl Writing<'_> {
 
     /// The error of a document that is not delivered.
     fn error(&self, asked: &Asked, answer: &Answer<Document>) -> RegistryError {
-        let id = match asked.document() {
+        let id = match &asked.document {
             Ok(id) => id,
             Err(code) => return self.named(asked, code),
         };
         let errors = || answer.reported.iter().filter(|reported| reported.severity == Severity::Error);
-        if let Some(own) = errors().find(|reported| reported.document.as_ref() == Some(&id)) {
+        if let Some(own) = errors().find(|reported| reported.document.as_ref() == Some(id)) {
             return self.named(asked, &own.code);
         }
-        if let Some(code) = self.outage(&id, answer) {
+        if let Some(code) = self.outage(id, answer) {
             return self.named(asked, code);
         }
         let general = errors().find(|r| r.document.is_none() && r.community.as_ref() == Some(&id.community));
@@ -102,7 +126,7 @@ impl Writing<'_> {
 
     /// An error whose codeContext is the unique id and whose location is the home asked.
     fn named(&self, asked: &Asked, code: &str) -> RegistryError {
-        let home = asked.document().map_or_else(|_| self.addressing.community.clone(), |id| id.community);
+        let home = asked.document.as_ref().map_or(&self.addressing.community, |id| &id.community);
         RegistryError::new(code, asked.unique.reveal().trim(), home.to_string())
     }
 

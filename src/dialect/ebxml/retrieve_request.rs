@@ -1,6 +1,8 @@
 //! RetrieveDocumentSetRequest (ITI-43, ITI-39; wire.md 15). The texts of a request are kept as they
 //! came, because its answer echoes them.
 
+use std::collections::BTreeSet;
+
 use super::vocabulary::XDSB;
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Payload, Sent};
@@ -21,33 +23,19 @@ pub struct Asked {
     pub unique: Phi<String>,
     /// Whether the children stood in the order of the schema.
     pub is_ordered: bool,
+    /// The document, or the code of the error that answers it: XDSMissingHomeCommunityId,
+    /// XDSUnknownCommunity, XDSUnknownRepositoryId.
+    pub document: Result<DocumentId, &'static str>,
 }
 
-impl Asked {
-    /// The document, or the code of the error that answers it.
-    ///
-    /// # Errors
-    /// XDSMissingHomeCommunityId, XDSUnknownCommunity, XDSUnknownRepositoryId.
-    pub fn document(&self) -> Result<DocumentId, &'static str> {
-        let home = self.home.as_deref().map(str::trim).filter(|home| !home.is_empty());
-        let home = Oid::parse(home.ok_or("XDSMissingHomeCommunityId")?).ok_or("XDSUnknownCommunity")?;
-        let repository = Oid::parse(&self.repository).ok_or("XDSUnknownRepositoryId")?;
-        Ok(DocumentId {
-            community: CommunityId(home),
-            repository: RepositoryId(repository),
-            unique: Phi::new(self.unique.reveal().trim().to_owned()),
-        })
-    }
-
-    fn is_same(&self, other: &Self) -> bool {
-        match (self.document(), other.document()) {
-            (Ok(a), Ok(b)) => a == b,
-            _ => {
-                (&self.home, &self.repository, &self.unique)
-                    == (&other.home, &other.repository, &other.unique)
-            }
-        }
-    }
+fn document(home: Option<&str>, repository: &str, unique: &str) -> Result<DocumentId, &'static str> {
+    let home = Oid::parse(home.ok_or("XDSMissingHomeCommunityId")?).ok_or("XDSUnknownCommunity")?;
+    let repository = Oid::parse(repository).ok_or("XDSUnknownRepositoryId")?;
+    Ok(DocumentId {
+        community: CommunityId(home),
+        repository: RepositoryId(repository),
+        unique: Phi::new(unique.trim().to_owned()),
+    })
 }
 
 /// The documents asked for, in order, none twice.
@@ -65,6 +53,7 @@ pub fn asked(message: &Envelope) -> Result<Vec<Asked>, Malformed> {
         return Err(at(&tree, "unexpected-element", why));
     }
     let mut all: Vec<Asked> = Vec::new();
+    let (mut known, mut unknown) = (BTreeSet::new(), BTreeSet::new());
     for request in tree.all(XDSB, "DocumentRequest") {
         let names: Vec<&str> = request.elements().map(Tree::name).collect();
         let ranks = names.iter().filter_map(|name| ORDER.iter().position(|n| n.eq_ignore_ascii_case(name)));
@@ -75,20 +64,22 @@ pub fn asked(message: &Envelope) -> Result<Vec<Asked>, Malformed> {
         };
         let missing =
             |name: &str| at(request, "XDSRepositoryError", format!("DocumentRequest without {name}"));
-        let asked = Asked {
-            home: text("HomeCommunityId").or_else(|| text("homeCommunityId")),
-            repository: text("RepositoryUniqueId").ok_or_else(|| missing("RepositoryUniqueId"))?,
-            unique: Phi::new(text("DocumentUniqueId").ok_or_else(|| missing("DocumentUniqueId"))?),
-            is_ordered,
+        let home = text("HomeCommunityId").or_else(|| text("homeCommunityId"));
+        let repository = text("RepositoryUniqueId").ok_or_else(|| missing("RepositoryUniqueId"))?;
+        let unique = text("DocumentUniqueId").ok_or_else(|| missing("DocumentUniqueId"))?;
+        let document = document(home.as_deref(), &repository, &unique);
+        let is_new = match &document {
+            Ok(id) => known.insert(id.clone()),
+            Err(_) => unknown.insert((home.clone(), repository.clone(), unique.clone())),
         };
-        if all.iter().any(|known| known.is_same(&asked)) {
+        if !is_new {
             continue;
         }
         if all.len() == DOCUMENTS_MAX {
             let why = format!("more than {DOCUMENTS_MAX} documents");
             return Err(at(request, "XDSRepositoryOutOfResources", why));
         }
-        all.push(asked);
+        all.push(Asked { home, repository, unique: Phi::new(unique), is_ordered, document });
     }
     Ok(all)
 }
@@ -100,12 +91,12 @@ pub fn asked(message: &Envelope) -> Result<Vec<Asked>, Malformed> {
 /// As [`asked`]; `XDSMissingHomeCommunityId` when no document has a home.
 pub fn read(message: &Envelope) -> Result<DocumentRetrieve, Refusal> {
     let asked = asked(message)?;
-    let homeless = |asked: &Asked| asked.document() == Err("XDSMissingHomeCommunityId");
+    let homeless = |asked: &Asked| asked.document == Err("XDSMissingHomeCommunityId");
     if !asked.is_empty() && asked.iter().all(homeless) {
         let why = "DocumentRequest without HomeCommunityId";
         return Err(Malformed::new("XDSMissingHomeCommunityId", "", why).into());
     }
-    Ok(DocumentRetrieve { documents: asked.iter().filter_map(|asked| asked.document().ok()).collect() })
+    Ok(DocumentRetrieve { documents: asked.into_iter().filter_map(|asked| asked.document.ok()).collect() })
 }
 
 /// Writes a request.

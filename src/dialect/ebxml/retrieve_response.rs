@@ -5,7 +5,9 @@ use bytes::Bytes;
 use futures_util::stream;
 
 use super::query_response::{Head, conclude, reported, unreadable_or_fault};
-use super::registry_response::{RegistryError, Status, is_deferred, is_error_list, read_errors};
+use super::registry_response::{
+    RegistryError, Status, is_deferred, is_error_list, read_errors, word_warnings,
+};
 use super::retrieve_request::DOCUMENTS_MAX;
 use super::vocabulary::{RS, XDSB, XOP};
 use crate::dialect::soap::{Envelope, decode_base64, ns};
@@ -84,9 +86,11 @@ pub fn scan(message: &Envelope, mut document: impl FnMut(Part)) -> Result<Head, 
 /// A RegistryResponse; None without a known status.
 pub fn registry_response(tree: &Tree) -> Option<Head> {
     let status = Status::read(tree.attribute("status"))?;
-    let lists = tree.elements().filter(|child| is_error_list(&child.element.ns, child.name()));
+    let lists: Vec<&Tree> =
+        tree.elements().filter(|child| is_error_list(&child.element.ns, child.name())).collect();
+    let warnings = word_warnings(tree.attribute("status"), &lists);
     let is_deferred = tree.all(RS, "ResponseSlotList").any(is_deferred);
-    Some(Head { status, errors: lists.flat_map(read_errors).collect(), is_deferred })
+    Some(Head { status, errors: lists.into_iter().flat_map(read_errors).collect(), is_deferred, warnings })
 }
 
 /// Reads the answer to a retrieve of ours. Documents nobody asked for are dropped; each one asked

@@ -70,6 +70,13 @@ pub fn availability(urn: &str) -> Option<Availability> {
     }
 }
 
+/// availabilityStatus as a query must say it: by its whole URN (wire.md 13.1).
+pub fn availability_asked(urn: &str) -> Option<Availability> {
+    [Availability::Approved, Availability::Deprecated]
+        .into_iter()
+        .find(|a| availability_urn(*a) == urn.trim())
+}
+
 /// The whole URN of an availabilityStatus.
 pub fn availability_urn(availability: Availability) -> String {
     let word = match availability {

@@ -53,6 +53,7 @@ deviations! {
     JISX0213 = "jisx0213-escape", "kanji of JIS X 0213 (ESC $ ( O, P or Q), read as far as they coincide with JIS X 0208";
     KEY_MISSING = "order-key-missing", "the file name has an empty order number";
     LINE_TERMINATOR = "line-terminator", "segments end with LF or CRLF instead of CR";
+    MESSAGE_FRAMING = "message-framing", "marks of MLLP (VT, FS) or of a file's end stand around the message";
     MISSING_SHIFT_BACK = "missing-shift-back", "a kanji run is not closed before a delimiter or the end of a segment";
     NAME_REPRESENTATION = "name-representation-shifted", "name type and representation stand one component early";
     NAME_SPLIT_INFERRED = "name-split-inferred", "the whole name stands in the family component and was split at a blank";

@@ -16,7 +16,7 @@ pub enum Unencodable {
 }
 
 /// Encoded text.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Encoded {
     /// ISO-2022-JP.
     pub bytes: Vec<u8>,

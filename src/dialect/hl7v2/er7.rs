@@ -1,9 +1,9 @@
 //! HL7 v2.5 in its pipe form (ER7, 2.6): decoded first, split after, leaf values unescaped last.
-//! Segments are views into the text; absent fields read as empty. Meaning is none of its business.
+//! Terminators, delimiters and caps; meaning is none of its business.
 
+use super::charset::{self, Encoding};
 use super::deviation as d;
-use super::escape::unescape;
-use super::iso2022jp::{self, Encoding};
+use super::field::{Delimiters, Segment};
 use crate::model::{Malformed, Warning};
 
 /// A message may have so many bytes.
@@ -12,27 +12,6 @@ pub const MAX_BYTES: usize = 16 * 1024 * 1024;
 const MAX_SEGMENTS: usize = 100_000;
 /// So many fields in a segment.
 const MAX_FIELDS: usize = 1_000;
-
-/// The delimiters that MSH-1 and MSH-2 set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Delimiters {
-    /// Between fields.
-    pub field: char,
-    /// Between components.
-    pub component: char,
-    /// Between repetitions.
-    pub repetition: char,
-    /// Around escape sequences.
-    pub escape: char,
-    /// Between subcomponents.
-    pub subcomponent: char,
-}
-
-impl Default for Delimiters {
-    fn default() -> Self {
-        Self { field: '|', component: '^', repetition: '~', escape: '\\', subcomponent: '&' }
-    }
-}
 
 /// A message, segments in order.
 #[derive(Clone, PartialEq, Eq)]
@@ -74,10 +53,11 @@ impl Message {
         if bytes.len() > MAX_BYTES {
             return Err(Malformed::new("too-large", "", format!("more than {MAX_BYTES} bytes")));
         }
-        let decoded = iso2022jp::decode(bytes);
+        let decoded = charset::decode(bytes);
         let mut warnings = decoded.warnings;
-        let delimiters = delimiters(&decoded.text, &mut warnings)?;
-        let segments = split(&decoded.text, delimiters, &mut warnings)?;
+        let (text, unterminated) = unframed(&decoded.text, &mut warnings);
+        let delimiters = delimiters(text, &mut warnings)?;
+        let segments = split(text, delimiters, &mut warnings)?;
         if decoded.cut {
             return Err(Malformed::new(
                 "truncated",
@@ -85,7 +65,6 @@ impl Message {
                 "the file ends within a character",
             ));
         }
-        let unterminated = !decoded.text.ends_with(['\r', '\n']);
         if unterminated {
             warnings.push(d::NO_FINAL_TERMINATOR.warning());
         }
@@ -95,7 +74,7 @@ impl Message {
 
     /// All segments in order, MSH first.
     pub fn segments(&self) -> impl Iterator<Item = Segment<'_>> {
-        self.segments.iter().map(|text| Segment { text, delimiters: self.delimiters })
+        self.segments.iter().map(|text| Segment::new(text, self.delimiters))
     }
 
     /// The segments of one name, in order.
@@ -112,6 +91,21 @@ impl Message {
     pub fn text_at(&self, segment: &str, field: usize) -> String {
         self.first(segment).map(|found| found.field(field).text()).unwrap_or_default()
     }
+}
+
+/// Without the marks of MLLP and of old editors around it, and whether the last segment has no end.
+fn unframed<'a>(text: &'a str, warnings: &mut Vec<Warning>) -> (&'a str, bool) {
+    let is_mark = |c: char| matches!(c, '\u{b}' | '\u{1a}' | '\u{1c}' | '\0');
+    let body = text.trim_end_matches(|c| is_mark(c) || matches!(c, '\r' | '\n'));
+    let ending = text.get(body.len()..).unwrap_or_default();
+    let begun = body.trim_start_matches(|c: char| is_mark(c) || c.is_whitespace());
+    if ending.contains(is_mark) || body.starts_with(is_mark) {
+        warnings.push(d::MESSAGE_FRAMING.warning());
+    }
+    if ending.contains('\n') && !begun.contains('\n') {
+        warnings.push(d::LINE_TERMINATOR.warning());
+    }
+    (begun, !ending.starts_with(['\r', '\n']))
 }
 
 /// Where a cut message stopped.
@@ -198,164 +192,6 @@ fn begins_segment(line: &str, separator: char) -> bool {
         && name.clone().next().is_some_and(u8::is_ascii_uppercase)
         && name.clone().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     named && line.chars().nth(3).is_none_or(|c| c == separator)
-}
-
-/// A segment.
-#[derive(Debug, Clone, Copy)]
-pub struct Segment<'a> {
-    text: &'a str,
-    delimiters: Delimiters,
-}
-
-impl<'a> Segment<'a> {
-    /// `PID`.
-    pub fn name(self) -> &'a str {
-        self.text.get(..3).unwrap_or_default()
-    }
-
-    /// A field by its HL7 number, from 1; MSH-1 is the separator itself.
-    pub fn field(self, number: usize) -> Field<'a> {
-        let index = match (self.name(), number) {
-            ("MSH", 1) => {
-                return Field {
-                    text: self.text.get(3..4).unwrap_or_default(),
-                    delimiters: self.delimiters,
-                    verbatim: true,
-                };
-            }
-            ("MSH", n) => n.saturating_sub(1),
-            (_, n) => n,
-        };
-        let text = match number {
-            0 => "",
-            _ => self.text.split(self.delimiters.field).nth(index).unwrap_or_default(),
-        };
-        Field { text, delimiters: self.delimiters, verbatim: self.name() == "MSH" && number == 2 }
-    }
-
-    /// How many fields it has.
-    pub fn len(self) -> usize {
-        let marks = self.text.matches(self.delimiters.field).count();
-        if self.name() == "MSH" { marks + 1 } else { marks }
-    }
-
-    /// Whether it has no field at all.
-    pub fn is_empty(self) -> bool {
-        self.len() == 0
-    }
-}
-
-/// A field; an absent one is empty.
-#[derive(Debug, Clone, Copy)]
-pub struct Field<'a> {
-    text: &'a str,
-    delimiters: Delimiters,
-    /// MSH-1 and MSH-2 are not to be split.
-    verbatim: bool,
-}
-
-impl<'a> Field<'a> {
-    /// Its repetitions, empty ones included; none when the field is empty.
-    pub fn repetitions(self) -> impl Iterator<Item = Repetition<'a>> {
-        let text = (!self.text.is_empty()).then_some(self.text);
-        let mark = self.delimiters.repetition;
-        let split = move |text: &'a str| text.split(move |c| !self.verbatim && c == mark);
-        text.into_iter().flat_map(split).map(move |text| Repetition { text, delimiters: self.delimiters })
-    }
-
-    /// The first repetition.
-    pub fn first(self) -> Repetition<'a> {
-        self.repetitions().next().unwrap_or(Repetition { text: "", delimiters: self.delimiters })
-    }
-
-    /// A component of the first repetition, from 1.
-    pub fn component(self, number: usize) -> Component<'a> {
-        self.first().component(number)
-    }
-
-    /// First component of the first repetition, unescaped.
-    pub fn text(self) -> String {
-        if self.verbatim { self.text.to_owned() } else { self.first().text() }
-    }
-
-    /// The whole field as written, delimiters and escapes kept.
-    pub const fn as_written(self) -> &'a str {
-        self.text
-    }
-
-    /// Whether nothing stands in it, or HL7's `""` (delete the value).
-    pub fn is_empty(self) -> bool {
-        let blank = |c: char| c.is_whitespace() || (!self.verbatim && self.is_inner(c));
-        self.text == "\"\"" || self.text.chars().all(blank)
-    }
-
-    fn is_inner(self, c: char) -> bool {
-        c == self.delimiters.component || c == self.delimiters.repetition || c == self.delimiters.subcomponent
-    }
-}
-
-/// One repetition of a field.
-#[derive(Debug, Clone, Copy)]
-pub struct Repetition<'a> {
-    text: &'a str,
-    delimiters: Delimiters,
-}
-
-impl<'a> Repetition<'a> {
-    /// A component, from 1.
-    pub fn component(self, number: usize) -> Component<'a> {
-        let index = number.checked_sub(1);
-        let text = index.and_then(|i| self.text.split(self.delimiters.component).nth(i)).unwrap_or_default();
-        Component { text, delimiters: self.delimiters }
-    }
-
-    /// The first component, unescaped.
-    pub fn text(self) -> String {
-        self.component(1).text()
-    }
-
-    /// Whether nothing stands in it.
-    pub fn is_empty(self) -> bool {
-        let marks = [self.delimiters.component, self.delimiters.subcomponent];
-        self.text == "\"\"" || self.text.chars().all(|c| c.is_whitespace() || marks.contains(&c))
-    }
-
-    /// As written, delimiters and escapes kept.
-    pub const fn as_written(self) -> &'a str {
-        self.text
-    }
-}
-
-/// A component of a repetition.
-#[derive(Debug, Clone, Copy)]
-pub struct Component<'a> {
-    text: &'a str,
-    delimiters: Delimiters,
-}
-
-impl Component<'_> {
-    /// The first subcomponent, unescaped; HL7's `""` reads as empty.
-    pub fn text(self) -> String {
-        self.subcomponent(1)
-    }
-
-    /// A subcomponent, from 1, unescaped.
-    pub fn subcomponent(self, number: usize) -> String {
-        let index = number.checked_sub(1);
-        let text =
-            index.and_then(|i| self.text.split(self.delimiters.subcomponent).nth(i)).unwrap_or_default();
-        if text == "\"\"" { String::new() } else { unescape(text, self.delimiters).into_owned() }
-    }
-
-    /// All of it unescaped, subcomponents apart by their delimiter (codes such as `9A100&IMP`).
-    pub fn whole(self) -> String {
-        if self.text == "\"\"" { String::new() } else { unescape(self.text, self.delimiters).into_owned() }
-    }
-
-    /// Whether nothing stands in it.
-    pub fn is_empty(self) -> bool {
-        self.text == "\"\"" || self.text.trim().is_empty()
-    }
 }
 
 #[cfg(test)]

@@ -3,8 +3,8 @@
 
 use std::borrow::Cow;
 
-use super::er7::Delimiters;
-use super::iso2022jp;
+use super::charset;
+use super::field::Delimiters;
 
 /// Undoes the escapes of a leaf value. A lone escape character and unknown sequences stay as written.
 pub fn unescape(text: &str, delimiters: Delimiters) -> Cow<'_, str> {
@@ -41,7 +41,7 @@ fn meaning(name: &str, delimiters: Delimiters) -> Option<String> {
         ".br" | ".sp" => "\n".to_owned(),
         _ => {
             let digits = name.strip_prefix('X').filter(|digits| !digits.is_empty())?;
-            iso2022jp::decode(&hex::decode(digits).ok()?).text
+            charset::decode(&hex::decode(digits).ok()?).text
         }
     })
 }

@@ -1,126 +1,15 @@
-//! ISO-2022-JP as hospitals write it: every escape met in the field, runs left open, 8-bit kana, and
-//! files that are really UTF-8 or CP932 (JAHIS data exchange 6; measured on real writers). Letters are
-//! not folded here: what was written is what comes out.
+//! ISO-2022-JP as hospitals write it: every escape met in the field, runs left open at a delimiter or a
+//! segment's end, 8-bit kana, another set in between (JAHIS data exchange 6; measured on real writers).
 
-use encoding_rs::{EUC_JP, SHIFT_JIS, UTF_8};
+use encoding_rs::EUC_JP;
 
+use super::charset::decode_other;
 use super::deviation as d;
 use crate::model::Warning;
 
-/// The character set a file was read in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Encoding {
-    /// Nothing but ASCII.
-    Ascii,
-    /// CP932 (Shift_JIS as Microsoft extended it).
-    Cp932,
-    /// ISO-2022-JP with whatever escapes were met.
-    Iso2022Jp,
-    /// UTF-8.
-    Utf8,
-}
-
-impl Encoding {
-    /// The word for reports.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Ascii => "ASCII",
-            Self::Cp932 => "CP932",
-            Self::Iso2022Jp => "ISO-2022-JP",
-            Self::Utf8 => "UTF-8",
-        }
-    }
-}
-
-/// A file as text.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Decoded {
-    /// The text, delimiters and terminators in it.
-    pub text: String,
-    /// The character set that succeeded.
-    pub encoding: Encoding,
-    /// What was put up with.
-    pub warnings: Vec<Warning>,
-    /// Whether the bytes end inside a kanji or an escape sequence.
-    pub cut: bool,
-}
-
-/// What MSH-18 promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Declared {
-    Iso2022Jp { kana: bool },
-    Other,
-    Utf8,
-}
-
-/// Decodes a whole file before anything is split. Declared set, then a strict trial of it, then
-/// UTF-8, then CP932; the last resort replaces what fits nothing and says so.
-pub fn decode(bytes: &[u8]) -> Decoded {
-    let mut warnings = Vec::new();
-    let bytes = match bytes.strip_prefix(b"\xef\xbb\xbf") {
-        Some(rest) => {
-            warnings.push(d::BYTE_ORDER_MARK.warning());
-            rest
-        }
-        None => bytes,
-    };
-    let declared = declared(bytes, &mut warnings);
-    let high = bytes.iter().any(|b| *b >= 0x80);
-    let has_escape = bytes.contains(&0x1b);
-    let only_kana_high = bytes.iter().all(|b| *b < 0x80 || (0xa1..=0xdf).contains(b));
-    let kana_declared = declared == Declared::Iso2022Jp { kana: true };
-    let (text, encoding, cut) = if !high || (only_kana_high && (has_escape || kana_declared)) {
-        let runs = decode_escapes(bytes);
-        warnings.extend(runs.warnings);
-        let encoding = if high || has_escape { Encoding::Iso2022Jp } else { Encoding::Ascii };
-        (runs.text, encoding, runs.cut)
-    } else if let Some(text) = UTF_8.decode_without_bom_handling_and_without_replacement(bytes) {
-        (text.into_owned(), Encoding::Utf8, false)
-    } else {
-        let (text, bad) = SHIFT_JIS.decode_without_bom_handling(bytes);
-        if bad {
-            warnings.push(d::UNDECODABLE.warning());
-        }
-        let cut = bad && bytes.last().is_some_and(|b| *b >= 0x81 && !(0xa0..=0xdf).contains(b));
-        (text.into_owned(), Encoding::Cp932, cut)
-    };
-    let as_declared = match encoding {
-        Encoding::Ascii => true,
-        Encoding::Cp932 => false,
-        Encoding::Iso2022Jp => matches!(declared, Declared::Iso2022Jp { .. }),
-        Encoding::Utf8 => declared == Declared::Utf8,
-    };
-    if !as_declared {
-        let text = format!("read as {}: {}", encoding.word(), d::CHARSET_MISMATCH.meaning);
-        warnings.push(Warning::new(d::CHARSET_MISMATCH.code, text));
-    }
-    Decoded { text, encoding, warnings, cut }
-}
-
-/// Reads MSH-18, which is ASCII whatever follows.
-fn declared(bytes: &[u8], warnings: &mut Vec<Warning>) -> Declared {
-    let header = bytes.split(|b| matches!(b, b'\r' | b'\n')).next().unwrap_or_default();
-    let Some(separator) = header.get(3).copied().filter(|_| header.starts_with(b"MSH")) else {
-        return Declared::Other;
-    };
-    let field = header.split(|b| *b == separator).nth(17).unwrap_or_default();
-    let sets = String::from_utf8_lossy(field).to_ascii_uppercase();
-    let squeezed = sets.replace([' ', '-', '_'], "");
-    if squeezed.contains("ISOIR87") || squeezed.contains("ISOIR13") || squeezed.contains("ISOIR159") {
-        if !sets.contains("ISO IR") {
-            warnings.push(d::CHARSET_SPELLING.warning());
-        }
-        return Declared::Iso2022Jp { kana: squeezed.contains("ISOIR13") };
-    }
-    if !squeezed.is_empty() {
-        warnings.push(d::CHARSET_NOT_STANDARD.warning());
-    }
-    if squeezed.contains("UTF8") { Declared::Utf8 } else { Declared::Other }
-}
-
 /// What is designated to the left half.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Set {
+pub(super) enum Set {
     Ascii,
     Kana,
     Kanji,
@@ -135,13 +24,15 @@ impl Set {
 }
 
 /// The escape sequences, longest first.
-const ESCAPES: &[(&[u8], Set, Option<d::Deviation>)] = &[
+pub(super) const ESCAPES: &[(&[u8], Set, Option<d::Deviation>)] = &[
     (b"\x1b$(D", Set::Supplementary, Some(d::JISX0212)),
     (b"\x1b$(O", Set::Kanji, Some(d::JISX0213)),
     (b"\x1b$(Q", Set::Kanji, Some(d::JISX0213)),
     (b"\x1b$(P", Set::Plane2, Some(d::JISX0213)),
     (b"\x1b$(B", Set::Kanji, None),
     (b"\x1b$(@", Set::Kanji, Some(d::JIS78)),
+    // Announces the 1990 edition; ESC $ B follows.
+    (b"\x1b&@", Set::Ascii, None),
     (b"\x1b$B", Set::Kanji, None),
     (b"\x1b$@", Set::Kanji, Some(d::JIS78)),
     (b"\x1b(B", Set::Ascii, None),
@@ -149,10 +40,11 @@ const ESCAPES: &[(&[u8], Set, Option<d::Deviation>)] = &[
     (b"\x1b(I", Set::Kana, Some(d::EIGHT_BIT_KANA)),
 ];
 
-struct Runs {
-    text: String,
-    warnings: Vec<Warning>,
-    cut: bool,
+/// Decoded runs.
+pub(super) struct Runs {
+    pub text: String,
+    pub warnings: Vec<Warning>,
+    pub cut: bool,
 }
 
 impl Runs {
@@ -164,7 +56,7 @@ impl Runs {
 }
 
 /// Decodes by runs between escapes, controls and the end.
-fn decode_escapes(bytes: &[u8]) -> Runs {
+pub(super) fn decode_escapes(bytes: &[u8]) -> Runs {
     let mut out = Runs { text: String::with_capacity(bytes.len()), warnings: Vec::new(), cut: false };
     let mut set = Set::Ascii;
     let mut rest = bytes;
@@ -219,6 +111,16 @@ fn decode_escapes(bytes: &[u8]) -> Runs {
 /// ASCII or 7-bit kana up to the next escape. A byte that is no kana ends kana; `^` and `&` are kana
 /// there (ﾞ, ｦ) and cannot. Gives the set in force afterwards.
 fn single_bytes(run: &[u8], set: Set, out: &mut Runs) -> Set {
+    if run.iter().any(|b| *b >= 0x80 && !(0xa1..=0xdf).contains(b)) {
+        // Between proper kanji runs something wrote another character set.
+        let other = decode_other(run);
+        out.note(d::CHARSET_MISMATCH);
+        if other.bad {
+            out.note(d::UNDECODABLE);
+        }
+        out.text.push_str(&other.text);
+        return Set::Ascii;
+    }
     let mut set = set;
     for byte in run {
         match byte {
@@ -226,10 +128,12 @@ fn single_bytes(run: &[u8], set: Set, out: &mut Runs) -> Set {
                 out.note(d::EIGHT_BIT_KANA);
                 out.text.push(kana(byte & 0x7f));
             }
-            0x80.. => {
-                out.note(d::UNDECODABLE);
-                out.text.push('\u{fffd}');
+            // Shift out and in, as code page 50222 writes kana.
+            0x0e => {
+                out.note(d::EIGHT_BIT_KANA);
+                set = Set::Kana;
             }
+            0x0f => set = Set::Ascii,
             0x21..=0x5f if set == Set::Kana => out.text.push(kana(*byte)),
             _ => {
                 if set == Set::Kana {
@@ -257,8 +161,11 @@ fn double_bytes(run: &[u8], after: &[u8], set: Set, out: &mut Runs) -> usize {
         _ => after.starts_with(b"\x1b$B") || after.starts_with(b"\x1b$@"),
     };
     let closes = after.first() == Some(&0x1b) && !again;
-    if closes && run.len().is_multiple_of(2) && run.chunks(2).all(|pair| kanji(pair, set).is_some()) {
-        run.chunks(2).for_each(|pair| push_kanji(pair, set, out));
+    if closes && let Some(text) = kanji(run, set) {
+        if set == Set::Kanji && run.chunks(2).any(is_vendor) {
+            out.note(d::VENDOR_KANJI);
+        }
+        out.text.push_str(&text);
         return run.len();
     }
     let mut taken = 0;
@@ -281,7 +188,7 @@ fn double_bytes(run: &[u8], after: &[u8], set: Set, out: &mut Runs) -> usize {
 }
 
 fn push_kanji(pair: &[u8], set: Set, out: &mut Runs) {
-    if set == Set::Kanji && matches!(pair.first(), Some(0x2d | 0x79..=0x7c)) {
+    if set == Set::Kanji && is_vendor(pair) {
         out.note(d::VENDOR_KANJI);
     }
     match kanji(pair, set) {
@@ -293,17 +200,22 @@ fn push_kanji(pair: &[u8], set: Set, out: &mut Runs) {
     }
 }
 
-/// One kanji by way of EUC-JP, whose tables hold JIS X 0208 with the vendor rows and JIS X 0212.
-fn kanji(pair: &[u8], set: Set) -> Option<String> {
-    let (a, b) = (*pair.first()? | 0x80, *pair.get(1)? | 0x80);
-    let (bytes, length) = match set {
-        Set::Kanji => ([a, b, 0], 2),
-        Set::Supplementary => ([0x8f, a, b], 3),
-        Set::Ascii | Set::Kana | Set::Plane2 => return None,
-    };
-    let text = EUC_JP.decode_without_bom_handling_and_without_replacement(bytes.get(..length)?)?;
-    Some(text.into_owned())
+/// Row 13 (NEC) and rows 89 to 92 (IBM, as NEC chose them).
+fn is_vendor(pair: &[u8]) -> bool {
+    matches!(pair.first(), Some(0x2d | 0x79..=0x7c))
 }
 
-#[cfg(test)]
-mod tests;
+/// Kanji by way of EUC-JP, whose tables hold JIS X 0208 with the vendor rows and JIS X 0212. None when
+/// any pair is no kanji.
+fn kanji(pairs: &[u8], set: Set) -> Option<String> {
+    let mut bytes = Vec::with_capacity(pairs.len() * 3 / 2);
+    for pair in pairs.chunks(2) {
+        let [a, b] = pair else { return None };
+        match set {
+            Set::Kanji => bytes.extend([a | 0x80, b | 0x80]),
+            Set::Supplementary => bytes.extend([0x8f, a | 0x80, b | 0x80]),
+            Set::Ascii | Set::Kana | Set::Plane2 => return None,
+        }
+    }
+    EUC_JP.decode_without_bom_handling_and_without_replacement(&bytes).map(std::borrow::Cow::into_owned)
+}

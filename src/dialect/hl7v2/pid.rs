@@ -2,16 +2,24 @@
 //! from the field need. Letters stay as written; folding for comparison is the matcher's.
 
 use super::deviation::{self as d, Deviation};
-use super::er7::{Field, Message, Repetition, Segment};
+use super::er7::Message;
 use super::era::birth_date;
+use super::field::{Field, Repetition, Segment};
 use crate::model::{Address, Demographics, Insurance, NameScript, PersonName, Sex, Warning};
+
+/// So many repetitions of a field are read.
+const MAX_REPETITIONS: usize = 32;
 
 /// Reads the person of a message; what was repaired stands in the warnings. Default when there is no PID.
 pub fn demographics(message: &Message) -> (Demographics, Vec<Warning>) {
     let Some(pid) = message.first("PID") else { return (Demographics::default(), Vec::new()) };
     let mut notes = Notes(Vec::new());
-    let names: Vec<PersonName> =
-        pid.field(5).repetitions().filter_map(|xpn| read_name(xpn, &mut notes)).collect();
+    let names: Vec<PersonName> = pid
+        .field(5)
+        .repetitions()
+        .take(MAX_REPETITIONS)
+        .filter_map(|xpn| read_name(xpn, &mut notes))
+        .collect();
     let person = Demographics {
         birth: birth(pid, &mut notes),
         birth_range: None,
@@ -19,7 +27,11 @@ pub fn demographics(message: &Message) -> (Demographics, Vec<Warning>) {
         addresses: addresses(pid.field(11)),
         phones: [13, 14].into_iter().flat_map(|n| phones(pid.field(n))).collect(),
         insurance: insurance(message),
-        mothers_maiden_name: pid.field(6).repetitions().find_map(|xpn| read_name(xpn, &mut notes)),
+        mothers_maiden_name: pid
+            .field(6)
+            .repetitions()
+            .take(MAX_REPETITIONS)
+            .find_map(|xpn| read_name(xpn, &mut notes)),
         birth_place: Some(pid.field(23).text()).filter(|place| !place.is_empty()),
         names,
     };
@@ -139,7 +151,7 @@ fn sex(field: Field<'_>, notes: &mut Notes) -> Option<Sex> {
 /// XAD: the whole address in component 8, the postcode in 5, the kind in 7; home before others.
 fn addresses(field: Field<'_>) -> Vec<Address> {
     let mut read: Vec<(bool, Address)> = Vec::new();
-    for xad in field.repetitions() {
+    for xad in field.repetitions().take(MAX_REPETITIONS) {
         let part = |n: usize| trimmed(&xad.component(n).text());
         let kind = part(7);
         if matches!(kind.as_str(), "N" | "BDL" | "BR") {
@@ -166,7 +178,7 @@ fn phones(field: Field<'_>) -> Vec<String> {
         let joined = [part(6), part(7)].concat();
         [part(12), part(1), joined].into_iter().find(|text| text.chars().any(char::is_numeric))
     };
-    field.repetitions().filter_map(number).collect()
+    field.repetitions().take(MAX_REPETITIONS).filter_map(number).collect()
 }
 
 /// The first IN1 that names an insurer: IN1-3, and IN1-10 as symbol ~ number ~ branch.

@@ -2,7 +2,7 @@
 
 use super::NS;
 use super::wrapper::{INTERACTIONS, XSI};
-use crate::model::Warning;
+use crate::model::{PartialDate, Warning};
 use crate::xml::Tree;
 
 /// All deviations of a message, each code once.
@@ -102,8 +102,12 @@ fn control_act(act: &Tree, found: &mut Found) {
         }
         let value = parameter.first(NS, "value").and_then(|value| value.attribute("value"));
         let is_birth = parameter.name().eq_ignore_ascii_case("livingSubjectBirthTime");
-        if is_birth && value.is_some_and(|v| v.len() > 8 || !v.bytes().all(|b| b.is_ascii_digit())) {
+        let Some(value) = value.filter(|_| is_birth) else { continue };
+        if value.len() > 8 || !value.bytes().all(|b| b.is_ascii_digit()) {
             found.push(("birth-time-cut", "a birth time with hyphens or a time of day"));
+        }
+        if PartialDate::from_digits(value).is_none() {
+            found.push(("birth-date-impossible", "a day or month that does not exist is left out"));
         }
     }
 }

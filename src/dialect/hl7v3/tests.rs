@@ -413,7 +413,7 @@ fn the_variants_peers_send_are_read() {
 fn what_a_request_lacks_is_named_and_no_value_is() {
     let id =
         |root: &str| format!("<livingSubjectId><value root='{root}' extension='SECRET'/></livingSubjectId>");
-    let birth = "<livingSubjectBirthTime><value value='19639904'/></livingSubjectBirthTime>";
+    let birth = "<livingSubjectBirthTime><value value='x1963'/></livingSubjectBirthTime>";
     let given = "<livingSubjectName><value><given>SECRET</given></value></livingSubjectName>";
     let two = "<livingSubjectBirthTime><value value='1963'/><value value='1964'/></livingSubjectBirthTime>";
     for (list, expected) in [

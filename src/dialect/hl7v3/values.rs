@@ -167,7 +167,12 @@ pub(super) fn phone_uri(phone: &str) -> String {
 /// A birth date: a point, or an interval whose open side reaches as far as dates go. None when
 /// there is no value; Err when there is one that is no date.
 pub(super) fn read_birth(tree: &Tree) -> Result<Option<Birth>, ()> {
-    let date = |value: &str| PartialDate::from_digits(value).ok_or(());
+    // A day or month that does not exist is left out; such requests are met and expect an answer.
+    let date = |value: &str| {
+        let digits: String = value.trim().chars().filter(|c| *c != '-').collect();
+        let of = |length: usize| digits.get(..length).and_then(PartialDate::from_digits);
+        PartialDate::from_digits(value).or_else(|| of(6)).or_else(|| of(4)).ok_or(())
+    };
     let bound = |local: &str| tree.first(NS, local).and_then(|bound| bound.attribute("value")).map(date);
     if let Some(value) = tree.attribute("value").filter(|value| !value.trim().is_empty()) {
         return date(value).map(|date| Some(Birth::On(date)));

@@ -1,6 +1,8 @@
 //! Correction chains (JAMI guideline, condition flags; japan.md 1.3): of all files of one order, which
 //! is current, which superseded, which deleted. Renaming and creating are not atomic together.
 
+use std::collections::BTreeMap;
+
 use super::path::{Flag, StorageFile};
 
 /// What became of a file.
@@ -38,18 +40,24 @@ impl Chain {
         let deletion = newest(Flag::Deleted);
         let current =
             newest(Flag::Current).filter(|at| deletion.as_ref().is_none_or(|deleted| at.0 > deleted.0));
+        // Versions of each document in order, for the successor of each.
+        let mut versions: BTreeMap<Option<&str>, Vec<_>> = BTreeMap::new();
+        for (index, file) in files.iter().enumerate().filter(|(_, file)| file.flag != Flag::Deleted) {
+            versions.entry(file.document.as_deref()).or_default().push((version(file), index));
+        }
+        versions.values_mut().for_each(|list| list.sort());
+        let successor = |file: &StorageFile| {
+            let (list, own) = (versions.get(&file.document.as_deref())?, version(file));
+            list.get(list.partition_point(|(at, _)| *at <= own)).map(|(_, index)| *index)
+        };
         let state = |file: &StorageFile| {
-            let own = version(file);
             if file.flag == Flag::Deleted || (current.is_none() && deletion.is_some()) {
-                return State::Deleted;
+                State::Deleted
+            } else if file.flag == Flag::Current && Some(version(file)) == current {
+                State::Current
+            } else {
+                State::Superseded { by: successor(file) }
             }
-            if file.flag == Flag::Current && Some(&own) == current.as_ref() {
-                return State::Current;
-            }
-            let newer = files.iter().enumerate().filter(|(_, other)| {
-                other.flag != Flag::Deleted && version(other) > own && other.document == file.document
-            });
-            State::Superseded { by: newer.min_by_key(|(_, other)| version(other)).map(|(index, _)| index) }
         };
         let states: Vec<State> = files.iter().map(|file| state(file)).collect();
         let lost_current = !files.is_empty() && current.is_none() && deletion.is_none();

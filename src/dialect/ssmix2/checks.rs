@@ -7,6 +7,9 @@ use crate::dialect::hl7v2::deviation as d;
 use crate::dialect::hl7v2::{Message, Parsed};
 use crate::model::{Malformed, Warning};
 
+/// So many repetitions of PID-3 are looked at.
+const MAX_NUMBERS: usize = 1000;
+
 /// Fields that no message may lack, besides the patient's number.
 const REQUIRED: &[(&str, &[usize])] =
     &[("MSH", &[7, 9, 10, 11, 12, 18]), ("EVN", &[2]), ("PID", &[5, 7, 8]), ("PV1", &[2])];
@@ -21,12 +24,13 @@ pub fn patient(file: &StorageFile, parsed: &Parsed) -> Result<Vec<Warning>, Malf
             true => ("truncated", "the file ends before the patient is named"),
             false => ("required-segment-missing", "a PID segment was expected"),
         };
-        let last = parsed.message.segments().last().map(|s| s.name().to_owned()).unwrap_or_default();
+        let last = last_place(&parsed.message);
         return Err(Malformed::new(code, if parsed.unterminated { last } else { "PID".to_owned() }, why));
     };
     let numbers: Vec<(String, String)> = pid
         .field(3)
         .repetitions()
+        .take(MAX_NUMBERS)
         .map(|cx| (cx.text().trim().to_owned(), cx.component(5).text().trim().to_owned()))
         .filter(|(number, _)| !number.is_empty())
         .collect();
@@ -52,7 +56,7 @@ pub fn patient(file: &StorageFile, parsed: &Parsed) -> Result<Vec<Warning>, Malf
 pub fn content(file: &StorageFile, kind: &StandardKind, parsed: &Parsed) -> Result<Vec<Warning>, Malformed> {
     let message = &parsed.message;
     if parsed.unterminated && message.first(main_segment(kind)).is_none() {
-        let last = message.segments().last().map(|s| s.name().to_owned()).unwrap_or_default();
+        let last = last_place(message);
         return Err(Malformed::new("truncated", last, "the file ends before what its kind is about"));
     }
     let mut warnings = missing(message);
@@ -77,6 +81,12 @@ pub fn content(file: &StorageFile, kind: &StandardKind, parsed: &Parsed) -> Resu
         }
     }
     Ok(warnings)
+}
+
+/// Where a cut message stopped.
+fn last_place(message: &Message) -> String {
+    let last = message.segments().last();
+    last.map(|segment| format!("{}-{}", segment.name(), segment.len())).unwrap_or_default()
 }
 
 fn missing(message: &Message) -> Vec<Warning> {

@@ -1,7 +1,7 @@
 //! Documents of the extension storage: media type, and what a CDA header tells (period, author,
 //! title). Bodies are not read.
 
-use crate::model::Malformed;
+use crate::model::{Malformed, Phi};
 use crate::xml::Tree;
 
 const CDA: &str = "urn:hl7-org:v3";
@@ -14,7 +14,7 @@ pub struct ClinicalDocument {
     /// title.
     pub title: String,
     /// recordTarget/patientRole/id/@extension.
-    pub patients: Vec<String>,
+    pub patients: Vec<Phi<String>>,
     /// documentationOf/serviceEvent/effectiveTime low and high.
     pub period: Option<(String, String)>,
     /// documentationOf/serviceEvent/code: code, codeSystem, displayName.
@@ -67,7 +67,11 @@ pub fn clinical_document(bytes: &[u8]) -> Result<Option<ClinicalDocument>, Malfo
     let patients = tree
         .all(CDA, "recordTarget")
         .filter_map(|target| target.first(CDA, "patientRole"))
-        .flat_map(|role| role.all(CDA, "id").filter_map(|id| id.attribute("extension")).map(str::to_owned))
+        .flat_map(|role| {
+            role.all(CDA, "id")
+                .filter_map(|id| id.attribute("extension"))
+                .map(|number| Phi::new(number.to_owned()))
+        })
         .collect();
     let service = tree.path(CDA, &["documentationOf", "serviceEvent"]);
     let author = tree.path(CDA, &["author", "assignedAuthor", "assignedPerson", "name"]).map(|name| {
@@ -120,7 +124,7 @@ mod tests {
             </ClinicalDocument>"#;
         let read = clinical_document(text.as_bytes()).unwrap().unwrap();
         assert_eq!(read.title, "要約");
-        assert_eq!(read.patients, ["0000000099"]);
+        assert_eq!(read.patients, [Phi::new("0000000099".to_owned())]);
         assert_eq!(read.period, Some(("20240813".to_owned(), "20240818".to_owned())));
         assert_eq!(read.author, Some(("医師".to_owned(), "一郎".to_owned())));
         assert_eq!(read.template.as_deref(), Some("1.2.3"));

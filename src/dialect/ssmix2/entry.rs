@@ -144,7 +144,8 @@ fn of_standard(read: &ReadFile, kind: &StandardKind, form: Form, settings: &Faci
     let headline = read.message.as_ref().map(|m| events::headline(m, kind)).unwrap_or_default();
     let named =
         if headline.is_empty() { kind.title.to_owned() } else { format!("{}（{headline}）", kind.title) };
-    let service = read.message.as_ref().map(|m| events::service(m, kind)).unwrap_or_default();
+    let service =
+        read.message.as_ref().map(|m| events::service(m, kind, &creation(read))).unwrap_or_default();
     Parts {
         class: Code::new(kind.class, schemes.class.as_str(), kind.class),
         type_code,
@@ -191,12 +192,16 @@ fn of_extension(read: &ReadFile, kind: &ExtensionKind, form: Form, settings: &Fa
     let span_of = |(low, high): &(String, String)| (span(low).map(|s| s.0), span(high).map(|s| s.1));
     let service = clinical.and_then(|header| header.period.as_ref()).map(span_of).unwrap_or_default();
     let event = clinical.and_then(|header| header.event.as_ref());
+    let companion = match read.media_type {
+        "text/xml" | "application/hl7-v2" => String::new(),
+        _ => format!("（{}）", suffix.to_uppercase()),
+    };
     let renderable = read.message.is_some() || clinical.is_some();
     Parts {
         class: Code::new(class, schemes.class.as_str(), class),
         type_code,
         format: Code::new(format, schemes.format.as_str(), name.as_str()),
-        title: name,
+        title: format!("{name}{companion}"),
         service: dated(service, read),
         events: event
             .iter()

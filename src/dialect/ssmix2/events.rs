@@ -12,6 +12,9 @@ use crate::model::{Code, Dtm};
 /// An entry carries at most so many event codes.
 const MAX_EVENT_CODES: usize = 200;
 
+/// It refers to at most so many studies.
+const MAX_STUDIES: usize = 50;
+
 /// eventCodeList of a message.
 pub fn codes(message: &Message, kind: &StandardKind, schemes: &CodingSchemes) -> Vec<Code> {
     let mut found = Codes { schemes, seen: BTreeSet::new(), list: Vec::new() };
@@ -90,8 +93,8 @@ impl Codes<'_> {
     }
 }
 
-/// serviceStartTime and serviceStopTime.
-pub fn service(message: &Message, kind: &StandardKind) -> (Option<Dtm>, Option<Dtm>) {
+/// serviceStartTime and serviceStopTime. Problems that have no outcome yet last until the file's time.
+pub fn service(message: &Message, kind: &StandardKind, creation: &Dtm) -> (Option<Dtm>, Option<Dtm>) {
     let all = |segment: &'static str, field: usize| -> Vec<String> {
         message.named(segment).map(|s| s.field(field).text()).filter(|text| !text.is_empty()).collect()
     };
@@ -117,7 +120,8 @@ pub fn service(message: &Message, kind: &StandardKind) -> (Option<Dtm>, Option<D
     let spans = |texts: &[String]| texts.iter().filter_map(|text| span(text)).collect::<Vec<_>>();
     let (starts, stops) = (spans(&starts), spans(&stops));
     let start = starts.iter().map(|(from, _)| from).min_by_key(|dtm| dtm.padded()).cloned();
-    let stop = stops.iter().map(|(_, to)| to).max_by_key(|dtm| dtm.padded());
+    let lasting = kind.code == "PPR-01" && stops.is_empty();
+    let stop = stops.iter().map(|(_, to)| to).max_by_key(|dtm| dtm.padded()).or(lasting.then_some(creation));
     let stop = stop.or_else(|| starts.iter().map(|(_, to)| to).max_by_key(|dtm| dtm.padded())).cloned();
     let in_order = |stop: &Dtm| start.as_ref().is_none_or(|start| start.padded() <= stop.padded());
     (start.clone(), stop.filter(in_order))
@@ -193,7 +197,7 @@ pub fn departments(message: &Message) -> BTreeSet<String> {
 pub fn studies(message: &Message) -> (BTreeSet<String>, BTreeSet<String>) {
     let all = |field: usize| {
         let texts = message.named("IPC").map(move |ipc| ipc.field(field).text());
-        texts.filter(|text| !text.is_empty()).collect()
+        texts.filter(|text| !text.is_empty()).take(MAX_STUDIES).collect()
     };
     (all(1), all(3))
 }

@@ -12,7 +12,7 @@ fn body(code: &str) -> String {
     let orc = format!(
         "ORC|NW|105000000000030|||||||20240812133006|{DOCTOR}||{DOCTOR}|||||11^整形外科^HL70069||||架橋病院\r"
     );
-    let after = match code {
+    match code {
         "ADT-21" | "ADT-41" => "PV2||||||||202408120900\r".to_owned(),
         "ADT-51" => "PV2|||||||||202408120900\r".to_owned(),
         "ADT-61" => "IAM|1|FA^食物^HL70127|J9FC^そば^J-FAGY|SV^重度^HL70128\r".to_owned(),
@@ -41,8 +41,7 @@ fn body(code: &str) -> String {
         ),
         _ if code.starts_with("OMG") => format!("{orc}OBR|1|1||9A110^標準１２誘導心電図^JC10\r"),
         _ => String::new(),
-    };
-    after
+    }
 }
 
 /// The text of a message of a kind.

@@ -82,12 +82,15 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// What policies and consents decide on: `OML-11`, `18842-5`, else the local code.
+    /// What policies and consents decide on: `OML-11`, `18842-5`, else the local code or name.
     pub fn code(&self) -> &str {
-        match self {
-            Self::Standard(kind) => kind.code,
-            Self::Extension(kind) => kind.standard.as_ref().map_or(&kind.local.value, |code| &code.value),
-        }
+        let kind = match self {
+            Self::Standard(kind) => return kind.code,
+            Self::Extension(kind) => kind,
+        };
+        let standard = kind.standard.as_ref().map_or("", |code| code.value.as_str());
+        let ways = [standard, &kind.local.value, &kind.local.display];
+        ways.into_iter().find(|code| !code.is_empty()).unwrap_or(&kind.folder)
     }
 
     /// The folder's name.

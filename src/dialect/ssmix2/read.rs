@@ -99,7 +99,7 @@ fn read_document(file: StorageFile, bytes: &[u8]) -> Result<ReadFile, Malformed>
         _ => None,
     };
     let named = clinical.as_ref().map(|header| header.patients.as_slice()).unwrap_or_default();
-    if !named.is_empty() && !named.iter().any(|number| number == file.patient.reveal()) {
+    if !named.is_empty() && !named.contains(&file.patient) {
         let why =
             "the patient number in the document differs from the one in the path; the file is set aside";
         return Err(Malformed::new("pid-differs-from-path", "recordTarget", why));

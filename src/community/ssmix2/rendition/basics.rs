@@ -53,7 +53,12 @@ pub(super) fn in_or_out(code: &str) -> String {
 }
 
 fn disability(message: &Message) -> String {
-    message.named("DB1").map(|db1| db1.field(4).text()).find(|told| told == "Y").map(|_| "あり".to_owned()).unwrap_or_default()
+    message
+        .named("DB1")
+        .map(|db1| db1.field(4).text())
+        .find(|told| told == "Y")
+        .map(|_| "あり".to_owned())
+        .unwrap_or_default()
 }
 
 /// Names and relations only.

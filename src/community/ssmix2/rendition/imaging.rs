@@ -7,7 +7,7 @@ use crate::dialect::hl7v2::{Field, Message, Segment};
 
 use super::laboratory;
 use super::layout::{Cell, Row, facts, section, table};
-use super::values::{all_coded, all_text, coded, coded_with_code, people, period, time};
+use super::values::{all_coded, all_text, coded, people, period, text_and_code, time};
 
 pub(super) fn order(message: &Message) -> Markup {
     html! {
@@ -44,7 +44,7 @@ fn ordered(message: &Message) -> Markup {
 fn items(message: &Message) -> Markup {
     let row = |obr: Segment<'_>| -> Row {
         vec![
-            Cell::text(coded_with_code(obr.field(4))),
+            Cell::coded(text_and_code(obr.field(4))),
             Cell::text(period(&obr.field(7).text(), &obr.field(8).text())),
             Cell::text(all_coded(obr.field(15))),
             Cell::text(all_text(obr.field(13))),
@@ -63,7 +63,7 @@ fn done(message: &Message) -> Markup {
     let row = |ze1: Segment<'_>| -> Row {
         let quantity = [ze1.field(4).text(), coded(ze1.field(5).first())].concat();
         vec![
-            Cell::text(coded_with_code(ze1.field(3))),
+            Cell::coded(text_and_code(ze1.field(3))),
             Cell::number(quantity),
             Cell::text(people(ze1.field(7))),
         ]

@@ -133,13 +133,16 @@ fn panel(obr: Segment<'_>) -> Vec<(&'static str, String)> {
 }
 
 fn observation(obx: Segment<'_>) -> Row {
-    let flags: Vec<String> = obx.field(8).repetitions().map(|flag| flag.text()).filter(|f| !f.is_empty()).collect();
+    let flags: Vec<String> =
+        obx.field(8).repetitions().map(|flag| flag.text()).filter(|f| !f.is_empty()).collect();
     let is_abnormal = flags.iter().any(|flag| !matches!(flag.as_str(), "N" | "S" | "NEG"));
     let value = observed(obx);
     let value = match obx.field(2).text().as_str() {
         "NM" | "SN" => Cell::number(value),
         // `-^陰性`: the sign is what laboratories read.
-        "CWE" | "CE" if obx.field(5).text().chars().count() <= 3 => Cell::value(coded_with_code(obx.field(5))),
+        "CWE" | "CE" if obx.field(5).text().chars().count() <= 3 => {
+            Cell::value(coded_with_code(obx.field(5)))
+        }
         _ => Cell::value(value),
     };
     Row {

@@ -7,18 +7,25 @@ use maud::{Markup, html};
 #[derive(Debug, Clone, Default)]
 pub(super) struct Cell {
     text: String,
+    /// Below the text, small: a code.
+    code: String,
     class: &'static str,
 }
 
 impl Cell {
     /// Text.
     pub(super) fn text(text: impl Into<String>) -> Self {
-        Self { text: text.into(), class: "" }
+        Self { text: text.into(), ..Self::default() }
+    }
+
+    /// A coded value: its text, and below it the code where that says more.
+    pub(super) fn coded((text, code): (String, String)) -> Self {
+        Self { text, code, class: "" }
     }
 
     /// A number, aligned to the right.
     pub(super) fn number(text: impl Into<String>) -> Self {
-        Self { text: text.into(), class: "number value" }
+        Self { text: text.into(), class: "number value", ..Self::default() }
     }
 
     /// Adds a line.
@@ -31,12 +38,12 @@ impl Cell {
 
     /// A mark that stands out where the row is abnormal.
     pub(super) fn flag(text: impl Into<String>) -> Self {
-        Self { text: text.into(), class: "flag" }
+        Self { text: text.into(), class: "flag", ..Self::default() }
     }
 
     /// A value that stands out where the row is abnormal.
     pub(super) fn value(text: impl Into<String>) -> Self {
-        Self { text: text.into(), class: "value" }
+        Self { text: text.into(), class: "value", ..Self::default() }
     }
 }
 
@@ -63,9 +70,7 @@ pub(super) fn facts(facts: &[(&str, String)]) -> Markup {
     let mut told = facts.iter().filter(|(_, value)| !value.trim().is_empty()).peekable();
     html! {
         @if told.peek().is_some() {
-            table class="facts" {
-                @for (label, value) in told { tr { th { (label) } td { (value.trim()) } } }
-            }
+            dl { @for (label, value) in told { div { dt { (label) } dd { (value.trim()) } } } }
         }
     }
 }
@@ -86,7 +91,10 @@ pub(super) fn table(heads: &[&str], rows: &[Row]) -> Markup {
                         tr class=[row.is_abnormal.then_some("abnormal")] {
                             @for (column, _) in &columns {
                                 @let cell = row.cells.get(*column).cloned().unwrap_or_default();
-                                td class=[(!cell.class.is_empty()).then_some(cell.class)] { (cell.text.trim()) }
+                                td class=[(!cell.class.is_empty()).then_some(cell.class)] {
+                                    (cell.text.trim())
+                                    @if !cell.code.is_empty() { span class="code" { (cell.code) } }
+                                }
                             }
                         }
                     }

@@ -8,7 +8,7 @@ use crate::dialect::hl7v2::{Field, Message, Segment};
 
 use super::allergies;
 use super::layout::{Cell, Row, facts, section, table};
-use super::values::{all_coded, amount, coded, coded_with_code, people, period, place, time};
+use super::values::{all_coded, amount, coded, people, period, place, text_and_code, time};
 
 /// An order group: an ORC with what follows it.
 #[derive(Default)]
@@ -18,7 +18,11 @@ struct Group<'a> {
 
 impl<'a> Group<'a> {
     fn first(&self, name: &str, read: impl Fn(Segment<'a>) -> String) -> String {
-        self.segments.get(name).and_then(|found| found.first()).map(|segment| read(*segment)).unwrap_or_default()
+        self.segments
+            .get(name)
+            .and_then(|found| found.first())
+            .map(|segment| read(*segment))
+            .unwrap_or_default()
     }
 
     fn each(&self, name: &str) -> impl Iterator<Item = Segment<'a>> {
@@ -49,12 +53,21 @@ fn groups(message: &Message) -> Vec<Group<'_>> {
 
 pub(super) fn prescription(message: &Message) -> Markup {
     let groups = groups(message);
-    let heads =
-        ["RP", "薬剤", "１回量", "１日量", "用法", "日数・回数", "総量", "経路", "投与開始", "与薬指示", "指示・備考"];
-    let rows: Vec<Row> = groups
-        .iter()
-        .flat_map(|group| group.each("RXE").map(move |rxe| prescribed(group, rxe)))
-        .collect();
+    let heads = [
+        "RP",
+        "薬剤",
+        "１回量",
+        "１日量",
+        "用法",
+        "日数・回数",
+        "総量",
+        "経路",
+        "投与開始",
+        "与薬指示",
+        "指示・備考",
+    ];
+    let rows: Vec<Row> =
+        groups.iter().flat_map(|group| group.each("RXE").map(move |rxe| prescribed(group, rxe))).collect();
     html! {
         (section("処方", &html! { (ordered(groups.first())) (table(&heads, &rows)) }))
         (section("配合", &components(&groups)))
@@ -63,21 +76,18 @@ pub(super) fn prescription(message: &Message) -> Markup {
 }
 
 fn prescribed(group: &Group<'_>, rxe: Segment<'_>) -> Row {
-    let dose = match amount(rxe.field(3), rxe.field(5)) {
-        none if none.is_empty() => String::new(),
-        dose => dose,
-    };
+    let dose = amount(rxe.field(3), rxe.field(5));
     let daily = rxe.field(19);
     let daily = match daily.text() {
         number if number.is_empty() => number,
         number => format!("{number}{}", daily.component(2).subcomponent(2)),
     };
     let form = coded(rxe.field(6).first());
-    let drug = coded_with_code(rxe.field(2));
-    let drug = if form.is_empty() { drug } else { format!("{drug}\n{form}") };
+    let (drug, code) = text_and_code(rxe.field(2));
+    let drug = if form.is_empty() { drug } else { format!("{drug}（{form}）") };
     vec![
         Cell::text(rp_number(&group.text("ORC", 4))),
-        Cell::text(drug),
+        Cell::coded((drug, code)),
         Cell::number(dose),
         Cell::number(daily),
         Cell::text(group.first("TQ1", |tq1| usage(tq1.field(3)))),
@@ -133,7 +143,7 @@ fn component(rxc: Segment<'_>) -> Row {
     };
     vec![
         Cell::text(part),
-        Cell::text(coded_with_code(rxc.field(2))),
+        Cell::coded(text_and_code(rxc.field(2))),
         Cell::number(amount(rxc.field(3), rxc.field(4))),
     ]
     .into()
@@ -142,10 +152,8 @@ fn component(rxc: Segment<'_>) -> Row {
 pub(super) fn administration(message: &Message) -> Markup {
     let groups = groups(message);
     let heads = ["RP", "実施日時", "薬剤", "量", "経路", "速度", "実施者", "場所", "結果", "備考"];
-    let rows: Vec<Row> = groups
-        .iter()
-        .flat_map(|group| group.each("RXA").map(move |rxa| administered(group, rxa)))
-        .collect();
+    let rows: Vec<Row> =
+        groups.iter().flat_map(|group| group.each("RXA").map(move |rxa| administered(group, rxa))).collect();
     section("実施", &html! { (ordered(groups.first())) (table(&heads, &rows)) })
 }
 
@@ -162,7 +170,7 @@ fn administered(group: &Group<'_>, rxa: Segment<'_>) -> Row {
     let cells = vec![
         Cell::text(rp_number(&group.text("ORC", 4))),
         Cell::text(period(&rxa.field(3).text(), &rxa.field(4).text())),
-        Cell::text(coded_with_code(rxa.field(5))),
+        Cell::coded(text_and_code(rxa.field(5))),
         Cell::number(amount(rxa.field(6), rxa.field(7))),
         Cell::text(route.collect::<Vec<_>>().join("、")),
         Cell::text(rxa.field(12).text()),
@@ -214,7 +222,14 @@ fn duration(group: &Group<'_>) -> String {
     group.first("TQ1", |tq1| {
         let (number, unit) = (tq1.field(6).text(), tq1.field(6).component(2).text());
         match (number.is_empty(), unit.to_ascii_lowercase().as_str()) {
-            (true, _) => tq1.field(14).text().split('.').next().filter(|n| !n.is_empty()).map(|n| format!("{n}回分")).unwrap_or_default(),
+            (true, _) => tq1
+                .field(14)
+                .text()
+                .split('.')
+                .next()
+                .filter(|n| !n.is_empty())
+                .map(|n| format!("{n}回分"))
+                .unwrap_or_default(),
             (false, "d" | "") => format!("{number}日分"),
             (false, _) => format!("{number}{}", coded_unit(&unit)),
         }

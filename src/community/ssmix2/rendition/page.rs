@@ -59,7 +59,8 @@ fn body(code: &str, message: &Message) -> Markup {
 
 /// Whose page it is: name, birth date and sex, nothing else.
 fn patient(person: &Demographics) -> Markup {
-    let kanji = person.name(NameScript::Ideographic).or_else(|| person.names.first()).map(name).unwrap_or_default();
+    let kanji =
+        person.name(NameScript::Ideographic).or_else(|| person.names.first()).map(name).unwrap_or_default();
     let kana = person.name(NameScript::Syllabic).map(name).filter(|kana| *kana != kanji);
     html! {
         div class="patient" {

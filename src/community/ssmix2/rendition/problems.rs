@@ -49,7 +49,8 @@ fn problem(prb: Segment<'_>) -> Row {
     let is_suspected = prb.field(13).text() == "1";
     let rank = coded(prb.field(18).first());
     let class = [rank.as_str(), if is_suspected { "疑い" } else { "" }].join(" ").trim().to_owned();
-    let onset = [16, 7, 2].into_iter().map(|n| prb.field(n).text()).find(|t| !t.is_empty()).unwrap_or_default();
+    let onset =
+        [16, 7, 2].into_iter().map(|n| prb.field(n).text()).find(|t| !t.is_empty()).unwrap_or_default();
     let cells = vec![
         Cell::text(disease),
         Cell::text(class),
@@ -69,7 +70,9 @@ fn icd10(prb: Segment<'_>) -> String {
     let code = prb.field(10).text();
     let edition = prb.field(10).component(7).text();
     let dotted = match (code.get(..3), code.get(3..)) {
-        (Some(category), Some(rest)) if !rest.is_empty() && !rest.starts_with('.') => format!("{category}.{rest}"),
+        (Some(category), Some(rest)) if !rest.is_empty() && !rest.starts_with('.') => {
+            format!("{category}.{rest}")
+        }
         _ => code,
     };
     if edition == "2013" { format!("{dotted}（2013年版）") } else { dotted }

@@ -6,7 +6,11 @@ use crate::model::PartialDate;
 
 /// The text of a coded value (CWE, CE), else its alternative or original text, else its code.
 pub(super) fn coded(value: Repetition<'_>) -> String {
-    [2, 5, 9, 1, 4].into_iter().map(|n| value.component(n).whole()).find(|text| !text.trim().is_empty()).unwrap_or_default()
+    [2, 5, 9, 1, 4]
+        .into_iter()
+        .map(|n| value.component(n).whole())
+        .find(|text| !text.trim().is_empty())
+        .unwrap_or_default()
 }
 
 /// All repetitions of a coded field.
@@ -18,6 +22,13 @@ pub(super) fn all_coded(field: Field<'_>) -> String {
 pub(super) fn coded_with_code(field: Field<'_>) -> String {
     let (text, code) = (coded(field.first()), field.text());
     if code.is_empty() || code == text { text } else { format!("{text}（{code}）") }
+}
+
+/// Text and code of a coded value; the code with its system, empty where the text is the code.
+pub(super) fn text_and_code(field: Field<'_>) -> (String, String) {
+    let (text, code, system) = (coded(field.first()), field.text(), field.component(3).text());
+    let code = if code == text { String::new() } else { format!("{system} {code}").trim().to_owned() };
+    (text, code)
 }
 
 /// First components of all repetitions.
@@ -113,10 +124,42 @@ pub(super) fn place(field: Field<'_>) -> String {
 /// A department by its code of table 0069; the code itself where it is a hospital's own.
 pub(super) fn department(code: &str) -> String {
     const NAMES: [&str; 36] = [
-        "内科", "精神科", "神経科", "神経内科", "呼吸器科", "消化器科", "胃腸科", "循環器科", "小児科", "外科", "整形外科",
-        "形成外科", "美容外科", "脳神経外科", "呼吸器外科", "心臓血管外科", "小児外科", "皮膚泌尿器科", "皮膚科", "泌尿器科",
-        "性病科", "肛門科", "産婦人科", "産科", "婦人科", "眼科", "耳鼻咽喉科", "気管食道科", "理学診療科", "放射線科",
-        "麻酔科", "人工透析科", "心療内科", "アレルギー科", "リウマチ科", "リハビリテーション科",
+        "内科",
+        "精神科",
+        "神経科",
+        "神経内科",
+        "呼吸器科",
+        "消化器科",
+        "胃腸科",
+        "循環器科",
+        "小児科",
+        "外科",
+        "整形外科",
+        "形成外科",
+        "美容外科",
+        "脳神経外科",
+        "呼吸器外科",
+        "心臓血管外科",
+        "小児外科",
+        "皮膚泌尿器科",
+        "皮膚科",
+        "泌尿器科",
+        "性病科",
+        "肛門科",
+        "産婦人科",
+        "産科",
+        "婦人科",
+        "眼科",
+        "耳鼻咽喉科",
+        "気管食道科",
+        "理学診療科",
+        "放射線科",
+        "麻酔科",
+        "人工透析科",
+        "心療内科",
+        "アレルギー科",
+        "リウマチ科",
+        "リハビリテーション科",
     ];
     let number = code.parse::<usize>().ok().filter(|_| code.len() == 2);
     number
@@ -141,9 +184,13 @@ pub(super) fn observed(obx: Segment<'_>) -> String {
     let kind = obx.field(2).text();
     let one = |value: Repetition<'_>| match kind.as_str() {
         "CE" | "CWE" | "CNE" => coded(value),
-        "SN" => (1..=4).map(|n| value.component(n).text()).filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" "),
+        "SN" => {
+            (1..=4).map(|n| value.component(n).text()).filter(|t| !t.is_empty()).collect::<Vec<_>>().join(" ")
+        }
         // Drug and quantity (JAHIS endoscopy).
-        "ZRD" => [coded(value), value.component(4).text(), value.component(5).text()].join(" ").trim().to_owned(),
+        "ZRD" => {
+            [coded(value), value.component(4).text(), value.component(5).text()].join(" ").trim().to_owned()
+        }
         "DT" | "TS" | "DTM" => time(&value.text()),
         "ED" | "RP" => "（添付データ）".to_owned(),
         _ => value.component(1).whole(),

@@ -4,7 +4,7 @@ use super::super::{metadata, samples};
 use super::*;
 use crate::model::{
     CommunityId, DocumentEntry, Encoded, Failure, MessageId, Outage, QueryId, Reported, RepositoryId,
-    Severity, TargetName,
+    ReturnType, Severity, TargetName,
 };
 
 fn bare(payload: Payload) -> Envelope {
@@ -44,11 +44,11 @@ fn read(xml: &str) -> Outcome<RegistryObject> {
 }
 
 fn entries(answer: &Answer<RegistryObject>) -> Vec<&DocumentEntry> {
-    let entry = |object| match object {
-        &RegistryObject::Entry(ref entry) => Some(entry),
+    let entries = answer.found.iter().filter_map(|object| match object {
+        RegistryObject::Entry(entry) => Some(entry),
         RegistryObject::Other { .. } => None,
-    };
-    answer.found.iter().filter_map(entry).collect()
+    });
+    entries.collect()
 }
 
 // All that is the same on both ends of the wire.
@@ -65,7 +65,7 @@ fn key(entry: &DocumentEntry) -> String {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
+    #![proptest_config(ProptestConfig::with_cases(32))]
 
     #[test]
     fn a_request_reads_as_it_was_written(query in samples::query()) {

@@ -9,6 +9,9 @@ const STATUS: (&str, &str) =
 const FIND: &str = "urn:uuid:14d4debf-8f97-4251-9a74-a90016b0af0d";
 const GET: &str = "urn:uuid:5c4f972b-d56b-40ac-a5fc-c8ca9b40b9d4";
 
+// Query id, home attribute, slots, expected refusal.
+type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], &'a str);
+
 fn message(id: &str, home: &str, slots: &[(&str, &str)]) -> Envelope {
     let slots: String = slots
         .iter()
@@ -58,7 +61,7 @@ fn find_documents_is_read() {
 
 #[test]
 fn each_check_has_its_code_and_the_first_in_order_is_told() {
-    let table: &[(&str, &str, &[(&str, &str)], &str)] = &[
+    let table: &[Row<'_>] = &[
         (
             "urn:uuid:00000000-0000-0000-0000-000000000001",
             "",

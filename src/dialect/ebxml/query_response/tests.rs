@@ -1,6 +1,6 @@
-use super::super::samples;
+use super::super::{extrinsic_object, samples};
 use super::*;
-use crate::model::{MessageId, QueryId, Severity};
+use crate::model::{MessageId, PatientId, QueryId, Severity};
 
 const SUCCESS: &str = "urn:oasis:names:tc:ebxml-regrep:ResponseStatusType:Success";
 

@@ -1,7 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::dialect::hl7v2::{Unencodable, encode, escape};
+use crate::dialect::hl7v2::{Repetition, Unencodable, encode, escape};
 
 fn parse(text: &str) -> Parsed {
     Message::parse(&encode(text, Unencodable::Geta).bytes).unwrap()
@@ -52,6 +52,15 @@ fn every_line_end_is_read_and_only_cr_without_remark() {
 fn a_last_segment_without_terminator_is_read_and_flagged() {
     let parsed = parse(&format!("{HEADER}PID|||1"));
     assert_eq!((codes(&parsed), parsed.unterminated), (vec!["no-final-terminator"], true));
+}
+
+#[test]
+fn marks_of_transport_and_editors_are_no_segment() {
+    for (before, after) in [("", "\u{1c}"), ("\u{b}", "\u{1c}\r"), ("", "\u{1a}"), ("\r", "\0\0")] {
+        let parsed = parse(&format!("{before}{HEADER}PID|||1\r{after}"));
+        assert_eq!((codes(&parsed), parsed.message.segments().count()), (vec!["message-framing"], 2));
+        assert!(!parsed.unterminated);
+    }
 }
 
 #[test]

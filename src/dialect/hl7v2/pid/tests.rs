@@ -112,3 +112,10 @@ fn a_message_without_pid_gives_nobody() {
     let parsed = Message::parse(b"MSH|^~\\&|A\r").unwrap();
     assert!(demographics(&parsed.message).0.is_empty());
 }
+
+#[test]
+fn a_field_repeated_without_end_is_read_to_a_cap() {
+    let many = "山^川~".repeat(5000);
+    let (person, _) = person(&format!("PID|||1||{many}||19920731|F|||{many}||{many}"));
+    assert!(person.names.len() <= 32 && person.addresses.len() <= 32 && person.phones.len() <= 64);
+}

@@ -101,13 +101,14 @@ fn a_laboratory_result_names_its_measurements_once_and_its_times_in_utc() {
 
 #[test]
 fn event_codes_service_and_author_follow_the_table() {
-    let cases: &[(&str, &[&str], (&str, &str), &str)] = &[
+    type Case = (&'static str, &'static [&'static str], (&'static str, &'static str), &'static str);
+    let cases: &[Case] = &[
         ("ADT-00", &[], ("20240401000000", "20240401000000"), ""),
         ("ADT-12", &["O"], ("202408112330", "202408112330"), "^長谷^徳之"),
         ("ADT-22", &["O"], ("202408112330", "202408120100"), "^入院^医師"),
         ("ADT-51", &["A16"], ("202408120000", "202408120000"), "^長谷^徳之"),
         ("ADT-61", &[], ("202408112300", "202408112300"), ""),
-        ("PPR-01", &["I10", "K297"], ("20240630150000", "20240712145959"), "^長谷^徳之"),
+        ("PPR-01", &["I10", "K297"], ("20240630150000", "20240812013659"), "^長谷^徳之"),
         ("OMP-01", &["108665201"], ("20240811150000", "20240818145959"), "^長谷^徳之"),
         ("OMP-02", &["107685101", "107679002"], ("202408112300", "202408120400"), "^長谷^徳之"),
         ("OMP-12", &["108665201"], ("202408112305", "202408112330"), "^看護^花子"),
@@ -181,7 +182,7 @@ fn a_local_only_folder_keeps_its_own_code_and_the_folders_date() {
     let read = read_path(path.as_bytes(), b"\x89PNG\r\n").unwrap();
     let (entry, metadata) = build(&read, Form::Original);
     assert_eq!(entry.type_code, Code::new("L-IMG01", "99ZL01", "創部写真"));
-    assert_eq!(entry.class.value, "その他の文書");
+    assert_eq!((entry.class.value.as_str(), metadata.title.as_str()), ("その他の文書", "創部写真（PNG）"));
     assert_eq!((entry.media_type.as_str(), entry.origin.unwrap().original), ("image/png", false));
     assert_eq!(service(&metadata), ("20240811150000", "20240812145959"));
 }

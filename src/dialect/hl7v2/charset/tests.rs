@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::dialect::hl7v2::iso2022jp::ESCAPES;
 use crate::dialect::hl7v2::{Unencodable, encode};
 
 const HEADER: &[u8] = b"MSH|^~\\&|A|B|C|D|20240401||ADT^A08|1|P|2.5||||||~ISO IR87\r";
@@ -34,6 +35,8 @@ fn each_escape_of_the_field_is_read_and_counted() {
         (b"\x1b$(D<t\x1b(B", "彅", &["jisx0212-escape"]),
         (b"\x1b$B|b66\x1b(B", "髙橋", &["vendor-kanji"]),
         (b"\x1b$B-!\x1b(B", "①", &["vendor-kanji"]),
+        (b"\x0eTO\x0f^", "ﾔﾏ^", &["half-width-kana"]),
+        (b"\x1b&@\x1b$B;3\x1b(B", "山", &[]),
         (b"\x1b$(O;3\x1b(B", "山", &["jisx0213-escape"]),
     ] {
         let decoded = with_header(bytes);
@@ -87,6 +90,21 @@ fn bytes_that_are_not_what_they_are_declared_are_tried_as_utf8_then_cp932() {
         (cp932.encoding, body(&cp932), codes(&cp932)),
         (Encoding::Cp932, "髙橋^ソ表", vec!["charset-mismatch"])
     );
+}
+
+#[test]
+fn another_character_set_between_proper_runs_is_read_and_flagged() {
+    let mixed = [b"\x1b$B;3\x1b(B|".as_slice(), &SHIFT_JIS.encode("表|").0, b"\x1b$BK\\\x1b(B|"].concat();
+    let decoded = with_header(&mixed);
+    assert_eq!((body(&decoded), decoded.encoding), ("山|表|本|", Encoding::Iso2022Jp));
+    assert_eq!(codes(&decoded), ["charset-mismatch"]);
+}
+
+#[test]
+fn a_utf8_file_cut_within_a_character_is_cut_and_not_cp932() {
+    let text = "山本美愛".as_bytes();
+    let cut = with_header(&text[..text.len() - 1]);
+    assert_eq!((cut.encoding, cut.cut), (Encoding::Utf8, true));
 }
 
 #[test]

@@ -1,0 +1,223 @@
+//! What runs beside the requests: the indexes, the audit index, health and metrics, the control
+//! socket, and the end of all of it.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::control::{ConsentNote, ControlRoom, ControlSocket};
+use super::startup::{Bound, Listeners, StartError};
+use super::targets::Source;
+use crate::audit::{self, AuditHealth, AuditLog, AuditStats, Note, NoteKind};
+use crate::broker::Broker;
+use crate::config::{BrokerConfig, Settings};
+use crate::model::{Endpoint, PatientId, Phi, Refusal, Timestamp, Unauthenticated};
+use crate::policy::Authorizer;
+use crate::store::{ConsentChange, Store};
+use crate::telemetry::{Health, Metrics, Needed, Status};
+use crate::transport::{self, expiries};
+
+/// A broker with all its rooms.
+pub(super) struct Running {
+    pub settings: Arc<Settings>,
+    pub health: Arc<Health>,
+    pub metrics: Arc<Metrics>,
+    pub store: Store,
+    pub audit: AuditLog,
+    pub authorizer: Arc<Authorizer>,
+    pub broker: Arc<Broker>,
+    pub sources: Vec<Source>,
+    pub shutdown: CancellationToken,
+}
+
+/// The folder whose lock says that a broker runs: the one beside the audit log.
+pub(super) fn data_folder(broker: &BrokerConfig) -> Result<PathBuf, StartError> {
+    let folder = broker.audit.parent().map_or_else(|| broker.folder.clone(), PathBuf::from);
+    std::fs::create_dir_all(&folder).map_err(|e| StartError::file(&folder, e))?;
+    Ok(folder)
+}
+
+impl Running {
+    /// Serves until told to stop; then the listeners drain, the log is closed in order.
+    pub async fn serve(self, listeners: Listeners) -> Result<(), StartError> {
+        let tasks = TaskTracker::new();
+        let running = Arc::new(self);
+        let control = running.start_control()?;
+        for source in &running.sources {
+            running.health.set(&format!("index {}", source.name), Needed::Ready, Status::Starting("reading".into()));
+            let (storage, stop) = (Arc::clone(&source.storage), running.shutdown.clone());
+            tasks.spawn(async move { storage.follow(&stop).await });
+        }
+        let folder = running.settings.broker.audit.clone();
+        let indexing = tokio::spawn(audit::keep_index(&running.audit, folder, running.store.clone()));
+        let observing = Arc::clone(&running);
+        tasks.spawn(async move { observing.observe().await });
+        let (metrics, health) = (Arc::clone(&running.metrics), Arc::clone(&running.health));
+        tasks.spawn(crate::admin::serve(listeners.admin, metrics, health, running.shutdown.clone()));
+        tasks.spawn(control);
+        for bound in listeners.soap {
+            tasks.spawn(Arc::clone(&running).listen(bound));
+        }
+        running.health.set("listeners", Needed::Ready, Status::Ok);
+        tracing::info!(community = %running.settings.broker.community, "started");
+        running.shutdown.cancelled().await;
+        tracing::info!("stopping: no new requests; those running may end");
+        tasks.close();
+        tasks.wait().await;
+        running.audit.stop().await;
+        drop(indexing.await);
+        tracing::info!("stopped");
+        Ok(())
+    }
+
+    async fn listen(self: Arc<Self>, bound: Bound) {
+        let endpoint = bound.endpoint;
+        let service = move |connected, request| {
+            let endpoint = Arc::clone(&endpoint);
+            async move { endpoint.serve(connected, request).await }
+        };
+        let on_reject = move |rejection: transport::Rejection| {
+            let running = Arc::clone(&self);
+            tokio::spawn(async move { running.turned_away(rejection).await });
+        };
+        bound.listener.serve(bound.serving, service, on_reject).await;
+    }
+
+    // A connection that was turned away is a node authentication failure on record (decisions D4).
+    async fn turned_away(&self, rejection: transport::Rejection) {
+        let why = format!("{}: {}", rejection.reason.word(), rejection.detail);
+        tracing::info!(side = rejection.side.word(), reason = rejection.reason.word(), "connection turned away");
+        let rejected = audit::Rejection {
+            side: rejection.side,
+            endpoint: Endpoint {
+                subject: rejection.subject,
+                spki_sha256: rejection.spki_sha256,
+                address: rejection.address,
+                local: rejection.local,
+            },
+            system: None,
+            transaction: None,
+            refusal: Refusal::Unauthenticated(Unauthenticated { word: "NodeAuthentication", why }),
+            message: None,
+            received: Timestamp::now(),
+        };
+        drop(self.audit.reject(rejected).await);
+    }
+
+    fn start_control(self: &Arc<Self>) -> Result<impl Future<Output = ()> + Send + 'static, StartError> {
+        let room = Arc::new(ControlRoom {
+            store: self.store.clone(),
+            consents: Arc::clone(self.authorizer.consents()),
+            note: Some(Arc::new(ConsentNotes { running: Arc::clone(self) })),
+        });
+        let path = &self.settings.broker.control;
+        let socket = ControlSocket::bind(path).map_err(|e| StartError::file(path, e))?;
+        let shutdown = self.shutdown.clone();
+        let metrics = Arc::clone(&self.metrics);
+        metrics.consent_version(self.authorizer.consent_version());
+        Ok(async move {
+            if let Err(error) = room.note_changes().await {
+                tracing::error!(error, "consent changes made while no broker ran are not on record yet");
+            }
+            tokio::select! {
+                () = shutdown.cancelled() => {}
+                () = socket.serve(room) => {}
+            }
+        })
+    }
+
+    // Twice a second: what works and what does not; once a minute: what has expired.
+    async fn observe(&self) {
+        let mut ticks = tokio::time::interval(Duration::from_millis(500));
+        let mut before = AuditStats::default();
+        let mut tick: u64 = 0;
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            self.observe_audit(&mut before);
+            self.observe_sources();
+            self.metrics.consent_version(self.authorizer.consent_version());
+            if tick % 120 == 0 {
+                self.once_a_minute().await;
+            }
+            tick += 1;
+        }
+    }
+
+    fn observe_audit(&self, before: &mut AuditStats) {
+        let (status, is_up) = match self.audit.health() {
+            AuditHealth::Up(_) => (Status::Ok, true),
+            AuditHealth::Down(why) => (Status::Failed(why), false),
+            AuditHealth::Stopped => (Status::Failed("stopped".to_owned()), false),
+        };
+        if self.health.set("audit", Needed::Work, status) && !is_up {
+            tracing::error!("the audit log cannot be written: nothing is released");
+        }
+        self.metrics.audit_writer_up(is_up);
+        let now = self.audit.stats();
+        self.metrics.audit_events(now.events.saturating_sub(before.events));
+        self.metrics.audit_queue(usize::try_from(now.index_behind).unwrap_or(usize::MAX));
+        let commits = now.commits.saturating_sub(before.commits);
+        if let Some(mean) = now.commit_micros.saturating_sub(before.commit_micros).checked_div(commits) {
+            self.metrics.audit_commit(Duration::from_micros(mean));
+        }
+        *before = now;
+    }
+
+    fn observe_sources(&self) {
+        for Source { name, storage } in &self.sources {
+            let report = storage.report();
+            let quarantined: usize = report.quarantined.values().sum();
+            self.metrics.index(name, report.entries, quarantined, storage.ready());
+            let status = match (storage.ready(), storage.reachable()) {
+                (_, false) => Status::Failed("the storage cannot be listed".to_owned()),
+                (false, true) => Status::Starting(format!("{} files read", report.files)),
+                (true, true) => Status::Ok,
+            };
+            if self.health.set(&format!("index {name}"), Needed::Ready, status) && storage.ready() {
+                tracing::info!(source = name, entries = report.entries, quarantined, "index");
+            }
+        }
+    }
+
+    async fn once_a_minute(&self) {
+        let purged = self.store.purge_replays(Timestamp::now()).await;
+        let status = match purged {
+            Ok(_) => Status::Ok,
+            Err(error) => Status::Failed(error.to_string()),
+        };
+        self.health.set("store", Needed::Work, status);
+        let listeners: Vec<_> = self.settings.broker.listeners().collect();
+        for (file, at_s) in expiries(&listeners, &self.settings.targets) {
+            self.metrics.certificate_expiry(&file.display().to_string(), at_s);
+        }
+    }
+}
+
+struct ConsentNotes {
+    running: Arc<Running>,
+}
+
+#[async_trait]
+impl ConsentNote for ConsentNotes {
+    async fn note(&self, change: &ConsentChange, persons: &[Phi<String>]) -> Result<(), String> {
+        let authority = &self.running.settings.broker.authority;
+        let patients =
+            persons.iter().map(|value| PatientId { authority: authority.clone(), value: value.clone() }).collect();
+        let note = Note {
+            kind: NoteKind::ConsentChange,
+            by: change.entered_by.clone(),
+            text: Phi::new(format!("{} {}: {} rows, SHA-256 {}", change.action, change.source, change.rows, change.sha256)),
+            patients,
+            consent_version: Some(change.version),
+            policy_set: None,
+        };
+        self.running.audit.note(note).await.map_err(|refusal| refusal.to_string())
+    }
+}

@@ -1,0 +1,201 @@
+//! Builds the rooms in the order of the floors, opens the listeners, says their addresses, and
+//! drains them when told to stop.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::background::{self, Running};
+use super::saml::trust;
+use super::targets;
+use crate::audit::{AuditLog, AuditOptions};
+use crate::broker::{Broker, BrokerParts, Identity, InboundRates, Limits, PeerDirectory};
+use crate::config::{ConfigErrors, ListenerConfig, Settings, TargetFile};
+use crate::dialect::soap;
+use crate::endpoint::{EndpointParts, SoapEndpoint, System};
+use crate::identity::Admission;
+use crate::model::{Side, TargetName, Timestamp};
+use crate::policy::{Authorizer, Consents, EmergencyIds, Policies};
+use crate::store::{Store, StoreLock};
+use crate::telemetry::{Health, Metrics, Needed, Status};
+use crate::transport::{Listener, Serving, Trust};
+
+/// Why the broker does not start. Each says what, where and what to do next.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The configuration.
+    #[error("{0}")]
+    Config(ConfigErrors),
+    /// A file.
+    #[error("{path}: {why}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// Something else, named.
+    #[error("{what}: {why}")]
+    Room {
+        /// What could not be built.
+        what: &'static str,
+        /// Why.
+        why: String,
+    },
+}
+
+impl StartError {
+    pub(super) fn file(path: &Path, why: impl Display) -> Self {
+        Self::File { path: path.to_owned(), why: why.to_string() }
+    }
+
+    fn room(what: &'static str, why: impl Display) -> Self {
+        Self::Room { what, why: why.to_string() }
+    }
+}
+
+/// Runs a broker until it is told to stop, then drains it.
+///
+/// # Errors
+/// When it cannot start; nothing has been served then.
+pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), StartError> {
+    let settings = Arc::new(settings);
+    let broker_settings = &settings.broker;
+    let health = Arc::new(Health::new());
+    let metrics = Metrics::new().map_err(|e| StartError::room("metrics", e))?;
+    health.set("listeners", Needed::Ready, Status::Starting("not bound yet".to_owned()));
+    let folder = background::data_folder(broker_settings)?;
+    let _lock = StoreLock::take(&folder)
+        .map_err(|e| StartError::file(&folder, e))?
+        .ok_or_else(|| StartError::file(&folder, "another broker or command works on this folder; stop it first"))?;
+    let store = Store::open(&broker_settings.store_url).await.map_err(|e| StartError::room("store", e))?;
+    let (audit, recovered) = AuditLog::start(&broker_settings.audit, AuditOptions::default())
+        .map_err(|e| StartError::file(&broker_settings.audit, e))?;
+    if let Some(cut) = &recovered.cut {
+        metrics.audit_torn_tail();
+        tracing::warn!(segment = %cut.segment, at = cut.at, bytes = cut.bytes_cut, "the audit log's torn tail was cut");
+    }
+    let authorizer = Arc::new(authorizer(&settings, &store).await?);
+    let secret = store.secret("namespace").await.map_err(|e| StartError::room("store", e))?;
+    let (targets, sources) = targets::build(&settings, secret, &metrics)?;
+    let broker = Arc::new(Broker::new(BrokerParts {
+        identity: Identity {
+            community: broker_settings.community.clone(),
+            authority: broker_settings.authority.clone(),
+            device: broker_settings.device.clone(),
+        },
+        limits: Limits::new(settings.targets.iter().filter(|file| file.saml.is_some()).map(|f| rates(&settings, f))),
+        directory: PeerDirectory::new(targets),
+        authorizer: Arc::clone(&authorizer),
+        audit: audit.clone(),
+        store: store.clone(),
+        metrics: Arc::clone(&metrics),
+        documents_max: usize::try_from(broker_settings.limits.documents_per_request_max).unwrap_or(usize::MAX),
+        results_max: usize::try_from(broker_settings.limits.results_max).unwrap_or(usize::MAX),
+        entry_cache_entries_max: broker_settings.limits.entry_cache_entries_max,
+    }));
+    let running = Running { settings, health, metrics, store, audit, authorizer, broker, sources, shutdown };
+    let listeners = open(&running).await?;
+    running.serve(listeners).await
+}
+
+async fn authorizer(settings: &Settings, store: &Store) -> Result<Authorizer, StartError> {
+    let broker = &settings.broker;
+    let room = |e: &dyn Display| StartError::room("store", e);
+    let policies =
+        Policies::load(broker.community.clone(), &broker.policies).map_err(|e| StartError::file(&broker.policies, e))?;
+    let consents = Consents::load(store).await.map_err(|e| room(&e))?;
+    let emergencies =
+        EmergencyIds::load(store, broker.authority.clone(), Timestamp::now()).await.map_err(|e| room(&e))?;
+    let (policies, consents, emergencies) = (Arc::new(policies), Arc::new(consents), Arc::new(emergencies));
+    Ok(Authorizer::new(broker.community.clone(), broker.authority.clone(), policies, consents, emergencies))
+}
+
+fn rates(settings: &Settings, file: &TargetFile) -> (TargetName, InboundRates) {
+    let at_least_one = |number: u32| NonZeroU32::new(number).unwrap_or(NonZeroU32::MIN);
+    let rates = InboundRates {
+        system_per_second: at_least_one(file.rates.peer_per_second),
+        system_burst: at_least_one(file.rates.peer_burst),
+        person_per_minute: at_least_one(file.rates.person_per_minute),
+        person_burst: at_least_one(file.rates.person_burst),
+        more_attributes_per_hour: at_least_one(settings.broker.limits.more_attributes_per_hour),
+    };
+    (file.name.clone(), rates)
+}
+
+/// A listener that is bound, with what it will serve.
+pub(super) struct Bound {
+    /// The socket.
+    pub listener: Listener,
+    /// TLS and who is let in.
+    pub serving: Serving,
+    /// What is served.
+    pub endpoint: Arc<SoapEndpoint>,
+}
+
+/// All sockets of a broker.
+pub(super) struct Listeners {
+    /// Portal and peer side, as configured.
+    pub soap: Vec<Bound>,
+    /// The admin side.
+    pub admin: TcpListener,
+}
+
+// All sockets are bound before anything is served, so that an address in use is told at once.
+async fn open(running: &Running) -> Result<Listeners, StartError> {
+    let settings = &running.settings;
+    let limits = Arc::new(ArcSwap::from_pointee(settings.broker.limits.clone()));
+    let mut soap = Vec::new();
+    for config in settings.broker.listeners() {
+        let trust = Trust::new(config, &settings.targets).map_err(|e| StartError::room("TLS", e))?;
+        let listener = Listener::bind(config.listen)
+            .await
+            .map_err(|e| StartError::room("listener", format!("{}: {e}", config.listen)))?;
+        tracing::info!(side = config.side.word(), address = %listener.local_addr(), "listening");
+        let serving = Serving {
+            limits: Arc::clone(&limits),
+            metrics: Arc::clone(&running.metrics),
+            shutdown: running.shutdown.clone(),
+            side: config.side,
+            trust: Arc::new(ArcSwap::from_pointee(trust)),
+        };
+        soap.push(Bound { listener, serving, endpoint: Arc::new(endpoint(running, config)?) });
+    }
+    let admin = settings.broker.admin;
+    let admin = TcpListener::bind(admin).await.map_err(|e| StartError::room("admin", format!("{admin}: {e}")))?;
+    Ok(Listeners { soap, admin })
+}
+
+fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, StartError> {
+    let broker = &running.settings.broker;
+    let mut systems = HashMap::new();
+    for file in running.settings.targets.iter().filter(|file| file.side == config.side) {
+        let Some(saml) = &file.saml else { continue };
+        let system = System {
+            community: file.community.clone(),
+            device: file.device.clone(),
+            profile: file.wire.clone(),
+            trust: trust(broker, file, saml)?,
+            resend_s: saml.resend_s.and_then(|s| u32::try_from(s).ok()).filter(|_| config.side == Side::Home),
+        };
+        systems.insert(file.name.clone(), system);
+    }
+    Ok(SoapEndpoint::new(EndpointParts {
+        side: config.side,
+        broker: Arc::clone(&running.broker),
+        systems,
+        admission: Admission::new(running.store.clone()),
+        metrics: Arc::clone(&running.metrics),
+        timeout: Duration::from_millis(broker.timeout_ms),
+        body_idle: Duration::from_millis(broker.limits.body_idle_ms),
+        body_bytes_max: broker.limits.body_bytes_max,
+        soap_limits: soap::Limits { root_bytes_max: broker.limits.body_bytes_max, ..soap::Limits::default() },
+    }))
+}

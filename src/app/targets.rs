@@ -1,0 +1,137 @@
+//! From the files in `peers/` to targets: sources with their index, peers with their exchange.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::saml::issuing;
+use super::startup::StartError;
+use crate::broker::{BreakerSettings, Target, TargetSettings};
+use crate::community::ssmix2::{self, Ssmix2};
+use crate::community::{Endpoints, Ends, Exchange, Xca};
+use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind};
+use crate::dialect::soap;
+use crate::model::{Community, Descriptor};
+use crate::telemetry::Metrics;
+use crate::transport::HttpClient;
+
+/// A source with the name its metrics and health carry.
+pub struct Source {
+    /// The stem of its file.
+    pub name: String,
+    /// The storage.
+    pub storage: Arc<Ssmix2>,
+}
+
+/// All targets of the settings, and the sources among them, which have to be indexed.
+///
+/// # Errors
+/// A table or key that cannot be used.
+pub fn build(
+    settings: &Settings,
+    secret: [u8; 16],
+    metrics: &Arc<Metrics>,
+) -> Result<(Vec<Arc<Target>>, Vec<Source>), StartError> {
+    let mut targets = Vec::new();
+    let mut sources = Vec::new();
+    for file in &settings.targets {
+        let community: Arc<dyn Community> = match file.kind {
+            TargetKind::Portal => continue,
+            TargetKind::Ssmix2 => {
+                let storage = Arc::new(storage(&settings.broker, file, secret)?);
+                sources.push(Source { name: file.name.to_string(), storage: Arc::clone(&storage) });
+                storage
+            }
+            TargetKind::Xca => Arc::new(gateway(&settings.broker, file)?),
+        };
+        targets.push(Arc::new(Target::new(community, limits(file), Arc::clone(metrics))));
+    }
+    Ok((targets, sources))
+}
+
+fn limits(file: &TargetFile) -> TargetSettings {
+    let open = Duration::from_millis(file.breaker.open_ms);
+    TargetSettings {
+        timeout: Duration::from_millis(file.timeout_ms),
+        in_flight: usize::try_from(file.limits.in_flight).unwrap_or(usize::MAX),
+        per_second: NonZeroU32::new(file.limits.per_second).unwrap_or(NonZeroU32::MIN),
+        breaker: BreakerSettings { failures: file.breaker.failures, open },
+    }
+}
+
+fn descriptor(file: &TargetFile) -> Descriptor {
+    Descriptor {
+        name: file.name.clone(),
+        community: file.community.clone(),
+        side: file.side,
+        offers: file.offers.clone(),
+        authorities: file.authorities.clone(),
+        repositories: file.repositories.clone(),
+        facility: None,
+    }
+}
+
+fn source_settings(file: &TargetFile) -> Result<ssmix2::Settings, StartError> {
+    let mut settings: ssmix2::Settings = file.settings.read().map_err(StartError::Config)?;
+    let folder = file.path.parent().and_then(Path::parent).unwrap_or_else(|| Path::new(""));
+    for root in settings.roots.iter_mut().chain(&mut settings.extension).chain(&mut settings.transaction) {
+        *root = folder.join(&*root);
+    }
+    Ok(settings)
+}
+
+fn storage(broker: &BrokerConfig, file: &TargetFile, secret: [u8; 16]) -> Result<Ssmix2, StartError> {
+    let settings = source_settings(file)?;
+    let descriptor = Descriptor {
+        authorities: vec![settings.authority.clone()],
+        repositories: vec![settings.repository.clone()],
+        facility: Some(settings.facility.clone()),
+        ..descriptor(file)
+    };
+    Ok(Ssmix2::new(settings, broker.community.clone(), secret, descriptor))
+}
+
+fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> {
+    let endpoints = Endpoints {
+        patient_discovery: file.endpoints.patient_discovery.clone(),
+        document_query: file.endpoints.document_query.clone(),
+        document_retrieve: file.endpoints.document_retrieve.clone(),
+    };
+    let exchange = Exchange {
+        client: HttpClient::new(file).map_err(|e| StartError::file(&file.path, e))?,
+        ends: Ends {
+            device: broker.device.clone(),
+            community: broker.community.clone(),
+            authority: broker.authority.clone(),
+            receiver_device: file.device.clone().unwrap_or_else(|| file.community.0.clone()),
+            receiver: file.community.clone(),
+        },
+        profile: file.wire.clone(),
+        issuing: Arc::new(issuing(broker, file, None)?),
+        limits: soap::Limits { part_bytes_max: file.limits.document_bytes_max, ..soap::Limits::default() },
+        answer_bytes_max: file.limits.answer_bytes_max,
+        timeout: Duration::from_millis(file.timeout_ms),
+    };
+    Ok(Xca::new(descriptor(file), endpoints, exchange))
+}
+
+/// Checks the `[ssmix2]` tables and that their roots are there, for `check`.
+pub fn check_sources(settings: &Settings) -> Vec<ConfigError> {
+    let mut faults = Vec::new();
+    for file in settings.targets.iter().filter(|file| file.kind == TargetKind::Ssmix2) {
+        match source_settings(file) {
+            Err(StartError::Config(errors)) => faults.extend(errors.0),
+            Err(error) => faults.push(file.error("ssmix2", error.to_string())),
+            Ok(table) => {
+                for root in table.roots.iter().chain(&table.extension).chain(&table.transaction) {
+                    if !root.is_dir() {
+                        let why = format!("`{}` is not a folder", root.display());
+                        faults.push(file.error("ssmix2", why));
+                    }
+                }
+            }
+        }
+    }
+    faults
+}

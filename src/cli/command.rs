@@ -1,0 +1,93 @@
+//! The commands and their dispatch.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::{audit, check, consent, exit, r#match, serve};
+use crate::app::check_sources;
+use crate::config::{BrokerConfig, load};
+
+/// Kakehashi (架け橋): a broker between prefectural medical networks.
+#[derive(Parser)]
+#[command(name = "kakehashi", version, about, after_help = "Start with `kakehashi demo`. docs/operations.en.md, docs/operations.ja.md")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Verify and search the audit log: who saw what, and why
+    Audit(WithConfig<audit::AuditArgs>),
+    /// Check the configuration: every fault with file, line and hint
+    Check(check::CheckArgs),
+    /// Import, withdraw and list consents
+    Consent(WithConfig<consent::ConsentArgs>),
+    /// Dry run of the matcher on an exported patient list
+    Match(r#match::MatchArgs),
+    /// Run the broker
+    Serve(serve::ServeArgs),
+}
+
+/// A command that needs to know where a broker keeps things.
+#[derive(clap::Args)]
+struct WithConfig<A: clap::Args> {
+    /// The broker's settings
+    #[arg(long, global = true, default_value = "kakehashi.toml", env = "KAKEHASHI_CONFIG")]
+    config: PathBuf,
+    #[command(flatten)]
+    args: A,
+}
+
+/// Carries a command line out.
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are no faults.
+            let code = if error.use_stderr() { exit::USAGE } else { exit::OK };
+            drop(error.print());
+            return ExitCode::from(code);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("kakehashi: no runtime: {error}");
+            return ExitCode::from(exit::SOFTWARE);
+        }
+    };
+    runtime.block_on(carry_out(cli.command))
+}
+
+async fn carry_out(command: Command) -> ExitCode {
+    match command {
+        Command::Audit(with) => match settings(&with.config) {
+            Ok(broker) => audit::run(with.args, &broker.audit, Some(&broker.store_url)).await,
+            Err(code) => code,
+        },
+        Command::Check(args) => check::run(&args, &[&check_sources]),
+        Command::Consent(with) => match settings(&with.config) {
+            Ok(broker) => {
+                let folder = broker.audit.parent().unwrap_or(&broker.folder);
+                let places =
+                    consent::ConsentPlaces { control: &broker.control, folder, store_url: &broker.store_url };
+                consent::run(with.args, places).await
+            }
+            Err(code) => code,
+        },
+        Command::Match(args) => ExitCode::from(r#match::run(&args)),
+        Command::Serve(args) => ExitCode::from(serve::run(args).await),
+    }
+}
+
+fn settings(path: &std::path::Path) -> Result<BrokerConfig, ExitCode> {
+    load(path).map(|settings| settings.broker).map_err(|errors| {
+        for error in &errors.0 {
+            eprintln!("error: {error}");
+        }
+        ExitCode::from(exit::CONFIG)
+    })
+}

@@ -1,0 +1,135 @@
+use super::fixture::{NUMBER, Storage, any_status, approved, ask, find};
+use crate::community::ssmix2::Ssmix2;
+use crate::model::{
+    Code, Criteria, DocumentEntry, DocumentQuery, Dtm, Encoded, EntryMetadata, QueryKey, ReturnType,
+};
+
+const AT: &str = "20240712110000000";
+
+async fn all_kinds() -> (Storage, Ssmix2) {
+    let storage = Storage::new();
+    for kind in &crate::dialect::ssmix2::KINDS {
+        storage.file(kind.code, NUMBER, AT, 1);
+    }
+    storage.file("OML-11", NUMBER, "20240712090000000", 2);
+    let source = storage.source();
+    source.rescan(|_| ()).await.unwrap();
+    (storage, source)
+}
+
+fn metadata(entry: &DocumentEntry) -> &EntryMetadata {
+    match &entry.encoded {
+        Encoded::Metadata(metadata) => metadata,
+        Encoded::Ebxml(_) => panic!("ours are built"),
+    }
+}
+
+/// What a filter lets through is exactly what a second opinion lets through of everything.
+async fn agrees(source: &Ssmix2, criteria: Criteria, opinion: impl Fn(&DocumentEntry) -> bool) -> usize {
+    let mut expected = ask(source, &find(NUMBER, any_status())).await;
+    expected.retain(|entry| criteria.statuses.contains(&entry.availability) && opinion(entry));
+    let found = ask(source, &find(NUMBER, criteria)).await;
+    let ids = |entries: &[DocumentEntry]| entries.iter().map(|e| e.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&found), ids(&expected));
+    found.len()
+}
+
+#[tokio::test]
+async fn status_class_type_format_and_codes_filter_by_code_and_scheme() {
+    let (_storage, source) = all_kinds().await;
+    assert_eq!(agrees(&source, approved(), |_| true).await, 52);
+    assert_eq!(agrees(&source, any_status(), |_| true).await, 54);
+    assert_eq!(ask(&source, &find(NUMBER, Criteria::default())).await.len(), 0);
+
+    let sample = ask(&source, &find(NUMBER, approved())).await;
+    let lab = sample.iter().find(|e| e.origin.as_ref().unwrap().kind == "OML-11").unwrap().clone();
+    let of = |change: &dyn Fn(&mut Criteria)| {
+        let mut criteria = approved();
+        change(&mut criteria);
+        criteria
+    };
+    let class = lab.class.clone();
+    assert_eq!(agrees(&source, of(&|c| c.classes = vec![class.clone()]), |e| e.class == lab.class).await, 2);
+    let wrong_scheme = Code::new(&lab.class.value, "1.2.3", "");
+    assert_eq!(agrees(&source, of(&|c| c.classes = vec![wrong_scheme.clone()]), |_| false).await, 0);
+    let named =
+        agrees(&source, of(&|c| c.types = vec![lab.type_code.clone()]), |e| e.type_code == lab.type_code)
+            .await;
+    assert_eq!(named, 2);
+    assert_eq!(
+        agrees(&source, of(&|c| c.formats = vec![lab.format.clone()]), |e| e.format == lab.format).await,
+        1
+    );
+    let setting = metadata(&lab).practice_setting.clone();
+    let same_setting = |e: &DocumentEntry| metadata(e).practice_setting.same(&setting);
+    assert!(agrees(&source, of(&|c| c.practice_settings = vec![setting.clone()]), same_setting).await > 0);
+    let elsewhere = Code::new("CLINIC", "2.999.5", "");
+    assert_eq!(agrees(&source, of(&|c| c.facility_types = vec![elsewhere.clone()]), |_| false).await, 0);
+    let normal = lab.confidentiality.clone();
+    let confidential = of(&|c| c.confidentialities = vec![normal.clone()]);
+    assert!(agrees(&source, confidential, |e| e.confidentiality == normal).await > 0);
+}
+
+#[tokio::test]
+async fn event_codes_are_joined_by_and_between_slots_and_by_or_within() {
+    let (_storage, source) = all_kinds().await;
+    let entries = ask(&source, &find(NUMBER, approved())).await;
+    let rich =
+        entries.iter().find(|e| metadata(e).event_codes.len() > 1).expect("laboratory results carry codes");
+    let codes = metadata(rich).event_codes.clone();
+    let nothing = Code::new("nothing", "2.999", "");
+    let has = |e: &DocumentEntry, code: &Code| metadata(e).event_codes.iter().any(|c| c.same(code));
+    let and = Criteria {
+        event_codes: vec![vec![codes[0].clone(), nothing.clone()], vec![codes[1].clone()]],
+        ..approved()
+    };
+    assert!(agrees(&source, and, |e| has(e, &codes[0]) && has(e, &codes[1])).await > 0);
+    let or = Criteria { event_codes: vec![vec![codes[0].clone(), codes[1].clone()]], ..approved() };
+    assert!(agrees(&source, or, |e| has(e, &codes[0]) || has(e, &codes[1])).await > 0);
+    let none = Criteria { event_codes: vec![vec![codes[0].clone()], vec![nothing]], ..approved() };
+    assert_eq!(agrees(&source, none, |_| false).await, 0);
+}
+
+#[tokio::test]
+async fn times_authors_and_entry_types_filter_as_the_standard_says() {
+    let (_storage, source) = all_kinds().await;
+    let dtm = |text| Dtm::parse(text);
+    // 11:00 in Japan is 02:00 UTC.
+    let created = |from, to| Criteria { creation: (dtm(from), dtm(to)), ..approved() };
+    assert_eq!(agrees(&source, created("20240712020000", "20240712020001"), |_| true).await, 52);
+    assert_eq!(agrees(&source, created("20240711", "20240712020000"), |_| false).await, 0);
+    let service = Criteria { service_start: (dtm("20300101"), None), ..approved() };
+    assert!(agrees(&source, service, |e| metadata(e).service_start.is_none()).await < 52);
+    let author = Criteria { author_persons: vec!["%長谷%".to_owned()], ..approved() };
+    let by_him = |e: &DocumentEntry| metadata(e).authors.iter().any(|a| a.person.contains("長谷"));
+    assert!(agrees(&source, author, by_him).await > 0);
+    let on_demand = Criteria {
+        entry_types: vec!["urn:uuid:34268e47-fdf5-41a6-ba33-82133c465248".to_owned()],
+        ..approved()
+    };
+    assert_eq!(agrees(&source, on_demand, |_| false).await, 0);
+}
+
+#[tokio::test]
+async fn entries_are_found_by_their_ids_and_nothing_else_by_others() {
+    let (_storage, source) = all_kinds().await;
+    let entries = ask(&source, &find(NUMBER, any_status())).await;
+    let by =
+        |by| DocumentQuery { by, home: None, criteria: Criteria::default(), returns: ReturnType::LeafClass };
+    for entry in &entries {
+        let found = ask(&source, &by(QueryKey::UniqueIds(vec![entry.id.unique.clone()]))).await;
+        assert_eq!(found.iter().map(|e| &e.id).collect::<Vec<_>>(), [&entry.id]);
+        let found = ask(&source, &by(QueryKey::Objects(vec![entry.object.clone()]))).await;
+        assert_eq!(found.iter().map(|e| &e.object).collect::<Vec<_>>(), [&entry.object]);
+    }
+    assert!(
+        ask(&source, &by(QueryKey::UniqueIds(vec!["2.25.1".to_owned().into(), "x".to_owned().into()])))
+            .await
+            .is_empty()
+    );
+    assert!(ask(&source, &find("0000000000", any_status())).await.is_empty());
+    let mut foreign = find(NUMBER, any_status());
+    let authority = crate::model::Authority(crate::model::Oid::parse("2.999.1").unwrap());
+    foreign.by = QueryKey::Patient(crate::model::PatientId::new(authority, NUMBER));
+    assert!(ask(&source, &foreign).await.is_empty());
+}

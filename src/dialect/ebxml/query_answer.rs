@@ -1,0 +1,160 @@
+//! AdhocQueryResponse (ITI-18, ITI-38; wire.md 12, 14.2, 14.4), written: every object and error
+//! carries its home, the status follows from what was found, missed and reported.
+
+use std::collections::BTreeSet;
+
+use super::refusal::{Actor, Said, outage_text, say};
+use super::registry_response::{RegistryError, Status, write_errors};
+use super::splice::{self, Changes};
+use super::vocabulary::{QUERY, RIM, RS};
+use super::{extrinsic_object, query_request};
+use crate::dialect::soap::Envelope;
+use crate::dialect::{Addressing, Payload, Reply};
+use crate::model::{
+    Answer, Failure, Malformed, ObjectId, PatientId, PeerProfile, Refusal, RegistryObject, ReturnType,
+};
+use crate::xml::Writer;
+
+/// The answer to a query, or the fault.
+pub fn reply(
+    request: &Envelope,
+    addressing: &Addressing,
+    profile: &PeerProfile,
+    answer: Result<Answer<RegistryObject>, Refusal>,
+) -> Reply {
+    let tree = request.body_tree().ok();
+    let writing = Writing {
+        request_id: tree.as_ref().and_then(|tree| tree.attribute("id")),
+        returns: tree.as_ref().map_or(ReturnType::LeafClass, query_request::returns_of),
+        addressing,
+    };
+    let said = match answer {
+        Ok(answer) => return Reply::Payload(writing.answer(&answer)),
+        Err(refusal) => say(&refusal, Actor::Registry, profile),
+    };
+    Reply::Payload(match said {
+        Said::Error { code, context } => writing.failure(code, &context),
+        Said::Fault(fault) => return Reply::Fault(fault),
+        Said::Nothing => writing.answer(&Answer::default()),
+    })
+}
+
+/// What an answer is written from.
+pub struct Writing<'a> {
+    /// AdhocQueryRequest/@id, to echo.
+    pub request_id: Option<&'a str>,
+    /// What was asked to be returned.
+    pub returns: ReturnType,
+    /// Ours.
+    pub addressing: &'a Addressing,
+}
+
+impl Writing<'_> {
+    /// Writes an answer; the status follows from what was found, missed and reported
+    /// (wire.md 14.4, decisions E2).
+    pub fn answer(&self, answer: &Answer<RegistryObject>) -> Payload {
+        let mut errors = self.errors(answer);
+        if self.returns == ReturnType::LeafClass && patients(&answer.found).len() > 1 {
+            let why = "the results are of more than one patient";
+            return self.failure("XDSResultNotSinglePatient", why);
+        }
+        let mut objects = Vec::new();
+        for found in &answer.found {
+            match self.object(found) {
+                Ok(markup) => objects.push(markup),
+                Err(_) => {
+                    let community = match found {
+                        RegistryObject::Entry(entry) => &entry.id.community,
+                        RegistryObject::Other { .. } => &self.addressing.community,
+                    };
+                    let why = "an object of this community could not be passed on";
+                    let error = RegistryError::new("XDSRegistryError", why, community.to_string());
+                    if !errors.contains(&error) {
+                        errors.push(error);
+                    }
+                }
+            }
+        }
+        let status = match errors.iter().any(RegistryError::is_error) {
+            false => Status::Success,
+            true if objects.is_empty() && answer.answered == 0 => Status::Failure,
+            true => Status::PartialSuccess,
+        };
+        self.write(status, &errors, &objects)
+    }
+
+    /// Writes a failure with one error.
+    pub fn failure(&self, code: &str, context: &str) -> Payload {
+        let error = RegistryError::new(code, context, self.addressing.community.to_string());
+        self.write(Status::Failure, &[error], &[])
+    }
+
+    fn errors(&self, answer: &Answer<RegistryObject>) -> Vec<RegistryError> {
+        let ours = &self.addressing.community;
+        let reported = answer.reported.iter().map(|reported| RegistryError {
+            code: reported.code.clone(),
+            context: reported.context.clone(),
+            severity: reported.severity,
+            location: reported.community.as_ref().unwrap_or(ours).to_string(),
+        });
+        let outages = answer.unavailable.iter().map(|outage| {
+            // Another community is a peer, and then we answer our own side (decisions A7).
+            let code = match (&outage.community == ours, &outage.failure) {
+                (false, _) => "XDSUnavailableCommunity",
+                (true, Failure::Busy) => "XDSRegistryBusy",
+                (true, _) => "XDSRegistryError",
+            };
+            RegistryError::new(code, outage_text(outage), outage.community.to_string())
+        });
+        reported.chain(outages).collect()
+    }
+
+    fn object(&self, found: &RegistryObject) -> Result<String, Malformed> {
+        let reference = |id: &ObjectId, home: &str| {
+            let mut w = Writer::new();
+            w.start("rim:ObjectRef").attribute("id", id.0.reveal().trim()).attribute("home", home);
+            w.finish()
+        };
+        match (found, self.returns) {
+            (RegistryObject::Entry(entry), ReturnType::LeafClass) => extrinsic_object::encode(entry),
+            (RegistryObject::Entry(entry), ReturnType::ObjectRef) => {
+                Ok(reference(&entry.object, &entry.id.community.to_string()))
+            }
+            (RegistryObject::Other { object, encoded, .. }, returns) => {
+                let slice = std::str::from_utf8(encoded.bytes.reveal()).unwrap_or_default();
+                let (tree, _) = splice::parse(slice, &encoded.namespaces)?;
+                let given = tree.attribute("home").map(str::trim).filter(|home| !home.is_empty());
+                let ours = self.addressing.community.to_string();
+                let home = given.unwrap_or(&ours);
+                if returns == ReturnType::ObjectRef {
+                    return Ok(reference(object, home));
+                }
+                splice::splice(encoded, Changes { attributes: &[("home", home)], patient: None })
+            }
+        }
+    }
+
+    fn write(&self, status: Status, errors: &[RegistryError], objects: &[String]) -> Payload {
+        let mut w = Writer::new();
+        w.start("query:AdhocQueryResponse")
+            .attribute("xmlns:query", QUERY)
+            .attribute("xmlns:rim", RIM)
+            .attribute("xmlns:rs", RS)
+            .attribute("status", status.urn())
+            .attribute_if("requestId", self.request_id);
+        write_errors(&mut w, errors);
+        w.start("rim:RegistryObjectList");
+        for object in objects {
+            w.raw(object);
+        }
+        Payload { xml: w.finish(), attachments: Vec::new() }
+    }
+}
+
+fn patients(found: &[RegistryObject]) -> BTreeSet<&PatientId> {
+    let entries = found.iter().filter_map(|object| match object {
+        RegistryObject::Entry(entry) => Some(&entry.patient),
+        RegistryObject::Other { .. } => None,
+    });
+    entries.collect()
+}
