@@ -189,7 +189,17 @@ fn check_files(settings: &Settings, now: Timestamp) -> (Vec<ConfigError>, Vec<Co
         }
     }
     sort(check_pair(&broker.saml.identity, now), &|m| broker.error("saml.certificate", m));
+    if !broker.admin.ip().is_loopback() {
+        let message = "admin pages are served without TLS beyond this machine".to_owned();
+        let hint = "listen = \"127.0.0.1:9600\"";
+        sort(vec![Found { message, hint, grave: false }], &|m| broker.error("admin.listen", m));
+    }
     for target in &settings.targets {
+        if target.timeout_ms > broker.timeout_ms {
+            let message = format!("longer than the {} ms of a whole request", broker.timeout_ms);
+            let hint = "the shorter of the two counts";
+            sort(vec![Found { message, hint, grave: false }], &|m| target.error("timeout_ms", m));
+        }
         for signer in target.saml.iter().flat_map(|saml| &saml.signers) {
             sort(check_certificates(signer, now), &|m| target.error("saml.signer", m));
         }

@@ -48,6 +48,8 @@ impl Metrics {
         let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         start.set(now.unwrap_or_default().as_secs_f64());
+        // What was loaded at the start is in force.
+        state.reload_ok.set(1);
         Ok(Arc::new(Self { registered: r, traffic, trust, audit, state }))
     }
 
@@ -205,6 +207,11 @@ impl Metrics {
     /// Health of a component.
     pub fn component(&self, component: &str, up: bool) {
         set(&self.state.component_up, &[component], i64::from(up));
+    }
+
+    /// A component is gone.
+    pub fn forget_component(&self, component: &str) {
+        let _ = self.state.component_up.remove_label_values(&[component]);
     }
 
     /// A fault of our own.

@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use rustls::{CertificateError, Error, ProtocolVersion};
+use rustls::{CertificateError, Error, HandshakeKind, ProtocolVersion};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -224,7 +224,14 @@ where
         let Some(facts) = chain.first().and_then(|first| CertificateFacts::of(first)) else {
             return reject(RejectionReason::NoCertificate, "no certificate".to_owned(), None);
         };
-        let peer = match trust.admit(&facts, &chain, version) {
+        // A session taken up again has not looked at the certificate: a list may have run out since.
+        let resumed = tls.handshake_kind() == Some(HandshakeKind::Resumed);
+        let admitted = if resumed {
+            trust.admit_again(&facts, &chain, version)
+        } else {
+            trust.admit(&facts, &chain, version)
+        };
+        let peer = match admitted {
             Ok(peer) => peer,
             Err(why) => return reject(reason_of(&why), why.to_string(), Some(&facts)),
         };
