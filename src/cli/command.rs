@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, check, consent, exit, r#match, serve};
+use super::{ask, audit, check, consent, exit, r#match, serve};
 use crate::app::check_sources;
 use crate::config::{BrokerConfig, load};
 
@@ -19,6 +19,8 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Ask as a portal: find a patient, list documents, fetch one
+    Ask(ask::AskArgs),
     /// Verify and search the audit log: who saw what, and why
     Audit(WithConfig<audit::AuditArgs>),
     /// Check the configuration: every fault with file, line and hint
@@ -64,6 +66,7 @@ pub fn run() -> ExitCode {
 
 async fn carry_out(command: Command) -> ExitCode {
     match command {
+        Command::Ask(args) => ExitCode::from(ask::run(args).await),
         Command::Audit(with) => match settings(&with.config) {
             Ok(broker) => audit::run(with.args, &broker.audit, Some(&broker.store_url)).await,
             Err(code) => code,

@@ -1,5 +1,6 @@
 //! Floor 9: what a person types. Each command is a file with its arguments and its help.
 
+pub mod ask;
 pub mod audit;
 pub mod check;
 mod command;

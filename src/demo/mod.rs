@@ -4,9 +4,11 @@
 pub mod agreement;
 pub mod cast;
 pub mod charts;
+pub mod client_file;
 pub mod consents;
 pub mod hospitals;
 pub mod messages;
 pub mod network;
 pub mod pki;
+pub mod settings;
 
