@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ask, audit, check, consent, exit, r#match, serve};
+use super::{ask, audit, check, consent, demo, exit, r#match, serve};
 use crate::app::check_sources;
 use crate::config::{BrokerConfig, load};
 
@@ -27,6 +27,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Import, withdraw and list consents
     Consent(WithConfig<consent::ConsentArgs>),
+    /// Two invented networks, both directions, with a report
+    Demo(demo::DemoArgs),
     /// Dry run of the matcher on an exported patient list
     Match(r#match::MatchArgs),
     /// Run the broker
@@ -81,6 +83,7 @@ async fn carry_out(command: Command) -> ExitCode {
             }
             Err(code) => code,
         },
+        Command::Demo(args) => ExitCode::from(demo::run(args).await),
         Command::Match(args) => ExitCode::from(r#match::run(&args)),
         Command::Serve(args) => ExitCode::from(serve::run(args).await),
     }

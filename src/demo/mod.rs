@@ -10,5 +10,7 @@ pub mod hospitals;
 pub mod messages;
 pub mod network;
 pub mod pki;
+pub mod report;
 pub mod settings;
+pub mod story;
 

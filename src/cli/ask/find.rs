@@ -51,6 +51,11 @@ pub enum ExampleWord {
 }
 
 impl FindArgs {
+    /// What an example tells of a person.
+    pub fn of(example: &Example) -> Demographics {
+        demographics(example)
+    }
+
     /// The question.
     ///
     /// # Errors
@@ -92,8 +97,7 @@ impl FindArgs {
     }
 }
 
-/// The person of an example.
-pub fn demographics(example: &Example) -> Demographics {
+fn demographics(example: &Example) -> Demographics {
     let name = |script, family: &str, given: &str| PersonName {
         script: Some(script),
         family: family.to_owned(),
