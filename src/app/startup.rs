@@ -68,13 +68,13 @@ impl StartError {
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), StartError> {
     let settings = Arc::new(settings);
     let broker_settings = &settings.broker;
-    let health = Arc::new(Health::new());
     let metrics = Metrics::new().map_err(|e| StartError::room("metrics", e))?;
+    let health = Arc::new(Health::new(Arc::clone(&metrics)));
     health.set("listeners", Needed::Ready, Status::Starting("not bound yet".to_owned()));
     let folder = background::data_folder(broker_settings)?;
-    let _lock = StoreLock::take(&folder)
-        .map_err(|e| StartError::file(&folder, e))?
-        .ok_or_else(|| StartError::file(&folder, "another broker or command works on this folder; stop it first"))?;
+    let _lock = StoreLock::take(&folder).map_err(|e| StartError::file(&folder, e))?.ok_or_else(|| {
+        StartError::file(&folder, "another broker or command works on this folder; stop it first")
+    })?;
     let store = Store::open(&broker_settings.store_url).await.map_err(|e| StartError::room("store", e))?;
     let (audit, recovered) = AuditLog::start(&broker_settings.audit, AuditOptions::default())
         .map_err(|e| StartError::file(&broker_settings.audit, e))?;
@@ -91,13 +91,16 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
             authority: broker_settings.authority.clone(),
             device: broker_settings.device.clone(),
         },
-        limits: Limits::new(settings.targets.iter().filter(|file| file.saml.is_some()).map(|f| rates(&settings, f))),
+        limits: Limits::new(
+            settings.targets.iter().filter(|file| file.saml.is_some()).map(|f| rates(&settings, f)),
+        ),
         directory: PeerDirectory::new(targets),
         authorizer: Arc::clone(&authorizer),
         audit: audit.clone(),
         store: store.clone(),
         metrics: Arc::clone(&metrics),
-        documents_max: usize::try_from(broker_settings.limits.documents_per_request_max).unwrap_or(usize::MAX),
+        documents_max: usize::try_from(broker_settings.limits.documents_per_request_max)
+            .unwrap_or(usize::MAX),
         results_max: usize::try_from(broker_settings.limits.results_max).unwrap_or(usize::MAX),
         entry_cache_entries_max: broker_settings.limits.entry_cache_entries_max,
     }));
@@ -109,8 +112,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
 async fn authorizer(settings: &Settings, store: &Store) -> Result<Authorizer, StartError> {
     let broker = &settings.broker;
     let room = |e: &dyn Display| StartError::room("store", e);
-    let policies =
-        Policies::load(broker.community.clone(), &broker.policies).map_err(|e| StartError::file(&broker.policies, e))?;
+    let policies = Policies::load(broker.community.clone(), &broker.policies)
+        .map_err(|e| StartError::file(&broker.policies, e))?;
     let consents = Consents::load(store).await.map_err(|e| room(&e))?;
     let emergencies =
         EmergencyIds::load(store, broker.authority.clone(), Timestamp::now()).await.map_err(|e| room(&e))?;
@@ -169,7 +172,8 @@ async fn open(running: &Running) -> Result<Listeners, StartError> {
         soap.push(Bound { listener, serving, endpoint: Arc::new(endpoint(running, config)?) });
     }
     let admin = settings.broker.admin;
-    let admin = TcpListener::bind(admin).await.map_err(|e| StartError::room("admin", format!("{admin}: {e}")))?;
+    let admin =
+        TcpListener::bind(admin).await.map_err(|e| StartError::room("admin", format!("{admin}: {e}")))?;
     Ok(Listeners { soap, admin })
 }
 
@@ -196,6 +200,7 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
         timeout: Duration::from_millis(broker.timeout_ms),
         body_idle: Duration::from_millis(broker.limits.body_idle_ms),
         body_bytes_max: broker.limits.body_bytes_max,
+        in_flight_max: usize::try_from(broker.limits.in_flight_max).unwrap_or(256),
         soap_limits: soap::Limits { root_bytes_max: broker.limits.body_bytes_max, ..soap::Limits::default() },
     }))
 }

@@ -6,12 +6,17 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::{ask, audit, check, consent, demo, exit, r#match, serve};
-use crate::app::check_sources;
+use crate::app::{check_policies, check_sources};
 use crate::config::{BrokerConfig, load};
 
 /// Kakehashi (架け橋): a broker between prefectural medical networks.
 #[derive(Parser)]
-#[command(name = "kakehashi", version, about, after_help = "Start with `kakehashi demo`. docs/operations.en.md, docs/operations.ja.md")]
+#[command(
+    name = "kakehashi",
+    version,
+    about,
+    after_help = "Start with `kakehashi demo`. docs/operations.en.md, docs/operations.ja.md"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -73,7 +78,7 @@ async fn carry_out(command: Command) -> ExitCode {
             Ok(broker) => audit::run(with.args, &broker.audit, Some(&broker.store_url)).await,
             Err(code) => code,
         },
-        Command::Check(args) => check::run(&args, &[&check_sources]),
+        Command::Check(args) => check::run(&args, &[&check_sources, &check_policies]),
         Command::Consent(with) => match settings(&with.config) {
             Ok(broker) => {
                 let folder = broker.audit.parent().unwrap_or(&broker.folder);

@@ -110,6 +110,22 @@ fn all_faults_of_all_files_are_told_at_once_and_nothing_is_loaded() {
 }
 
 #[test]
+fn a_brokers_file_that_cannot_be_used_hides_no_fault_of_a_peers_file() {
+    let fixture = Fixture::new();
+    fixture.write("kakehashi.toml", &BROKER.replace("community =", "comunity ="));
+    fixture.write("peers/a.toml", &PEER.replace("side =", "sied ="));
+    fixture.write("peers/b.toml", &other());
+    let told: Vec<_> = fixture.load().unwrap_err().0.into_iter().map(|e| e.message).collect();
+    let unknown = ["missing key `community`", "unknown key `comunity`", "unknown key `sied`"];
+    assert_eq!(told, unknown);
+}
+
+/// A second peer's file without any claim of the first.
+fn other() -> String {
+    PEER.replace("2.999.34", "2.999.31")
+}
+
+#[test]
 fn two_files_must_not_claim_the_same() {
     let fixture = Fixture::new();
     fixture.write("peers/a.toml", PEER);

@@ -141,11 +141,6 @@ impl Metrics {
         add(&self.audit.audit_records, &["event"], count);
     }
 
-    /// A record is durable.
-    pub fn audit_record(&self, kind: &str) {
-        add(&self.audit.audit_records, &[kind], 1);
-    }
-
     /// How long a record took to become durable.
     pub fn audit_commit(&self, took: Duration) {
         self.audit.audit_commit_seconds.observe(took.as_secs_f64());

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::certificate::{CertificateFacts, Stranger};
+use super::descriptors::affordable;
 use super::serving::{Admission, BoxBody, Connected, ListenLimits, Setup, serve};
 use super::tls::{KnownPeer, NotAdmitted, Trust};
 use crate::config::Limits;
@@ -141,7 +142,12 @@ impl Listener {
         R: Fn(Rejection) + Send + Sync + 'static,
     {
         let limits = serving.limits.load_full();
-        let places = Arc::new(Semaphore::new(usize::try_from(limits.connections_max).unwrap_or(1_024)));
+        let wanted = usize::try_from(limits.connections_max).unwrap_or(1_024);
+        let connections = affordable(wanted);
+        if connections < wanted {
+            tracing::warn!(listener = %self.local, wanted, connections, "fewer connections: few open files allowed");
+        }
+        let places = Arc::new(Semaphore::new(connections));
         let handshakes = usize::try_from(limits.handshakes_max).unwrap_or(64);
         let door = Arc::new(Door {
             handshakes: Handshakes { waiting: Mutex::default(), most: handshakes },

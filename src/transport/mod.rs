@@ -1,6 +1,7 @@
 //! Floor 3: TLS on both sides, whose certificate it is, our accept loop and our HTTP client.
 
 mod certificate;
+mod descriptors;
 mod failure;
 mod http;
 mod listen;

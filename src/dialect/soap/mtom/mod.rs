@@ -1,12 +1,14 @@
 //! MTOM/XOP packages (wire.md 4) as bounded-memory streams both ways.
 
+mod head;
 mod parts;
 mod receive;
 mod splitter;
+mod under_way;
 mod write;
 
 pub use parts::Parts;
-pub use receive::{Limits, Unreceived, receive, receive_answer};
+pub use receive::{Limits, Unreceived, receive, receive_any};
 pub use write::{Attachment, package};
 
 #[cfg(test)]

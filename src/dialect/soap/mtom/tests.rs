@@ -128,6 +128,31 @@ fn documents_are_read_in_any_order_up_to_the_cap_and_a_dropped_one_is_skipped() 
     assert_eq!(drained(s), Ok(b"small".to_vec()));
 }
 
+#[tokio::test]
+async fn documents_read_by_different_tasks_wake_each_other() {
+    let package = parts("\r\n", &[("d@x", b"one"), ("e@x", b"two")]);
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let source = stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|bytes| (Ok(bytes), receiver))
+    });
+    // Nobody reads the epilogue: what is sent of it goes nowhere.
+    tokio::spawn(async move {
+        for piece in package.chunks(3) {
+            let _ = sender.send(Bytes::copy_from_slice(piece)).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    let opened = receive(Some(TYPE), Box::pin(source), Limits::default()).await.unwrap().parts.unwrap();
+    let (d, e) = (opened.document("cid:d@x"), opened.document("cid:e@x"));
+    let read = |document: DocumentStream| {
+        tokio::spawn(async move {
+            document.collect::<Vec<_>>().await.into_iter().flatten().collect::<Vec<_>>().concat()
+        })
+    };
+    let (d, e) = (read(d), read(e));
+    assert_eq!((d.await.unwrap(), e.await.unwrap()), (b"one".to_vec(), b"two".to_vec()));
+}
+
 #[test]
 fn a_part_over_its_cap_is_too_large_and_the_next_one_stands() {
     let package = parts("\r\n", &[("l@x", &[0; 100]), ("s@x", b"small")]);
@@ -214,6 +239,20 @@ proptest! {
         let streams: Vec<_> = (0..documents.len()).map(|n| parts.document(&format!("cid:{n}@x"))).collect();
         for (stream, content) in streams.into_iter().zip(documents) {
             prop_assert_eq!(drained(stream), Ok(content));
+        }
+    }
+
+    #[test]
+    fn no_bytes_and_no_header_bring_the_reader_down(
+        header in "(multipart/related|text/xml)?;? ?(boundary=|start=|charset=)?\"?[-b<>;\\\\\"山]{0,6}",
+        bytes in proptest::collection::vec(any::<u8>(), 0..60),
+        texts in proptest::collection::vec("--b|\r\n|\n|<|s:Envelope|Content-ID: <b>|=|\\?xml encoding='x'", 0..12),
+    ) {
+        for body in [bytes, texts.concat().into_bytes()] {
+            if let Ok(read) = receive_any(Some(&header), whole(&body), Limits::default()).now_or_never().unwrap() {
+                let _ = read.envelope.body_tree();
+                let _ = read.parts.map(|parts| drained(parts.document("cid:b")));
+            }
         }
     }
 
