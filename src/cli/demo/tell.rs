@@ -1,5 +1,7 @@
 //! What a person reads on the terminal, Japanese and English.
 
+use std::io::Write;
+
 use super::DemoError;
 use super::brokers::Broker;
 use super::layout::Layout;
@@ -7,19 +9,24 @@ use crate::demo::agreement::SENTENCES;
 use crate::demo::cast::networks;
 use crate::demo::story::{Both, Hospital, Report, Side, Step};
 
+/// A line to standard output; a reader that has seen enough (`| head`) is no failure.
+macro_rules! say {
+    ($($line:tt)*) => { drop(writeln!(std::io::stdout().lock(), $($line)*)) };
+}
+
 pub fn heading(both: &Both) {
-    println!("\n━━ {}　{}", both.ja, both.en);
+    say!("\n━━ {}　{}", both.ja, both.en);
 }
 
 pub fn laid_out(layout: &Layout) {
-    println!("  {}", layout.folder.display());
-    println!("  架空の病院 4、ファイル {} / four invented hospitals, {} files (SS-MIX2)", layout.files, layout.files);
-    println!("  使い捨ての鍵・失効リスト / throwaway keys and revocation lists");
+    say!("  {}", layout.folder.display());
+    say!("  架空の病院 4、ファイル {} / four invented hospitals, {} files (SS-MIX2)", layout.files, layout.files);
+    say!("  使い捨ての鍵・失効リスト / throwaway keys and revocation lists");
 }
 
 pub fn started(broker: &Broker, imported: &str) {
     let ports = broker.ports;
-    println!(
+    say!(
         "  {} / {}: portal {}, peer {}, admin {}　{}",
         broker.network.name,
         broker.network.english,
@@ -33,17 +40,17 @@ pub fn started(broker: &Broker, imported: &str) {
 pub fn agreement() {
     heading(&Both::new("協定", "The agreement"));
     for (ja, en) in SENTENCES {
-        println!("  ・{ja}\n    {en}");
+        say!("  ・{ja}\n    {en}");
     }
 }
 
 pub fn step(number: usize, step: &Step) {
     let mark = if step.passed { "✓" } else { "✗" };
-    println!("{mark} {number:2}. {}　{}", step.title.ja, step.title.en);
-    println!("      {}　({} ms)", step.asker, step.took_ms);
-    println!("      → {}　{}", step.outcome.ja, step.outcome.en);
+    say!("{mark} {number:2}. {}　{}", step.title.ja, step.title.en);
+    say!("      {}　({} ms)", step.asker, step.took_ms);
+    say!("      → {}　{}", step.outcome.ja, step.outcome.en);
     for line in &step.evidence {
-        println!("        {line}");
+        say!("        {line}");
     }
 }
 
@@ -89,10 +96,10 @@ pub async fn records(okayama: &Broker, hiroshima: &Broker) -> Result<(), DemoErr
     for broker in [okayama, hiroshima] {
         let name = broker.network;
         heading(&Both::new(format!("{}の監査記録", name.name), format!("audit log, {} (the last ten)", name.english)));
-        print!("{}", broker.command(&["audit", "search", "--limit", "10"]).await?);
-        print!("{}", broker.command(&["audit", "verify"]).await?);
+        say!("{}", broker.command(&["audit", "search", "--limit", "10"]).await?.trim_end());
+        say!("{}", broker.command(&["audit", "verify"]).await?.trim_end());
         for line in metrics(broker).await.iter().filter(|line| line.contains("withheld") || line.contains("emergency")) {
-            println!("{line}");
+            say!("{line}");
         }
     }
     Ok(())
@@ -109,18 +116,18 @@ pub fn end(layout: &Layout, report: &Report) {
     heading(&Both::new("結果", "Result"));
     let seconds = report.took_ms / 1000;
     if failed.is_empty() {
-        println!("  すべて期待どおり / everything as it must be: {} steps, {seconds} s", report.steps.len());
+        say!("  すべて期待どおり / everything as it must be: {} steps, {seconds} s", report.steps.len());
     } else {
-        println!("  期待と異なる手順 / steps that came out otherwise: {}", failed.join(", "));
+        say!("  期待と異なる手順 / steps that came out otherwise: {}", failed.join(", "));
     }
     let folder = layout.folder.display();
-    println!("  報告書 / report          {folder}/report.html  (report.json)");
-    println!("  取得した文書 / documents {folder}/documents/");
-    println!("  外部クライアント用 / for foreign clients {folder}/client.json (docs/client-json.md)");
+    say!("  報告書 / report          {folder}/report.html  (report.json)");
+    say!("  取得した文書 / documents {folder}/documents/");
+    say!("  外部クライアント用 / for foreign clients {folder}/client.json (docs/client-json.md)");
     for network in networks() {
-        println!("  kakehashi audit --config {folder}/{}/kakehashi.toml search", network.key);
+        say!("  kakehashi audit --config {folder}/{}/kakehashi.toml search", network.key);
     }
-    println!("  kakehashi demo --keep　両ブローカを起動したままにする / leaves both brokers up");
+    say!("  kakehashi demo --keep　両ブローカを起動したままにする / leaves both brokers up");
 }
 
 /// How to go on by hand.
@@ -130,15 +137,15 @@ pub fn kept(layout: &Layout) {
     let (client, clients) = (client.display(), layout.folder.join("clients"));
     let clients = clients.display();
     for (network, ports) in networks().into_iter().zip(layout.ports) {
-        println!(
+        say!(
             "  {}: portal https://127.0.0.1:{}  peer https://127.0.0.1:{}  http://127.0.0.1:{}/metrics",
             network.english, ports.portal, ports.peer, ports.admin
         );
     }
     let program = std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "kakehashi".to_owned());
-    println!("\n  {program} ask --client {client} find --example match\n");
+    say!("\n  {program} ask --client {client} find --example match\n");
     let [okayama, _] = layout.ports;
-    println!(
+    say!(
         "  {program} ask --client {client} --side okayama --door gateway --print-request find --example match 2>/dev/null |\n\
          \x20   curl --silent --cacert {clients}/okayama-ca.pem --cert {clients}/hiroshima-gateway.pem --key {clients}/hiroshima-gateway.key.pem \\\n\
          \x20   -H 'Content-Type: application/soap+xml; charset=UTF-8; action=\"urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery\"' \\\n\
