@@ -14,8 +14,8 @@ use super::exit;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::model::{
-    Availability, CommunityId, Criteria, DocumentId, DocumentQuery, DocumentRetrieve, Oid, PatientId, Phi, QueryKey,
-    RepositoryId, ReturnType,
+    Availability, CommunityId, Criteria, DocumentId, DocumentQuery, DocumentRetrieve, Oid, PatientId, Phi,
+    QueryKey, RepositoryId, ReturnType,
 };
 
 pub use asker::{AskError, Asker, Who};
@@ -125,7 +125,12 @@ pub async fn run(args: AskArgs) -> u8 {
 }
 
 async fn carry_out(args: &AskArgs) -> Result<u8, AskError> {
-    let who = Who { role: &args.role, purpose: &args.purpose, person: args.person.as_deref(), organization: args.organization.as_deref() };
+    let who = Who {
+        role: &args.role,
+        purpose: &args.purpose,
+        person: args.person.as_deref(),
+        organization: args.organization.as_deref(),
+    };
     let asker = Asker::open(&args.client, &args.side, args.door, who, args.timeout_s)?;
     match &args.command {
         AskCommand::Find(find) => {

@@ -73,7 +73,8 @@ impl fmt::Display for DemoError {
 
 /// Runs it; returns the exit code. Both brokers are ended on every way out.
 pub async fn run(args: DemoArgs) -> u8 {
-    let (Ok(mut interrupt), Ok(mut terminate)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
         eprintln!("kakehashi demo: signals cannot be waited for");
         return exit::SOFTWARE;

@@ -20,9 +20,18 @@ pub const SENTENCES: [(&str, &str); 6] = [
         "Physicians see basic information, allergies, diagnoses, prescriptions, laboratory results and summaries, for treatment.",
     ),
     ("看護師はアレルギーと処方のみ閲覧できる。", "Nurses see allergies and prescriptions only."),
-    ("精神科の文書と手術記録は開示しない。", "Documents of the psychiatric department and surgical records are withheld."),
-    ("同意のない患者・同意を撤回した患者は、存在も知らせない。", "Of patients without consent, or who have withdrawn it, not even their existence is told."),
-    ("緊急時は医師に限り同意がなくても開示し、必ず記録する。", "In an emergency a physician sees the same without consent, and it is always flagged."),
+    (
+        "精神科の文書と手術記録は開示しない。",
+        "Documents of the psychiatric department and surgical records are withheld.",
+    ),
+    (
+        "同意のない患者・同意を撤回した患者は、存在も知らせない。",
+        "Of patients without consent, or who have withdrawn it, not even their existence is told.",
+    ),
+    (
+        "緊急時は医師に限り同意がなくても開示し、必ず記録する。",
+        "In an emergency a physician sees the same without consent, and it is always flagged.",
+    ),
     ("撤回・拒否は緊急時にも優先する。", "A withdrawal or refusal wins even in an emergency."),
 ];
 
@@ -75,7 +84,8 @@ mod tests {
     #[test]
     fn each_side_gets_its_own_policies_and_the_common_ones() {
         let names = |network| policies_of(network).map(|(name, _)| name).collect::<Vec<_>>();
-        let okayama = ["schema.cedarschema", "00-default.cedar", "10-okayama-hiroshima.cedar", "home-okayama.cedar"];
+        let okayama =
+            ["schema.cedarschema", "00-default.cedar", "10-okayama-hiroshima.cedar", "home-okayama.cedar"];
         assert_eq!(names(&OKAYAMA), okayama);
         assert!(names(&HIROSHIMA).contains(&"11-hiroshima-okayama.cedar"));
     }

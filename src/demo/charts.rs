@@ -47,7 +47,8 @@ const ONCE: &str = "1011000400000000&内服・経口・１日１回朝食後";
 const METFORMIN: Drug = ("117223701", "メトホルミン塩酸塩錠２５０ｍｇ（見本）", "1", "TAB^錠", TWICE, "28");
 const AMLODIPINE: Drug = ("113551301", "アムロジピン錠５ｍｇ（見本）", "1", "TAB^錠", ONCE, "28");
 const WARFARIN: Drug = ("105258701", "ワルファリンカリウム錠１ｍｇ（見本）", "2", "TAB^錠", ONCE, "28");
-const SEDATIVE: Drug = ("102000001", "睡眠導入剤錠（見本）", "1", "TAB^錠", "1013000090000000&内服・経口・就寝前", "14");
+const SEDATIVE: Drug =
+    ("102000001", "睡眠導入剤錠（見本）", "1", "TAB^錠", "1013000090000000&内服・経口・就寝前", "14");
 const PENICILLIN: (&str, &str, &str) = ("DA^薬剤アレルギー", "ペニシリン系", "アナフィラキシー");
 const MACKEREL: (&str, &str, &str) = ("FA^食物アレルギー", "さば", "じんま疹");
 
@@ -92,7 +93,9 @@ impl Desk<'_> {
         // Reported, then corrected: the first file is renamed to _2, both share their order number.
         let order = self.next;
         let first = Place { flag: Flag::Superseded, order: Some(order), ..place("OML-11", 20) };
-        self.file(first, |v| v.results("F", "", &[("3H015000002326101", "カリウム", "6.9", "mmol/L", "3.6-4.8", "H")]));
+        self.file(first, |v| {
+            v.results("F", "", &[("3H015000002326101", "カリウム", "6.9", "mmol/L", "3.6-4.8", "H")])
+        });
         let corrected = Place { minute: 45, order: Some(order), ..place("OML-11", 20) };
         self.file(corrected, |v| {
             v.results(
@@ -198,8 +201,17 @@ impl Desk<'_> {
 
 /// A current file of the standard storage, from internal medicine.
 fn place(kind: &str, days_ago: i64) -> Place {
-    let kind = StandardKind::find(kind).map_or_else(|| Kind::Extension(ExtensionKind::parse(kind)), Kind::Standard);
-    Place { kind, days_ago, department: INTERNAL, flag: Flag::Current, document: None, minute: 5, order: None }
+    let kind =
+        StandardKind::find(kind).map_or_else(|| Kind::Extension(ExtensionKind::parse(kind)), Kind::Standard);
+    Place {
+        kind,
+        days_ago,
+        department: INTERNAL,
+        flag: Flag::Current,
+        document: None,
+        minute: 5,
+        order: None,
+    }
 }
 
 fn digits(day: Date) -> String {

@@ -241,7 +241,8 @@ impl ClientFile {
     pub fn read(path: &Path) -> Result<Self, ClientFileError> {
         let shown = || path.display().to_string();
         let bytes = std::fs::read(path).map_err(|e| ClientFileError::Unreadable(shown(), e))?;
-        let mut file: Self = serde_json::from_slice(&bytes).map_err(|e| ClientFileError::Malformed(shown(), e))?;
+        let mut file: Self =
+            serde_json::from_slice(&bytes).map_err(|e| ClientFileError::Malformed(shown(), e))?;
         let folder = path.parent().unwrap_or_else(|| Path::new("."));
         for door in file.sides.values_mut().flat_map(|doors| [&mut doors.portal, &mut doors.gateway]) {
             let TlsFiles { ca, crl, certificate, key } = &mut door.tls;

@@ -6,9 +6,10 @@ use time::{Date, Duration};
 
 /// The CSV file: who of this side lets the other side see what.
 pub fn csv(network: &Network, today: Date) -> String {
-    let mut text = "network_id,facility_code,patient_no,community,viewers,kinds,purpose,state,valid_from,valid_until,\
+    let mut text =
+        "network_id,facility_code,patient_no,community,viewers,kinds,purpose,state,valid_from,valid_until,\
                     form,evidence,entered_by\n"
-        .to_owned();
+            .to_owned();
     let from = today - Duration::days(30);
     for person in people(network).iter().filter(|person| consents(person)) {
         for record in person.records {

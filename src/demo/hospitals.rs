@@ -140,7 +140,8 @@ mod tests {
         let charts = charts(&OKAYAMA, person, &person.records[0], TODAY);
         let of = |flag: Flag| charts.iter().filter(|chart| chart.file.flag == flag).collect::<Vec<_>>();
         let [superseded] = of(Flag::Superseded)[..] else { panic!("one superseded file") };
-        let successor = charts.iter().find(|c| c.file.key() == superseded.file.key() && c.file.flag == Flag::Current);
+        let successor =
+            charts.iter().find(|c| c.file.key() == superseded.file.key() && c.file.flag == Flag::Current);
         assert!(successor.unwrap().file.sent_at > superseded.file.sent_at);
         assert_eq!(of(Flag::Deleted).len(), 1);
     }

@@ -52,7 +52,8 @@ impl Visit<'_> {
         let sent = self.sent_at();
         let sent = sent.get(..14).unwrap_or_default();
         let control = format!("{}{}", self.order.get(7..).unwrap_or(self.order), self.minute);
-        let mut text = format!("MSH|^~\\&|HIS|{}|SSMIX2|GW|{sent}||{event}|{control}|P|2.5", self.hospital.key);
+        let mut text =
+            format!("MSH|^~\\&|HIS|{}|SSMIX2|GW|{sent}||{event}|{control}|P|2.5", self.hospital.key);
         let character_set = if self.hospital.writes_shift_jis { "" } else { "~ISO IR87" };
         text.push_str(&format!(
             "||||||{character_set}||ISO 2022-1994|SS-MIX2_1.20^SS-MIX2^1.2.392.200250.2.1.100.1.2.120^ISO\r"
@@ -114,7 +115,9 @@ impl Visit<'_> {
     /// ADT-00: basic information, with the allergies that everybody must see.
     pub fn basics(&self, allergen: &str) -> String {
         let allergy = format!("DA^薬剤アレルギー^HL70127|^{allergen}|SV^重度^HL70128");
-        let body = format!("OBX|1|CWE|5H010000001999911^血液型－ＡＢＯ式^JC10||A^Ａ型^JSHR002||||||F\rAL1|1|{allergy}\r");
+        let body = format!(
+            "OBX|1|CWE|5H010000001999911^血液型－ＡＢＯ式^JC10||A^Ａ型^JSHR002||||||F\rAL1|1|{allergy}\r"
+        );
         self.message("ADT^A08", &[], &body)
     }
 
@@ -202,7 +205,12 @@ impl Visit<'_> {
     }
 
     /// OML-11: results: JLAC10, name, value, unit, range, flag. `status` is F, or C when corrected.
-    pub fn results(&self, status: &str, note: &str, results: &[(&str, &str, &str, &str, &str, &str)]) -> String {
+    pub fn results(
+        &self,
+        status: &str,
+        note: &str,
+        results: &[(&str, &str, &str, &str, &str, &str)],
+    ) -> String {
         let moment = self.moment();
         let mut body = segment("SPM", &[(1, "1"), (4, "023^血清^JC10"), (17, &moment)]);
         let obr: [(usize, &str); 5] =

@@ -13,4 +13,3 @@ pub mod pki;
 pub mod report;
 pub mod settings;
 pub mod story;
-

@@ -158,7 +158,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let authority = CertificateAuthority::new("demo").unwrap();
         authority.write(folder.path(), "ca").unwrap();
-        authority.issue("gateway", Usage::Client("urn:oid:2.999.33")).unwrap().write(folder.path(), "x").unwrap();
+        authority
+            .issue("gateway", Usage::Client("urn:oid:2.999.33"))
+            .unwrap()
+            .write(folder.path(), "x")
+            .unwrap();
         let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode("x.key.pem"), 0o600);
         let pem = fs::read(folder.path().join("x.pem")).unwrap();

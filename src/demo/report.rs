@@ -117,7 +117,7 @@ fn audit(events: &[serde_json::Value]) -> Markup {
     html! {
         table {
             thead { tr {
-                th { "日時 (UTC)" br; span lang="en" { "time" } }
+                th { "時刻" br; span lang="en" { "time, Japan" } }
                 th { "利用者・所属" br; span lang="en" { "person, organisation" } }
                 th { "目的" br; span lang="en" { "purpose" } }
                 th { "取引" br; span lang="en" { "transaction" } }
@@ -126,10 +126,10 @@ fn audit(events: &[serde_json::Value]) -> Markup {
                 th { "非開示" br; span lang="en" { "withheld" } }
                 th { "記録" br; span lang="en" { "record" } }
             } }
-            tbody { @for event in events {
+            tbody { @for event in events.iter().filter(|event| text(event, "kind") != "open") {
                 @let is_emergency = event.get("emergency").and_then(serde_json::Value::as_bool) == Some(true);
                 tr.emergency[is_emergency] {
-                    td.time { (text(event, "at").get(11..19).unwrap_or_default()) }
+                    td.time { (japan_time(&text(event, "at"))) }
                     td { (text(event, "person_name")) br; small { (text(event, "organization_name")) } }
                     td { (text(event, "purpose")) @if is_emergency { br; b { "緊急" } } }
                     td { (text(event, "transaction")) }
@@ -141,6 +141,13 @@ fn audit(events: &[serde_json::Value]) -> Markup {
             } }
         }
     }
+}
+
+/// `09:39:34` of an xs:dateTime in UTC.
+fn japan_time(utc: &str) -> String {
+    let hour = utc.get(11..13).and_then(|hour| hour.parse::<u8>().ok());
+    let rest = utc.get(13..19).unwrap_or_default();
+    hour.map(|hour| format!("{:02}{rest}", (hour + 9) % 24)).unwrap_or_default()
 }
 
 /// The two sides: hospitals, brokers, portals, and what crosses between them.
@@ -240,5 +247,6 @@ mod tests {
     fn the_arch_is_highest_in_the_middle() {
         assert!(arch(480) < arch(440) && arch(440) < arch(400));
         assert_eq!(arch(352), 178);
+        assert_eq!(japan_time("2026-11-24T23:39:34.123Z"), "08:39:34");
     }
 }

@@ -97,7 +97,10 @@ impl Chapter {
     /// Its heading.
     pub fn title(self) -> Both {
         match self {
-            Self::Consented => Both::new("広島の医師が岡山の患者を診る", "A physician in Hiroshima sees a patient of Okayama"),
+            Self::Consented => Both::new(
+                "広島の医師が岡山の患者を診る",
+                "A physician in Hiroshima sees a patient of Okayama",
+            ),
             Self::Hidden => Both::new("同意のない人は見つからない", "Those without consent are not found"),
             Self::Withdrawn => Both::new("同意の撤回は直ちに効く", "A withdrawal works at once"),
             Self::Emergency => Both::new("緊急時", "In an emergency"),

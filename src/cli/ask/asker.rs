@@ -23,9 +23,9 @@ use crate::dialect::soap::{self, FramedBody, Unreceived};
 use crate::dialect::{Addressing, Packaging, Received, Sent, Transaction};
 use crate::identity::{Identity, Issuing, NameFormat, Signer};
 use crate::model::{
-    Answer, Authority, Code, CommunityId, Document, DocumentQuery, DocumentRetrieve, Failure, Interrupted, MessageId,
-    Oid, Organization, PatientDiscovery, PatientMatch, PeerProfile, Person, QueryId, RegistryObject, Request,
-    Timestamp,
+    Answer, Authority, Code, CommunityId, Document, DocumentQuery, DocumentRetrieve, Failure, Interrupted,
+    MessageId, Oid, Organization, PatientDiscovery, PatientMatch, PeerProfile, Person, QueryId,
+    RegistryObject, Request, Timestamp,
 };
 use crate::telemetry::TraceParent;
 use crate::transport::{HttpClient, Post, client_config_of};
@@ -50,17 +50,23 @@ impl AskError {
     }
 
     fn config(what: &str, why: impl fmt::Display) -> Self {
-        Self::new(exit::CONFIG, format!("{what}: {why}"), "run `kakehashi demo` again to have the file written anew")
+        Self::new(
+            exit::CONFIG,
+            format!("{what}: {why}"),
+            "run `kakehashi demo` again to have the file written anew",
+        )
     }
 
     fn failed(to: &Uri, failure: &Failure) -> Self {
         let (code, hint) = match failure {
-            Failure::Unreachable(_) | Failure::TimedOut | Failure::Busy | Failure::BreakerOpen => {
-                (exit::UNAVAILABLE, "is the broker up? `kakehashi demo --keep` leaves it running; its log tells more")
-            }
-            Failure::Rejected(_) | Failure::Ambiguous | Failure::NotOffered => {
-                (exit::NO, "role, purpose and community must be in the agreement; the broker's audit log says why")
-            }
+            Failure::Unreachable(_) | Failure::TimedOut | Failure::Busy | Failure::BreakerOpen => (
+                exit::UNAVAILABLE,
+                "is the broker up? `kakehashi demo --keep` leaves it running; its log tells more",
+            ),
+            Failure::Rejected(_) | Failure::Ambiguous | Failure::NotOffered => (
+                exit::NO,
+                "role, purpose and community must be in the agreement; the broker's audit log says why",
+            ),
             Failure::Unreadable(_) => (exit::DATA, "`kakehashi decode` shows what is wrong with an answer"),
         };
         Self::new(code, format!("{to}: {failure}"), hint)
@@ -118,11 +124,21 @@ impl Asker {
     ///
     /// # Errors
     /// The file or a key cannot be read or used; an unknown side, role or purpose.
-    pub fn open(client: &Path, side: &str, door: DoorWord, who: Who<'_>, timeout_s: u64) -> Result<Self, AskError> {
+    pub fn open(
+        client: &Path,
+        side: &str,
+        door: DoorWord,
+        who: Who<'_>,
+        timeout_s: u64,
+    ) -> Result<Self, AskError> {
         let file = ClientFile::read(client)?;
         let doors = file.sides.get(side).ok_or_else(|| {
             let sides: Vec<&str> = file.sides.keys().map(String::as_str).collect();
-            AskError::new(exit::USAGE, format!("--side {side}: not in the file"), &format!("one of {}", sides.join(", ")))
+            AskError::new(
+                exit::USAGE,
+                format!("--side {side}: not in the file"),
+                &format!("one of {}", sides.join(", ")),
+            )
         })?;
         let door = match door {
             DoorWord::Portal => &doors.portal,
@@ -213,7 +229,9 @@ impl Asker {
         };
         eprintln!("POST {}\nContent-Type: {content_type}", self.url::<T>());
         let mut out = std::io::stdout().lock();
-        out.write_all(&body).and_then(|()| out.flush()).map_err(|e| AskError::new(exit::IO, e.to_string(), ""))?;
+        out.write_all(&body)
+            .and_then(|()| out.flush())
+            .map_err(|e| AskError::new(exit::IO, e.to_string(), ""))?;
         Ok(exit::OK)
     }
 
@@ -233,7 +251,8 @@ impl Asker {
     ) -> Result<(String, FramedBody, Sent), AskError> {
         let to = self.url::<T>();
         let now = Timestamp::now();
-        let query = QueryId { root: self.from.0.to_string(), extension: Some(Uuid::new_v4().simple().to_string()) };
+        let query =
+            QueryId { root: self.from.0.to_string(), extension: Some(Uuid::new_v4().simple().to_string()) };
         let addressing = Addressing {
             message: MessageId::fresh(),
             query,
@@ -269,7 +288,11 @@ impl Asker {
             FramedBody::Stream(_) => Bytes::new(),
         };
         let post = Post {
-            answer_bytes_max: if T::PACKAGING == Packaging::Mtom { DOCUMENT_BYTES_MAX } else { ANSWER_BYTES_MAX },
+            answer_bytes_max: if T::PACKAGING == Packaging::Mtom {
+                DOCUMENT_BYTES_MAX
+            } else {
+                ANSWER_BYTES_MAX
+            },
             body,
             content_type: &content_type,
             timeout: self.timeout,
@@ -306,7 +329,9 @@ impl Asker {
             merged.found.extend(read.found);
             merged.answered = merged.answered.max(read.answered);
             // An error of the message itself is there in every reading.
-            let here = |code: &str, context: &str| read.reported.iter().any(|r| r.code == code && r.context == context);
+            let here = |code: &str, context: &str| {
+                read.reported.iter().any(|r| r.code == code && r.context == context)
+            };
             match &mut errors {
                 None => errors = Some(read.reported.clone()),
                 Some(errors) => errors.retain(|error| here(&error.code, &error.context)),
@@ -323,7 +348,8 @@ fn oid(key: &str, text: &str) -> Result<Oid, AskError> {
 
 fn https(door: &Door, timeout_s: u64) -> Result<HttpClient, AskError> {
     let tls = &door.tls;
-    let ca = CaFile { name: "ca".to_owned(), certificates: tls.ca.clone(), crl: tls.crl.clone(), exemption: None };
+    let ca =
+        CaFile { name: "ca".to_owned(), certificates: tls.ca.clone(), crl: tls.crl.clone(), exemption: None };
     let tls = PeerTls {
         allow_tls12: false,
         ca: vec![ca],
@@ -337,9 +363,11 @@ fn https(door: &Door, timeout_s: u64) -> Result<HttpClient, AskError> {
 
 fn issuing(door: &Door) -> Result<Issuing, AskError> {
     let saml = &door.saml;
-    let key = std::fs::read_to_string(&saml.key).map_err(|e| AskError::config(&saml.key.display().to_string(), e))?;
+    let key = std::fs::read_to_string(&saml.key)
+        .map_err(|e| AskError::config(&saml.key.display().to_string(), e))?;
     let named = saml.certificate.display().to_string();
-    let certificate = CertificateDer::from_pem_file(&saml.certificate).map_err(|e| AskError::config(&named, e))?;
+    let certificate =
+        CertificateDer::from_pem_file(&saml.certificate).map_err(|e| AskError::config(&named, e))?;
     Ok(Issuing {
         issuer: saml.issuer.clone(),
         signer: Signer::new(&key, &certificate).map_err(|e| AskError::config(&named, e))?,
@@ -375,10 +403,8 @@ fn identity(file: &ClientFile, door: &Door, who: Who<'_>) -> Result<Identity, As
             known.map(|person| (person.id.clone(), person.name.clone())).unwrap_or_default()
         }
     };
-    let organization = who.organization.map_or_else(
-        || (asker.organization_id.clone(), asker.organization.clone()),
-        split,
-    );
+    let organization =
+        who.organization.map_or_else(|| (asker.organization_id.clone(), asker.organization.clone()), split);
     Ok(Identity {
         person: Person { id: person.0, name: person.1, alias: None },
         organization: Organization { id: organization.0, name: organization.1 },

@@ -70,7 +70,11 @@ impl FindArgs {
         let mut person = example.map(demographics).unwrap_or_default();
         if self.family.is_some() || self.given.is_some() {
             let part = |text: &Option<String>| text.clone().unwrap_or_default();
-            person.names.push(PersonName { script: None, family: part(&self.family), given: part(&self.given) });
+            person.names.push(PersonName {
+                script: None,
+                family: part(&self.family),
+                given: part(&self.given),
+            });
         }
         if let Some(kana) = &self.kana {
             let (family, given) = kana.trim().split_once([' ', '\u{3000}']).unwrap_or((kana, ""));
@@ -78,7 +82,8 @@ impl FindArgs {
             person.names.push(PersonName { script: Some(NameScript::Syllabic), family, given });
         }
         if let Some(text) = &self.birth {
-            let date = PartialDate::from_digits(text).ok_or_else(|| usage("--birth is no date", "like 19680412"))?;
+            let date =
+                PartialDate::from_digits(text).ok_or_else(|| usage("--birth is no date", "like 19680412"))?;
             person.birth = Some(date);
         }
         if let Some(text) = &self.sex {
@@ -90,7 +95,8 @@ impl FindArgs {
         }
         person.phones.extend(self.phone.clone());
         if person.names.is_empty() || person.birth.is_none() {
-            let hint = "--family, --given, --kana, --birth, --sex and --phone or --address; or --example match";
+            let hint =
+                "--family, --given, --kana, --birth, --sex and --phone or --address; or --example match";
             return Err(usage("a name and a birth date are needed at least", hint));
         }
         Ok(PatientDiscovery { demographics: Phi::new(person), ids: Vec::new() })

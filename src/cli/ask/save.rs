@@ -31,7 +31,12 @@ pub(super) async fn all(answer: Answer<Document>, folder: &Path, as_json: bool) 
     let mut files = Vec::new();
     for document in answer.found {
         let saved = save(document, folder, !as_json).await?;
-        lines.push_str(&format!("{}　{}　{}\n", saved.path.display(), HumanBytes(saved.bytes), saved.media_type));
+        lines.push_str(&format!(
+            "{}　{}　{}\n",
+            saved.path.display(),
+            HumanBytes(saved.bytes),
+            saved.media_type
+        ));
         files.push(json!({ "path": saved.path, "bytes": saved.bytes, "media_type": saved.media_type }));
     }
     if files.is_empty() {
@@ -53,7 +58,9 @@ pub(super) async fn all(answer: Answer<Document>, folder: &Path, as_json: bool) 
 /// The file is there already or cannot be written; the document broke off.
 pub async fn save(document: Document, folder: &Path, shows_progress: bool) -> Result<Saved, AskError> {
     let path = folder.join(file_name(document.id.unique.reveal(), &document.media_type));
-    let unwritable = |why: String| AskError::new(exit::IO, format!("{}: {why}", path.display()), "name another folder with --out");
+    let unwritable = |why: String| {
+        AskError::new(exit::IO, format!("{}: {why}", path.display()), "name another folder with --out")
+    };
     if path.exists() {
         return Err(unwritable("is there already and is not overwritten".to_owned()));
     }
@@ -67,7 +74,11 @@ pub async fn save(document: Document, folder: &Path, shows_progress: bool) -> Re
                 Broken::File(error) => unwritable(error.to_string()),
                 Broken::Body(why) => {
                     let text = format!("{}: {why}; nothing was kept", path.display());
-                    AskError::new(exit::UNAVAILABLE, text, "ask again; the broker's audit log says how much left")
+                    AskError::new(
+                        exit::UNAVAILABLE,
+                        text,
+                        "ask again; the broker's audit log says how much left",
+                    )
                 }
             });
         }
@@ -91,7 +102,8 @@ async fn write(
     shows_progress: bool,
 ) -> Result<u64, Broken> {
     let bar = bar(size, shows_progress);
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(part).await.map_err(Broken::File)?;
+    let mut file =
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(part).await.map_err(Broken::File)?;
     let mut bytes = 0_u64;
     while let Some(piece) = body.next().await {
         let piece = piece.map_err(|interrupted| Broken::Body(interrupted.to_string()))?;

@@ -4,6 +4,8 @@ use std::io::Write;
 
 use serde::Serialize;
 use serde_json::json;
+use time::macros::offset;
+use time::{Date, Month};
 
 use super::asker::AskError;
 use crate::cli::exit;
@@ -37,6 +39,8 @@ pub struct Shown {
     pub creation: String,
     /// serviceStartTime, UTC.
     pub service_start: String,
+    /// Day of service, else of creation, in Japan: `2026-04-01`.
+    pub day: String,
     /// authorInstitution.
     pub institution: String,
     /// practiceSettingCode.
@@ -59,6 +63,7 @@ pub fn entry(entry: &DocumentEntry) -> Shown {
         _ => entry.type_code.value.clone(),
     };
     let time = |dtm: Option<&crate::model::Dtm>| dtm.map(|dtm| dtm.as_str().to_owned()).unwrap_or_default();
+    let (creation, service_start) = (time(view.creation.as_ref()), time(view.service_start.as_ref()));
     let institution = view.authors.first().map(|author| author.institution.as_str()).unwrap_or_default();
     Shown {
         home: entry.id.community.to_string(),
@@ -70,14 +75,28 @@ pub fn entry(entry: &DocumentEntry) -> Shown {
         type_code: entry.type_code.value.clone(),
         format: format.clone(),
         media_type: entry.media_type.clone(),
-        creation: time(view.creation.as_ref()),
-        service_start: time(view.service_start.as_ref()),
+        day: japan_day(if service_start.is_empty() { &creation } else { &service_start }),
+        creation,
+        service_start,
         institution: institution.split('^').next().unwrap_or_default().to_owned(),
         department: view.practice_setting.display,
         size: entry.size,
         hash: entry.hash.clone(),
         status: format!("{:?}", entry.availability),
     }
+}
+
+/// The day in Japan of a UTC time; a time without hour and minute names its day by itself.
+fn japan_day(utc: &str) -> String {
+    let number = |from: usize, to: usize| utc.get(from..to).and_then(|digits| digits.parse::<u8>().ok());
+    let day = || {
+        let month = Month::try_from(number(4, 6)?).ok()?;
+        let day = Date::from_calendar_date(utc.get(..4)?.parse().ok()?, month, number(6, 8)?).ok()?;
+        let Some(hour) = number(8, 10) else { return Some(day) };
+        let at = day.with_hms(hour, number(10, 12).unwrap_or_default(), 0).ok()?.assume_utc();
+        Some(at.to_offset(offset!(+9)).date())
+    };
+    day().map_or_else(|| utc.to_owned(), |day| day.to_string())
 }
 
 /// A person as people and programs see it.
@@ -120,7 +139,9 @@ pub(super) fn found(answer: &Answer<PatientMatch>, as_json: bool) -> Result<u8, 
     for found in &answer.found {
         match found {
             PatientMatch::Found(found) => people.push(patient(found)),
-            PatientMatch::MoreAttributes { wanted: more, .. } => wanted.extend(more.iter().map(|a| attribute(*a))),
+            PatientMatch::MoreAttributes { wanted: more, .. } => {
+                wanted.extend(more.iter().map(|a| attribute(*a)))
+            }
             PatientMatch::Graded(_) => {}
         }
     }
@@ -133,7 +154,12 @@ pub(super) fn found(answer: &Answer<PatientMatch>, as_json: bool) -> Result<u8, 
             let word = |key: &str| person.get(key).and_then(|v| v.as_str()).unwrap_or("-").to_owned();
             text.push_str(&format!(
                 "{}（{}）　{}　{}　{}\n  patient: {}\n",
-                word("name"), word("kana"), word("birth"), word("sex"), word("community"), word("patient")
+                word("name"),
+                word("kana"),
+                word("birth"),
+                word("sex"),
+                word("community"),
+                word("patient")
             ));
         }
         if people.is_empty() && wanted.is_empty() {
@@ -165,10 +191,9 @@ pub(super) fn listed(answer: &Answer<RegistryObject>, as_json: bool) -> Result<u
         text.push_str(&format!("{value}\n"));
     } else {
         for shown in &entries {
-            let day = if shown.service_start.is_empty() { &shown.creation } else { &shown.service_start };
             text.push_str(&format!(
                 "{}　{}　{}　{}　{}\n  document: {}|{}|{}\n",
-                day.get(..8).unwrap_or(day),
+                shown.day,
                 shown.title,
                 shown.institution,
                 shown.department,
@@ -206,5 +231,30 @@ pub(super) fn print(text: &str) -> Result<(), AskError> {
             Err(AskError::new(exit::IO, format!("standard output: {error}"), ""))
         }
         _ => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_evening_in_greenwich_is_the_next_day_in_japan() {
+        assert_eq!(japan_day("20261115150000"), "2026-11-16");
+        assert_eq!(japan_day("20261115145959"), "2026-11-15");
+        assert_eq!(japan_day("20261115"), "2026-11-15");
+        assert_eq!(japan_day("2026"), "2026");
+    }
+
+    #[test]
+    fn control_characters_of_the_far_end_do_not_reach_the_terminal() {
+        let reported = Reported {
+            code: "XDSRegistryError".to_owned(),
+            context: "a\u{1b}[2Jb".to_owned(),
+            severity: crate::model::Severity::Error,
+            community: None,
+            document: None,
+        };
+        assert_eq!(error_lines(&[reported]), "! XDSRegistryError: a [2Jb\n");
     }
 }

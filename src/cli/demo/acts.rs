@@ -64,7 +64,14 @@ impl<'a> Acts<'a> {
         self.both_hospitals(&OKAYAMA, Chapter::Back).await;
         self.withheld_document(&OKAYAMA, Chapter::Back).await;
         let stranger = self.asking(&OKAYAMA, "physician", "TREATMENT");
-        self.nobody(Chapter::Back, &stranger, of(&HIROSHIMA, Part::Unconsented), "同意のない患者", "a patient without consent").await;
+        self.nobody(
+            Chapter::Back,
+            &stranger,
+            of(&HIROSHIMA, Part::Unconsented),
+            "同意のない患者",
+            "a patient without consent",
+        )
+        .await;
     }
 
     fn asking(&self, side: &'static Network, role: &'static str, purpose: &'static str) -> Asking {
@@ -107,9 +114,13 @@ impl<'a> Acts<'a> {
         let title = Both::new("閲覧できる文書を一覧する", "lists the documents");
         self.note(chapter, title, asking.to_string(), begun, came);
         let entries = listed.unwrap_or_default();
-        for (kind, ja, en) in [("OML-11", "検体検査結果", "a laboratory result"), ("18842-5", "退院時サマリー", "a discharge summary")] {
+        for (kind, ja, en) in [
+            ("OML-11", "検体検査結果", "a laboratory result"),
+            ("18842-5", "退院時サマリー", "a discharge summary"),
+        ] {
             let begun = Instant::now();
-            let wanted = entries.iter().filter(|entry| entry.kind == kind).max_by_key(|entry| &entry.service_start);
+            let wanted =
+                entries.iter().filter(|entry| entry.kind == kind).max_by_key(|entry| &entry.service_start);
             let came = match wanted {
                 None => Err(format!("no {kind} in the list")),
                 Some(entry) => {
@@ -117,13 +128,25 @@ impl<'a> Acts<'a> {
                     asking.fetch(entry, &self.layout.folder.join("documents")).await
                 }
             };
-            self.note(chapter, Both::new(format!("{ja}を開く"), format!("opens {en}")), asking.to_string(), begun, came);
+            self.note(
+                chapter,
+                Both::new(format!("{ja}を開く"), format!("opens {en}")),
+                asking.to_string(),
+                begun,
+                came,
+            );
         }
     }
 
     /// The kinds are those of the agreement, no more and no less; what was withheld is known to the
     /// owner's side only.
-    async fn judge_list(&self, owner: &'static Network, part: Part, kinds: &[&str], entries: &[Shown]) -> Came {
+    async fn judge_list(
+        &self,
+        owner: &'static Network,
+        part: Part,
+        kinds: &[&str],
+        entries: &[Shown],
+    ) -> Came {
         let (got, wanted) = (kinds_of(entries), expected(owner, part, kinds, self.layout.today));
         if got != wanted {
             return Err(format!("kinds shown: {}; agreed: {}", got.join(" "), wanted.join(" ")));
@@ -133,9 +156,17 @@ impl<'a> Acts<'a> {
             return Err("nothing was withheld on the owner's side".to_owned());
         }
         let mut lines: Vec<String> = entries.iter().map(questions::line).collect();
-        lines.push(format!("非開示 {withheld} 件（開示側の記録のみ） / {withheld} withheld, known to the owner's log only"));
+        lines.push(format!(
+            "非開示 {withheld} 件（開示側の記録のみ） / {withheld} withheld, known to the owner's log only"
+        ));
         let count = entries.len();
-        Ok((Both::new(format!("{count} 件。協定どおり"), format!("{count} documents, exactly those of the agreement")), lines))
+        Ok((
+            Both::new(
+                format!("{count} 件。協定どおり"),
+                format!("{count} documents, exactly those of the agreement"),
+            ),
+            lines,
+        ))
     }
 
     async fn nurse(&mut self) {
@@ -152,7 +183,10 @@ impl<'a> Acts<'a> {
         let begun = Instant::now();
         let person = of(&OKAYAMA, Part::Consented);
         let came = found_as(person, &OKAYAMA, direct.find(person, &OKAYAMA).await);
-        let title = Both::new("広島のゲートウェイとして岡山に直接照会する", "the gateway of Hiroshima asks Okayama directly");
+        let title = Both::new(
+            "広島のゲートウェイとして岡山に直接照会する",
+            "the gateway of Hiroshima asks Okayama directly",
+        );
         self.note(Chapter::Consented, title, direct.to_string(), begun, came);
     }
 
@@ -169,31 +203,62 @@ impl<'a> Acts<'a> {
                 None => Err("the owner's own portal does not see the psychiatric prescription".to_owned()),
                 Some(entry) => {
                     self.documents.withheld.push((owner.key, reference(entry)));
-                    let evidence = format!("岡山・広島それぞれの院内では見える / its own portal sees it: {}", questions::line(entry));
+                    let evidence = format!(
+                        "開示側の院内からは見える / its own portal sees it: {}",
+                        questions::line(entry)
+                    );
                     asking.refused(entry).await.map(|code| {
-                        (Both::new("存在しない文書と同じ応答", "answered like a document that does not exist"), vec![evidence, code])
+                        (
+                            Both::new(
+                                "存在しない文書と同じ応答",
+                                "answered like a document that does not exist",
+                            ),
+                            vec![evidence, code],
+                        )
                     })
                 }
             },
         };
-        let title = Both::new("精神科の処方を番号で直接求める", "asks for the psychiatric prescription by its id");
+        let title =
+            Both::new("精神科の処方を番号で直接求める", "asks for the psychiatric prescription by its id");
         self.note(chapter, title, asking.to_string(), begun, came);
     }
 
     async fn hidden(&mut self) {
         let asking = self.asking(&HIROSHIMA, "physician", "TREATMENT");
         let chapter = Chapter::Hidden;
-        self.nobody(chapter, &asking, of(&OKAYAMA, Part::Unconsented), "同意のない患者", "a patient without consent").await;
+        self.nobody(
+            chapter,
+            &asking,
+            of(&OKAYAMA, Part::Unconsented),
+            "同意のない患者",
+            "a patient without consent",
+        )
+        .await;
         self.nobody(chapter, &asking, &STRANGER, "どこにもいない人", "somebody who exists nowhere").await;
         let twin = of(&OKAYAMA, Part::Twin);
         let begun = Instant::now();
         let came = found_as(twin, &OKAYAMA, asking.find(twin, &OKAYAMA).await);
         let title = Both::new(format!("双子の姉 {} (同意あり)", name(twin)), "one twin, who consents");
         self.note(chapter, title, asking.to_string(), begun, came);
-        self.nobody(chapter, &asking, of(&OKAYAMA, Part::TwinUnconsented), "双子の妹 (同意なし)", "her twin, who does not").await;
+        self.nobody(
+            chapter,
+            &asking,
+            of(&OKAYAMA, Part::TwinUnconsented),
+            "双子の妹 (同意なし)",
+            "her twin, who does not",
+        )
+        .await;
     }
 
-    async fn nobody(&mut self, chapter: Chapter, asking: &Asking, person: &'static Person, ja: &str, en: &str) {
+    async fn nobody(
+        &mut self,
+        chapter: Chapter,
+        asking: &Asking,
+        person: &'static Person,
+        ja: &str,
+        en: &str,
+    ) {
         let begun = Instant::now();
         let came = nobody_in(asking.find(person, other(asking.side)).await);
         let title = Both::new(format!("{ja}: {}", name(person)), en);
@@ -209,16 +274,29 @@ impl<'a> Acts<'a> {
         self.note(Chapter::Withdrawn, title, asking.to_string(), begun, came);
         let begun = Instant::now();
         let words = [
-            "consent", "withdraw", "--network-id", person.network_id, "--form", "同意撤回届", "--evidence", "事務局保管",
-            "--entered-by", "デモ事務局",
+            "consent",
+            "withdraw",
+            "--network-id",
+            person.network_id,
+            "--form",
+            "同意撤回届",
+            "--evidence",
+            "事務局保管",
+            "--entered-by",
+            "デモ事務局",
         ];
         let came = match self.okayama.command(&words).await {
             Err(error) => Err(error.to_string()),
-            Ok(said) => Ok((Both::new("稼働中のブローカに反映", "in force in the running broker"), vec![said.trim().to_owned()])),
+            Ok(said) => Ok((
+                Both::new("稼働中のブローカに反映", "in force in the running broker"),
+                vec![said.trim().to_owned()],
+            )),
         };
-        let title = Both::new("岡山の事務局が撤回を登録する", "the secretariat in Okayama enters the withdrawal");
+        let title =
+            Both::new("岡山の事務局が撤回を登録する", "the secretariat in Okayama enters the withdrawal");
         self.note(Chapter::Withdrawn, title, "kakehashi consent withdraw".to_owned(), begun, came);
-        self.nobody(Chapter::Withdrawn, &asking, person, "撤回後", "the same patient, after the withdrawal").await;
+        self.nobody(Chapter::Withdrawn, &asking, person, "撤回後", "the same patient, after the withdrawal")
+            .await;
         let begun = Instant::now();
         let came = match asking.list(&cx(person, &OKAYAMA)).await {
             Ok(entries) if entries.is_empty() => Ok((Both::new("文書なし", "no documents"), Vec::new())),
@@ -255,17 +333,28 @@ impl<'a> Acts<'a> {
             self.note(chapter, title, urgent.to_string(), begun, came);
         }
         let withdrawn = of(&OKAYAMA, Part::Withdraws);
-        self.nobody(chapter, &urgent, withdrawn, "撤回した患者は緊急時にも見つからない", "who has withdrawn is not found even then").await;
+        self.nobody(
+            chapter,
+            &urgent,
+            withdrawn,
+            "撤回した患者は緊急時にも見つからない",
+            "who has withdrawn is not found even then",
+        )
+        .await;
         let nurse = self.asking(&HIROSHIMA, "nurse", "EMERGENCY");
-        self.nobody(chapter, &nurse, person, "看護師は緊急目的を使えない", "a nurse cannot claim an emergency").await;
+        self.nobody(
+            chapter,
+            &nurse,
+            person,
+            "看護師は緊急目的を使えない",
+            "a nurse cannot claim an emergency",
+        )
+        .await;
         let begun = Instant::now();
-        let came = match self.okayama.command(&["audit", "search", "--emergency"]).await {
-            Err(error) => Err(error.to_string()),
-            Ok(text) if text.lines().count() > 2 => {
-                let lines = text.lines().map(str::to_owned).collect();
-                Ok((Both::new("すべて印付きで記録", "every one is flagged in the log"), lines))
-            }
-            Ok(_) => Err("no emergency in the owner's log".to_owned()),
+        let came = match questions::emergencies(self.okayama).await {
+            Err(why) => Err(why),
+            Ok(lines) if lines.is_empty() => Err("no emergency in the owner's log".to_owned()),
+            Ok(lines) => Ok((Both::new("すべて印付きで記録", "every one is flagged in the log"), lines)),
         };
         let title = Both::new("岡山の監査: 緊急時閲覧", "Okayama's audit of emergencies");
         self.note(chapter, title, "kakehashi audit search --emergency".to_owned(), begun, came);
@@ -277,7 +366,10 @@ fn emergency_list(entries: &[Shown]) -> Came {
     if kinds != ["ADT-00", "ADT-61", "OMP-01"] {
         return Err(format!("kinds shown: {}", kinds.join(" ")));
     }
-    let outcome = Both::new("ペニシリンのアレルギーとワルファリンが分かる", "the penicillin allergy and the anticoagulant are known");
+    let outcome = Both::new(
+        "ペニシリンのアレルギーとワルファリンが分かる",
+        "the penicillin allergy and the anticoagulant are known",
+    );
     Ok((outcome, entries.iter().map(questions::line).collect()))
 }
 
@@ -299,8 +391,21 @@ fn found_as(person: &Person, owner: &Network, found: Result<Vec<FoundPatient>, S
         [one] if one.id.cx().reveal() == &cx(person, owner) => {
             let shown = patient(one);
             let word = |key: &str| shown.get(key).and_then(|v| v.as_str()).unwrap_or("-").to_owned();
-            let typed = format!("照会 / asked: {}（{} {}）{} {}", name(person), person.kana.0, person.kana.1, person.birth, person.phone);
-            let told = format!("応答 / told: {}（{}）{} {}", word("name"), word("kana"), word("birth"), word("patient"));
+            let typed = format!(
+                "照会 / asked: {}（{} {}）{} {}",
+                name(person),
+                person.kana.0,
+                person.kana.1,
+                person.birth,
+                person.phone
+            );
+            let told = format!(
+                "応答 / told: {}（{}）{} {}",
+                word("name"),
+                word("kana"),
+                word("birth"),
+                word("patient")
+            );
             Ok((Both::new("一人に確定", "one person, for certain"), vec![typed, told]))
         }
         [] => Err("nobody was found".to_owned()),

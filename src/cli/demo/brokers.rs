@@ -35,7 +35,12 @@ pub struct Broker {
 
 impl Broker {
     /// Starts `serve`; its log goes to `broker.log`.
-    pub fn start(program: &Path, folder: &Path, network: &'static Network, ports: Ports) -> Result<Self, DemoError> {
+    pub fn start(
+        program: &Path,
+        folder: &Path,
+        network: &'static Network,
+        ports: Ports,
+    ) -> Result<Self, DemoError> {
         let folder = folder.join(network.key);
         let log = folder.join("broker.log");
         let written = File::create(&log).map_err(|e| DemoError::file(&log, &e))?;
@@ -76,7 +81,8 @@ impl Broker {
         let text = std::fs::read_to_string(&log).unwrap_or_default();
         let lines: Vec<&str> = text.lines().collect();
         let tail = lines.get(lines.len().saturating_sub(12)..).unwrap_or_default().join("\n");
-        let text = format!("the broker of {} {what}\n{tail}\n(whole log: {})", self.network.english, log.display());
+        let text =
+            format!("the broker of {} {what}\n{tail}\n(whole log: {})", self.network.english, log.display());
         DemoError::new(exit::SOFTWARE, text)
     }
 

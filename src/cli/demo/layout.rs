@@ -10,8 +10,8 @@ use super::DemoError;
 use crate::cli::exit;
 use crate::demo::cast::{Part, Person, STRANGER, networks, person};
 use crate::demo::client_file::{
-    Asker, ClientFile, CodeEntry, Codes, CommunityEntry, Door, Doors, EndpointUrls, Example, Examples, PersonEntry,
-    SamlEntry, TlsFiles, TransactionEntry,
+    Asker, ClientFile, CodeEntry, Codes, CommunityEntry, Door, Doors, EndpointUrls, Example, Examples,
+    PersonEntry, SamlEntry, TlsFiles, TransactionEntry,
 };
 use crate::demo::network::{Network, PURPOSE_SYSTEM, ROLE_SYSTEM, ROLES, other};
 use crate::demo::settings::{self, Ports};
@@ -49,7 +49,8 @@ const FOLDER_BYTES_MAX: usize = 75;
 pub fn lay_out(folder: &Path) -> Result<Layout, DemoError> {
     let folder = std::path::absolute(folder).map_err(|e| DemoError::file(folder, &e))?;
     if folder.as_os_str().len() > FOLDER_BYTES_MAX {
-        let text = format!("{}: longer than {FOLDER_BYTES_MAX} bytes, too long for a socket", folder.display());
+        let text =
+            format!("{}: longer than {FOLDER_BYTES_MAX} bytes, too long for a socket", folder.display());
         return Err(DemoError::new(exit::USAGE, text).hint("name a shorter one with --folder"));
     }
     clear(&folder)?;
@@ -91,7 +92,9 @@ fn clear(folder: &Path) -> Result<(), DemoError> {
             let data = folder.join(network.key).join("var");
             if data.exists() && StoreLock::take(&data).map_err(failed)?.is_none() {
                 let text = format!("{}: a demo is running there", folder.display());
-                return Err(DemoError::new(exit::USAGE, text).hint("end it with Ctrl-C, or name another --folder"));
+                return Err(
+                    DemoError::new(exit::USAGE, text).hint("end it with Ctrl-C, or name another --folder")
+                );
             }
         }
         fs::remove_dir_all(folder).map_err(failed)?;
@@ -118,9 +121,10 @@ fn client_file(layout: &Layout) -> ClientFile {
         (network.key.to_owned(), doors)
     });
     ClientFile {
-        about: "Kakehashi demo: how to ask its brokers. Invented patients, throwaway keys, loopback only. See \
+        about:
+            "Kakehashi demo: how to ask its brokers. Invented patients, throwaway keys, loopback only. See \
                 docs/client-json.md."
-            .to_owned(),
+                .to_owned(),
         version: 1,
         transactions: vec![
             transaction::<CrossGatewayPatientDiscovery>("patient_discovery", "PRPA_IN201305UV02"),
@@ -248,8 +252,8 @@ fn examples(owner: &Network) -> Examples {
 /// A person as a question to the brokers.
 pub fn example(person: &Person, owner: &Network) -> Example {
     let text = |text: &str| text.to_owned();
-    let patient =
-        (!person.network_id.is_empty()).then(|| format!("{}^^^&{}&ISO", person.network_id, owner.authority()));
+    let patient = (!person.network_id.is_empty())
+        .then(|| format!("{}^^^&{}&ISO", person.network_id, owner.authority()));
     Example {
         family: text(person.kanji.0),
         given: text(person.kanji.1),

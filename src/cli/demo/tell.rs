@@ -20,7 +20,11 @@ pub fn heading(both: &Both) {
 
 pub fn laid_out(layout: &Layout) {
     say!("  {}", layout.folder.display());
-    say!("  架空の病院 4、ファイル {} / four invented hospitals, {} files (SS-MIX2)", layout.files, layout.files);
+    say!(
+        "  架空の病院 4、ファイル {} / four invented hospitals, {} files (SS-MIX2)",
+        layout.files,
+        layout.files
+    );
     say!("  使い捨ての鍵・失効リスト / throwaway keys and revocation lists");
 }
 
@@ -95,10 +99,17 @@ async fn metrics(broker: &Broker) -> Vec<String> {
 pub async fn records(okayama: &Broker, hiroshima: &Broker) -> Result<(), DemoError> {
     for broker in [okayama, hiroshima] {
         let name = broker.network;
-        heading(&Both::new(format!("{}の監査記録", name.name), format!("audit log, {} (the last ten)", name.english)));
+        heading(&Both::new(
+            format!("{}の監査記録", name.name),
+            format!("audit log, {} (the last ten)", name.english),
+        ));
         say!("{}", broker.command(&["audit", "search", "--limit", "10"]).await?.trim_end());
         say!("{}", broker.command(&["audit", "verify"]).await?.trim_end());
-        for line in metrics(broker).await.iter().filter(|line| line.contains("withheld") || line.contains("emergency")) {
+        for line in metrics(broker)
+            .await
+            .iter()
+            .filter(|line| line.contains("withheld") || line.contains("emergency"))
+        {
             say!("{line}");
         }
     }
@@ -139,10 +150,14 @@ pub fn kept(layout: &Layout) {
     for (network, ports) in networks().into_iter().zip(layout.ports) {
         say!(
             "  {}: portal https://127.0.0.1:{}  peer https://127.0.0.1:{}  http://127.0.0.1:{}/metrics",
-            network.english, ports.portal, ports.peer, ports.admin
+            network.english,
+            ports.portal,
+            ports.peer,
+            ports.admin
         );
     }
-    let program = std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "kakehashi".to_owned());
+    let program =
+        std::env::current_exe().map(|p| p.display().to_string()).unwrap_or_else(|_| "kakehashi".to_owned());
     say!("\n  {program} ask --client {client} find --example match\n");
     let [okayama, _] = layout.ports;
     say!(

@@ -12,7 +12,9 @@ use crate::cli::demo::layout::example;
 use crate::demo::cast::Person;
 use crate::demo::network::{Network, other};
 use crate::demo::story::Both;
-use crate::model::{DocumentRetrieve, FoundPatient, PatientDiscovery, PatientId, PatientMatch, Phi, RegistryObject};
+use crate::model::{
+    DocumentRetrieve, FoundPatient, PatientDiscovery, PatientId, PatientMatch, Phi, RegistryObject,
+};
 
 /// Seconds a question may take.
 const TIMEOUT_S: u64 = 20;
@@ -70,7 +72,8 @@ impl Asking {
     /// The documents of a patient, the latest first.
     pub async fn list(&self, cx: &str) -> Result<Vec<Shown>, String> {
         let patient = PatientId::from_cx(cx).ok_or_else(|| "no patient id".to_owned())?;
-        let answer = self.asker()?.list(&documents_of(patient, None, false)).await.map_err(|e| e.to_string())?;
+        let answer =
+            self.asker()?.list(&documents_of(patient, None, false)).await.map_err(|e| e.to_string())?;
         if let Some(error) = answer.reported.first() {
             return Err(format!("{}: {}", error.code, error.context));
         }
@@ -102,7 +105,13 @@ impl Asking {
             saved.path.display().to_string(),
             format!("{} / {} B / SHA-1 {hash}", saved.media_type, saved.bytes),
         ];
-        Ok((Both::new(format!("{} バイト、一覧のハッシュと一致", saved.bytes), format!("{} bytes, as the list promised", saved.bytes)), lines))
+        Ok((
+            Both::new(
+                format!("{} バイト、一覧のハッシュと一致", saved.bytes),
+                format!("{} bytes, as the list promised", saved.bytes),
+            ),
+            lines,
+        ))
     }
 
     /// Asks for a document that must not come; the error code it is answered with.
@@ -134,9 +143,8 @@ pub fn kinds_of(entries: &[Shown]) -> Vec<String> {
 
 /// An entry on one line.
 pub fn line(entry: &Shown) -> String {
-    let day = entry.service_start.get(..8).or_else(|| entry.creation.get(..8)).unwrap_or("-");
     let hospital = entry.institution.split('（').next().unwrap_or_default();
-    format!("{day} {} {} {} {}", entry.kind, entry.title, hospital, entry.department)
+    format!("{} {} {} {} {}", entry.day, entry.kind, entry.title, hospital, entry.department)
 }
 
 /// How many entries the owner's log says were withheld when it last showed so many.
@@ -152,4 +160,26 @@ pub async fn withheld(owner: &Broker, shown: usize) -> Result<u64, String> {
     let latest = queries.max_by_key(|event| number(event, "record"));
     let latest = latest.ok_or_else(|| format!("the owner's log knows no query that showed {shown}"))?;
     Ok(number(&latest, "withheld").unwrap_or_default())
+}
+
+/// Who used the emergency, from the owner's log, one line each.
+pub async fn emergencies(owner: &Broker) -> Result<Vec<String>, String> {
+    let text =
+        owner.command(&["audit", "search", "--emergency", "--json"]).await.map_err(|e| e.to_string())?;
+    let events = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+    let line = |event: serde_json::Value| {
+        let word = |key: &str| event.get(key).and_then(|v| v.as_str()).unwrap_or_default().to_owned();
+        let number = |key: &str| event.get(key).and_then(serde_json::Value::as_u64).unwrap_or_default();
+        format!(
+            "{} {} {} {} 開示/shown {} 非開示/withheld {} {}",
+            word("person_name"),
+            word("organization_name"),
+            word("purpose"),
+            word("transaction"),
+            number("shown"),
+            number("withheld"),
+            word("ending")
+        )
+    };
+    Ok(events.map(line).collect())
 }
