@@ -83,6 +83,9 @@ fn told(chapter: Chapter, report: &Report) -> Markup {
                             @if !step.evidence.is_empty() {
                                 ul.evidence { @for line in &step.evidence { li { (line) } } }
                             }
+                            @if let Some(document) = &step.document {
+                                iframe.document srcdoc=(document) sandbox="" title=(step.title.ja) {}
+                            }
                         }
                         div.took { (step.took_ms) " ms" }
                     }
@@ -109,8 +112,10 @@ fn audit(events: &[serde_json::Value]) -> Markup {
     let text = |event: &serde_json::Value, key: &str| match event.get(key) {
         Some(serde_json::Value::String(text)) => text.clone(),
         Some(serde_json::Value::Null) | None => String::new(),
+        // Of a CX the id: whose it is tells the side.
         Some(serde_json::Value::Array(items)) => {
-            items.iter().filter_map(|item| item.as_str()).collect::<Vec<_>>().join(" ")
+            let ids = items.iter().filter_map(|item| item.as_str()?.split('^').next());
+            ids.collect::<Vec<_>>().join(" ")
         }
         Some(other) => other.to_string(),
     };
@@ -130,8 +135,8 @@ fn audit(events: &[serde_json::Value]) -> Markup {
                 @let is_emergency = event.get("emergency").and_then(serde_json::Value::as_bool) == Some(true);
                 tr.emergency[is_emergency] {
                     td.time { (japan_time(&text(event, "at"))) }
-                    td { (text(event, "person_name")) br; small { (text(event, "organization_name")) } }
-                    td { (text(event, "purpose")) @if is_emergency { br; b { "緊急" } } }
+                    td { (text(event, "person_name")) " " small { (short(&text(event, "organization_name"))) } }
+                    td { (text(event, "purpose")) @if is_emergency { " " b { "緊急" } } }
                     td { (text(event, "transaction")) }
                     td { small { (text(event, "patients")) } }
                     td.figure { (text(event, "shown")) }
@@ -226,6 +231,7 @@ mod tests {
             asker: "<b>".to_owned(),
             outcome: Both::new("該当者なし", "nobody"),
             evidence: vec!["a < b".to_owned()],
+            document: Some("<p>見本</p>".to_owned()),
             passed: false,
             took_ms: 7,
         };
@@ -240,6 +246,7 @@ mod tests {
         };
         let page = page(&report);
         assert!(page.contains("該当者なし") && page.contains("a &lt; b") && page.contains("1.5 s"));
+        assert!(page.contains("srcdoc=\"&lt;p&gt;見本"));
         assert!(!page.contains("<b>") && page.contains("step failed") && !page.contains("http"));
     }
 

@@ -122,6 +122,9 @@ pub struct Step {
     pub outcome: Both,
     /// Lines that show it.
     pub evidence: Vec<String>,
+    /// The page that was fetched, to be shown in the report.
+    #[serde(skip)]
+    pub document: Option<String>,
     /// Whether it came out as it must.
     pub passed: bool,
     /// Milliseconds.

@@ -88,7 +88,8 @@ impl<'a> Acts<'a> {
             Ok((outcome, evidence)) => (outcome, evidence, true),
             Err(why) => (Both::new("期待と異なる結果", why), Vec::new(), false),
         };
-        let step = Step { chapter, title, asker, outcome, evidence, passed, took_ms };
+        let document = evidence.first().filter(|_| passed).and_then(|path| page_of(chapter, path));
+        let step = Step { chapter, title, asker, outcome, evidence, document, passed, took_ms };
         tell::step(self.steps.len() + 1, &step);
         self.steps.push(step);
     }
@@ -119,8 +120,7 @@ impl<'a> Acts<'a> {
             ("18842-5", "退院時サマリー", "a discharge summary"),
         ] {
             let begun = Instant::now();
-            let wanted =
-                entries.iter().filter(|entry| entry.kind == kind).max_by_key(|entry| &entry.service_start);
+            let wanted = entries.iter().filter(|entry| entry.kind == kind).max_by_key(|entry| entry.size);
             let came = match wanted {
                 None => Err(format!("no {kind} in the list")),
                 Some(entry) => {
@@ -371,6 +371,12 @@ fn emergency_list(entries: &[Shown]) -> Came {
         "the penicillin allergy and the anticoagulant are known",
     );
     Ok((outcome, entries.iter().map(questions::line).collect()))
+}
+
+/// The page that was fetched, where the evidence is its path: once is enough in the report.
+fn page_of(chapter: Chapter, path: &str) -> Option<String> {
+    let is_page = chapter == Chapter::Consented && path.ends_with(".html");
+    is_page.then(|| std::fs::read_to_string(path).ok()).flatten()
 }
 
 /// The person of a part; every act names only parts that its network has.
