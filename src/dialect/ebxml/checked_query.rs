@@ -61,6 +61,9 @@ pub fn check(message: &Envelope, profile: &PeerProfile, rule: HomeRule) -> Resul
         let why = format!("{} needs AdhocQuery/@home", stored.name);
         return Err(place.at(adhoc, "XDSMissingHomeCommunityId", why).into());
     }
+    if adhoc.all(RIM, "Slot").nth(SLOTS_MAX).is_some() {
+        return Err(place.at(adhoc, "XDSRegistryError", format!("more than {SLOTS_MAX} slots")).into());
+    }
     let slots = Slots { stored, adhoc, place: &place, profile, given: given(adhoc) };
     slots.required()?;
     slots.numbers()?;
@@ -286,3 +289,6 @@ impl Place<'_> {
 fn shortened(id: &str) -> String {
     id.chars().filter(|c| c.is_ascii_graphic()).take(64).collect()
 }
+
+/// Slots of one query at most; no stored query has as many parameters.
+const SLOTS_MAX: usize = 500;

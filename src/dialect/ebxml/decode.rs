@@ -41,6 +41,7 @@ pub fn decode(
         3 => retrieve_response(message, rule, has_part),
         _ => registry_response(message),
     };
+    summary.warnings.splice(0..0, message.warnings.iter().cloned());
     let is_request = ROOTS.get(root).is_some_and(|(_, _, is_request)| *is_request);
     if is_request && by_action.is_some() && fitting.is_none() {
         let why = "the action is another transaction's than the body (switch route_by_body)";

@@ -171,7 +171,8 @@ pub fn localized(tree: &Tree, element: &str) -> String {
     string.and_then(|string| string.attribute("value")).unwrap_or_default().trim().to_owned()
 }
 
-fn identifier<'t>(tree: &'t Tree, scheme: &str) -> Option<&'t str> {
+/// The value of an external identifier.
+pub fn identifier<'t>(tree: &'t Tree, scheme: &str) -> Option<&'t str> {
     tree.all(RIM, "ExternalIdentifier")
         .find(|i| i.attribute("identificationScheme").is_some_and(|s| same_uuid(s, scheme)))?
         .attribute("value")

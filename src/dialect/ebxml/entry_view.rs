@@ -66,21 +66,26 @@ fn of_wire(wire: &WireBytes) -> Result<EntryView, Malformed> {
     let slice = std::str::from_utf8(wire.bytes.reveal())
         .map_err(|_| Malformed::new("malformed-xml", "", "an entry is not UTF-8"))?;
     let (tree, _) = splice::parse(slice, &wire.namespaces)?;
-    let time = |name| slot(&tree, name).and_then(|text| dtm(&text));
-    Ok(EntryView {
-        title: localized(&tree, "Name"),
-        comments: localized(&tree, "Description"),
+    Ok(of(&tree))
+}
+
+/// The metadata of an ExtrinsicObject.
+pub fn of(tree: &Tree) -> EntryView {
+    let time = |name| slot(tree, name).and_then(|text| dtm(&text));
+    EntryView {
+        title: localized(tree, "Name"),
+        comments: localized(tree, "Description"),
         creation: time("creationTime"),
         service_start: time("serviceStartTime"),
         service_stop: time("serviceStopTime"),
-        language: slot(&tree, "languageCode").unwrap_or_default(),
-        source_patient: slot(&tree, "sourcePatientId").and_then(|cx| PatientId::from_cx(&cx)),
-        facility_type: code(&tree, scheme::FACILITY_TYPE),
-        practice_setting: code(&tree, scheme::PRACTICE_SETTING),
-        event_codes: codes(&tree, scheme::EVENT),
-        authors: classifications(&tree, scheme::AUTHOR).map(author).collect(),
-        references: slot_values(&tree, REFERENCE_ID_LIST).into_iter().map(Phi::new).collect(),
-    })
+        language: slot(tree, "languageCode").unwrap_or_default(),
+        source_patient: slot(tree, "sourcePatientId").and_then(|cx| PatientId::from_cx(&cx)),
+        facility_type: code(tree, scheme::FACILITY_TYPE),
+        practice_setting: code(tree, scheme::PRACTICE_SETTING),
+        event_codes: codes(tree, scheme::EVENT),
+        authors: classifications(tree, scheme::AUTHOR).map(author).collect(),
+        references: slot_values(tree, REFERENCE_ID_LIST).into_iter().map(Phi::new).collect(),
+    }
 }
 
 fn author(classification: &Tree) -> Author {

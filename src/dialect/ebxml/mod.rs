@@ -1,5 +1,6 @@
 //! ebXML RegRep 3.0 as XDS.b and XCA use it: queries and retrieves, both halves of each.
 
+mod carried;
 mod checked_query;
 mod cross_gateway_query;
 mod cross_gateway_retrieve;
@@ -24,6 +25,7 @@ mod stored_query;
 pub mod summary;
 mod vocabulary;
 
+pub use carried::{Carried, CarriedDocument, CarriedEntry, CarriedQuery};
 pub use checked_query::HomeRule;
 pub use cross_gateway_query::CrossGatewayQuery;
 pub use cross_gateway_retrieve::CrossGatewayRetrieve;

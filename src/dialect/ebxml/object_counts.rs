@@ -1,11 +1,13 @@
 //! The objects of an AdhocQueryResponse, counted by kind and looked over (wire.md 16, 21.4), for
 //! `decode`.
 
+use std::collections::BTreeSet;
+
 use super::checked_query::HomeRule;
 use super::entry::{Object, object_type};
 use super::splice;
 use super::summary::{Found, Summary};
-use super::vocabulary::{RIM, availability, same_uuid, scheme};
+use super::vocabulary::{RIM, availability, folded_uuid, same_uuid, scheme};
 use crate::xml::{Reader, Tree};
 
 /// What has been met so far.
@@ -17,12 +19,12 @@ pub struct Counts {
     associations: usize,
     object_refs: usize,
     /// Packages whose kind may be told by a classification that stands beside them.
-    packages: Vec<String>,
+    packages: BTreeSet<String>,
 }
 
 impl Counts {
     /// Whether nothing has been met.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         let packages = self.folders + self.submission_sets + self.packages.len();
         self.entries + packages + self.associations + self.object_refs == 0
     }
@@ -89,16 +91,16 @@ impl Counts {
     fn package(&mut self, tree: &Tree) {
         let mut nodes = tree.all(RIM, "Classification").filter_map(|c| c.attribute("classificationNode"));
         if !nodes.any(|node| self.count_package(node)) {
-            self.packages.push(tree.attribute("id").unwrap_or_default().to_owned());
+            self.packages.insert(folded_uuid(tree.attribute("id").unwrap_or_default()));
         }
     }
 
     fn classification(&mut self, tree: &Tree) {
         let object = tree.attribute("classifiedObject").unwrap_or_default();
         let node = tree.attribute("classificationNode").unwrap_or_default();
-        let known = self.packages.iter().position(|id| same_uuid(id, object));
-        if let Some(index) = known.filter(|_| self.count_package(node)) {
-            self.packages.swap_remove(index);
+        let object = folded_uuid(object);
+        if self.packages.contains(&object) && self.count_package(node) {
+            self.packages.remove(&object);
         }
     }
 

@@ -3,6 +3,7 @@
 
 use serde::Serialize;
 
+use super::carried::{Carried, CarriedDocument, CarriedEntry, CarriedQuery};
 use super::checked_query::{HomeRule, check};
 use super::object_counts::Counts;
 use super::query_response::{self, Head};
@@ -43,7 +44,7 @@ pub struct Found {
 
 /// An error or warning that the message carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Carried {
+pub struct CarriedError {
     /// errorCode.
     pub code: String,
     /// `Error` or `Warning`.
@@ -60,11 +61,13 @@ pub struct Summary {
     /// What stands in it.
     pub found: Found,
     /// Errors carried.
-    pub errors: Vec<Carried>,
+    pub errors: Vec<CarriedError>,
     /// What was put up with.
     pub warnings: Vec<Warning>,
     /// Why it is refused.
     pub refusal: Option<Malformed>,
+    /// What it says, in its own words.
+    pub carried: Carried,
 }
 
 impl Summary {
@@ -112,10 +115,19 @@ impl Summary {
 
 /// An AdhocQueryRequest. ITI-18 within a community needs no home, ITI-38 does.
 pub fn query_request(message: &Envelope, rule: HomeRule) -> Summary {
-    let found = Found { query: stored(message).map(|stored| stored.name), ..Found::default() };
+    let tree = message.body_tree().ok().filter(|tree| tree.is(QUERY, "AdhocQueryRequest"));
+    let query = tree.as_ref().and_then(CarriedQuery::of);
+    let stored = query.as_ref().and_then(|query| StoredQuery::by_id(&query.id));
+    let found = Found { query: stored.map(|stored| stored.name), ..Found::default() };
+    let carried = query.map_or(Carried::Nothing, Carried::Query);
+    let checked = checked_query(message, rule);
+    Summary { found, carried, ..checked }
+}
+
+fn checked_query(message: &Envelope, rule: HomeRule) -> Summary {
     match check(message, &PeerProfile::default(), rule) {
         Ok(checked) => {
-            let mut summary = Summary { found, warnings: checked.warnings, ..Summary::default() };
+            let mut summary = Summary { warnings: checked.warnings, ..Summary::default() };
             if checked.home.as_deref().is_some_and(|home| Oid::parse(home).is_none()) {
                 summary.warn("unknown-home", "AdhocQuery/@home is no OID, so no community can be meant");
             }
@@ -132,11 +144,8 @@ pub fn query_request(message: &Envelope, rule: HomeRule) -> Summary {
             }
             summary
         }
-        Err(Refusal::Malformed(malformed)) => Summary { found, ..Summary::refused(malformed) },
-        Err(other) => {
-            let malformed = Malformed::new("XDSUnknownStoredQuery", "", other.to_string());
-            Summary { found, ..Summary::refused(malformed) }
-        }
+        Err(Refusal::Malformed(malformed)) => Summary::refused(malformed),
+        Err(other) => Summary::refused(Malformed::new("XDSUnknownStoredQuery", "", other.to_string())),
     }
 }
 
@@ -144,11 +153,16 @@ pub fn query_request(message: &Envelope, rule: HomeRule) -> Summary {
 pub fn query_response(message: &Envelope, rule: HomeRule) -> Summary {
     let mut summary = Summary::default();
     let mut counts = Counts::default();
+    let mut entries = Vec::new();
     let head = query_response::scan(message, |object| {
         counts.take(object, rule, &mut summary, message.source());
+        if object.tree.is(RIM, "ExtrinsicObject") {
+            entries.push(CarriedEntry::of(object.tree));
+        }
         Ok(())
     });
     summary.found = counts.found();
+    summary.carried = Carried::Entries(entries);
     match head {
         Ok(head) => summary.head(&head, counts.is_empty()),
         Err(malformed) => {
@@ -168,7 +182,8 @@ pub fn retrieve_request(message: &Envelope, rule: HomeRule) -> Summary {
         Err(malformed) => return Summary::refused(malformed),
     };
     let found = Found { documents: Some(asked.len()), ..Found::default() };
-    let mut summary = Summary { found, ..Summary::default() };
+    let carried = Carried::Documents(asked.iter().map(CarriedDocument::from).collect());
+    let mut summary = Summary { found, carried, ..Summary::default() };
     for asked in &asked {
         match asked.document {
             Err("XDSMissingHomeCommunityId") if rule == HomeRule::Required => {
@@ -204,9 +219,9 @@ pub fn retrieve_response(
     has_part: Option<&dyn Fn(&str) -> bool>,
 ) -> Summary {
     let mut summary = Summary::default();
-    let mut count = 0;
+    let mut documents = Vec::new();
     let head = retrieve_response::scan(message, |part| {
-        count += 1;
+        documents.push(CarriedDocument::from(&part));
         if part.home.is_none() && rule == HomeRule::Required {
             summary.warn("home-missing", "a DocumentResponse has no HomeCommunityId");
         }
@@ -234,7 +249,9 @@ pub fn retrieve_response(
             }
         }
     });
+    let count = documents.len();
     summary.found.documents = Some(count);
+    summary.carried = Carried::Documents(documents);
     match head {
         Ok(head) => {
             summary.head(&head, count == 0);
@@ -270,17 +287,12 @@ pub fn registry_response(message: &Envelope) -> Summary {
     summary
 }
 
-fn stored(message: &Envelope) -> Option<&'static StoredQuery> {
-    let tree = message.body_tree().ok().filter(|tree| tree.is(QUERY, "AdhocQueryRequest"))?;
-    StoredQuery::by_id(tree.first(RIM, "AdhocQuery")?.attribute("id")?)
-}
-
-fn carried(error: &RegistryError) -> Carried {
+fn carried(error: &RegistryError) -> CarriedError {
     let severity = match error.severity {
         Severity::Error => "Error",
         Severity::Warning => "Warning",
     };
-    Carried { code: error.code.clone(), severity, text: Phi::new(error.context.clone()) }
+    CarriedError { code: error.code.clone(), severity, text: Phi::new(error.context.clone()) }
 }
 
 #[cfg(test)]

@@ -86,11 +86,13 @@ pub fn availability_urn(availability: Availability) -> String {
     format!("{STATUS_TYPE}{word}")
 }
 
+/// A `urn:uuid:` id in lower case and without its prefix, for comparing.
+pub fn folded_uuid(id: &str) -> String {
+    let lower = id.trim().to_ascii_lowercase();
+    lower.strip_prefix("urn:uuid:").map_or(lower.clone(), str::to_owned)
+}
+
 /// Compares two `urn:uuid:` ids without case and prefix.
 pub fn same_uuid(a: &str, b: &str) -> bool {
-    let bare = |text: &str| {
-        let lower = text.trim().to_ascii_lowercase();
-        lower.strip_prefix("urn:uuid:").map_or(lower.clone(), str::to_owned)
-    };
-    bare(a) == bare(b)
+    folded_uuid(a) == folded_uuid(b)
 }

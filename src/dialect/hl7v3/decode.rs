@@ -28,7 +28,7 @@ pub struct Decoded {
 #[derive(Debug)]
 pub enum Carried {
     /// A request; None when refused.
-    Request(Option<PatientDiscovery>),
+    Request(Option<Box<PatientDiscovery>>),
     /// What a response finds.
     Response(Vec<PatientMatch>),
 }
@@ -60,7 +60,7 @@ pub fn decode(envelope: &Envelope) -> Option<Decoded> {
     decoded.warnings.extend(deviations(&body));
     if is_request {
         match query::read(envelope) {
-            Ok(request) => decoded.carried = Carried::Request(Some(request)),
+            Ok(request) => decoded.carried = Carried::Request(Some(Box::new(request))),
             Err(Refusal::Malformed(malformed)) => decoded.refusal = Some(malformed),
             // The deferred mode is a message without fault that we do not offer.
             Err(other) => decoded.warnings.push(Warning::new("not-offered", other.to_string())),

@@ -1,7 +1,7 @@
 //! Writes a tree again as markup that stands on its own: elements without prefixes, each change of
 //! namespace declared where it happens. For reference parameters and echoed queries.
 
-use crate::xml::{Node, Tree, Writer};
+use crate::xml::{Attribute, Node, Tree, Writer};
 
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
@@ -21,14 +21,10 @@ fn element(writer: &mut Writer, tree: &Tree, default_ns: &str, extra: &[(&str, &
         writer.attribute("xmlns", ns);
     }
     let mut declared = 0_usize;
-    let own = tree.element.attributes.iter().map(|a| (&*a.ns, a.local.as_str(), a.value.as_str()));
+    let is_replaced = |a: &&Attribute| extra.iter().any(|(ns, local, _)| *ns == &*a.ns && *local == a.local);
+    let own = tree.element.attributes.iter().filter(|a| !is_replaced(a));
+    let own = own.map(|a| (&*a.ns, a.local.as_str(), a.value.as_str()));
     for (attribute_ns, local, value) in own.chain(extra.iter().copied()) {
-        let is_replaced = extra.iter().any(|(ns, name, kept)| {
-            *ns == attribute_ns && *name == local && !std::ptr::eq::<str>(*kept, value)
-        });
-        if is_replaced {
-            continue;
-        }
         match attribute_ns {
             "" => {
                 writer.attribute(local, value);

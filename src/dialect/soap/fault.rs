@@ -1,8 +1,9 @@
 //! SOAP 1.2 faults (wire.md 2, 3.2, 5.1): which one fits, and what one that was read means.
 //! Writing them is `write.rs`.
 
-use super::{Envelope, ns};
-use crate::model::{Failure, Malformed, Refusal, Unauthenticated};
+use super::{Envelope, Unreceived, ns};
+use crate::dialect::Received;
+use crate::model::{Failure, Interrupted, Malformed, Refusal, Unauthenticated};
 use crate::xml::Tree;
 
 /// A fault to write, or one read.
@@ -108,6 +109,26 @@ impl Fault {
         let text = tree.path(ns::SOAP, &["Reason", "Text"]).map(Tree::text).unwrap_or_default();
         fault.reason = text.split_whitespace().collect::<Vec<_>>().join(" ");
         Ok(Some(fault))
+    }
+
+    /// What a peer's message makes of its leg before the transaction reads it: None for an answer,
+    /// whatever its HTTP status (wire.md 24.7); a fault, a body that is no SOAP, a break (22.2).
+    pub fn failure_of(status: u16, received: &Result<Received, Unreceived>) -> Option<Failure> {
+        match received {
+            Ok(received) => match Self::read(&received.envelope) {
+                Ok(fault) => fault.map(|fault| fault.failure()),
+                Err(malformed) => Some(Failure::Unreadable(malformed.to_string())),
+            },
+            Err(Unreceived::Malformed(_)) if !(200..300).contains(&status) => {
+                Some(Failure::Unreachable(format!("HTTP {status} without SOAP")))
+            }
+            Err(Unreceived::Malformed(malformed)) => Some(Failure::Unreadable(malformed.to_string())),
+            Err(Unreceived::Interrupted(Interrupted::Idle)) => Some(Failure::TimedOut),
+            Err(Unreceived::Interrupted(Interrupted::TooLarge(max))) => {
+                Some(Failure::Unreadable(format!("more than {max} bytes")))
+            }
+            Err(Unreceived::Interrupted(interrupted)) => Some(Failure::Unreachable(interrupted.to_string())),
+        }
     }
 
     /// What a peer's fault makes of its leg (wire.md 22.2). Its reason may hold patient values and

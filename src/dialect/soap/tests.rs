@@ -1,9 +1,9 @@
 //! Envelopes read, judged and written.
 
 use super::*;
-use crate::dialect::{Addressing, Packaging, Payload, Reply};
+use crate::dialect::{Addressing, Packaging, Payload, Received, Reply};
 use crate::model::{
-    Authority, CommunityId, Failure, MessageId, Oid, PeerProfile, QueryId, Refusal, Timestamp,
+    Authority, CommunityId, Failure, Interrupted, MessageId, Oid, PeerProfile, QueryId, Refusal, Timestamp,
     Unauthenticated,
 };
 use crate::xml::Tree;
@@ -35,6 +35,9 @@ fn judged(header: &str, body: &str, profile: &PeerProfile) -> Result<usize, Vec<
     })
 }
 
+// Header, body, outcome.
+type Judged<'a> = (String, &'a str, Result<usize, Vec<&'a str>>);
+
 #[test]
 fn each_header_rule_has_its_fault() {
     let reply =
@@ -44,7 +47,7 @@ fn each_header_rule_has_its_fault() {
     let a = "<A xmlns='urn:b'/>";
     let invalid = "wsa:InvalidAddressingHeader";
     let required = "wsa:MessageAddressingHeaderRequired";
-    let table: [(String, &str, Result<usize, Vec<&str>>); 19] = [
+    let table: [Judged<'_>; 19] = [
         (format!("{ACTION}{ID}"), a, Ok(0)),
         (format!("{ACTION}{ID}{reply}"), a, Ok(0)),
         (foreign("mustUnderstand='1' w:mustUnderstand='1'"), a, Ok(0)),
@@ -199,6 +202,23 @@ fn a_peers_fault_is_classed_and_the_names_of_soap_11_are_read() {
     assert!(matches!(read("s:Server", "x:y").failure(), Failure::Unreachable(_)));
     assert!(matches!(read("s:Sender", "wsse:FailedCheck").failure(), Failure::Rejected(_)));
     assert!(matches!(read("s:Sender", "wsa:DestinationUnreachable").failure(), Failure::Unreachable(_)));
+}
+
+#[test]
+fn a_message_is_classed_by_its_body_and_only_then_by_its_status() {
+    let received = |source: &str| {
+        Envelope::read(source)
+            .map(|envelope| Received { envelope, parts: None })
+            .map_err(Unreceived::Malformed)
+    };
+    let answer = envelope("", "<a/>");
+    let fault = write_fault(&Fault::receiver("x"), None, None);
+    assert_eq!(Fault::failure_of(500, &received(&answer)), None);
+    assert!(matches!(Fault::failure_of(200, &received(&fault)), Some(Failure::Unreachable(_))));
+    assert!(matches!(Fault::failure_of(503, &received("<html/>")), Some(Failure::Unreachable(_))));
+    assert!(matches!(Fault::failure_of(200, &received("<html/>")), Some(Failure::Unreadable(_))));
+    let idle = Err(Unreceived::Interrupted(Interrupted::Idle));
+    assert_eq!(Fault::failure_of(200, &idle), Some(Failure::TimedOut));
 }
 
 #[test]

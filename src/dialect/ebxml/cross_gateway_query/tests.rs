@@ -2,9 +2,10 @@ use proptest::prelude::*;
 
 use super::super::{metadata, samples};
 use super::*;
+use crate::dialect::soap;
 use crate::model::{
-    CommunityId, DocumentEntry, Encoded, Failure, MessageId, Outage, QueryId, Reported, RepositoryId,
-    ReturnType, Severity, TargetName,
+    CommunityId, DocumentEntry, DocumentStream, Encoded, Failure, MessageId, Outage, QueryId, Reported,
+    RepositoryId, ReturnType, Severity, TargetName,
 };
 
 fn bare(payload: Payload) -> Envelope {
@@ -153,6 +154,20 @@ fn the_status_follows_from_who_answered() {
         assert!(!xml.contains("secret-hospital") && !xml.contains("10.0.0.1"), "{xml}");
         assert!(xml.find("RegistryErrorList").unwrap() < xml.find("RegistryObjectList").unwrap());
     }
+    let failed = || Reported {
+        code: "XDSTooManyResults".to_owned(),
+        context: "c".to_owned(),
+        severity: Severity::Error,
+        community: Some(samples::peer()),
+        document: None,
+    };
+    let refused = Answer { reported: vec![failed()], ..Answer::default() };
+    assert!(answered(&query, Ok(refused)).contains("ResponseStatusType:Failure\""));
+    let mixed = Answer { reported: vec![failed()], ..Answer::found(Vec::new()) };
+    let xml = answered(&query, Ok(mixed));
+    assert!(
+        xml.contains("ResponseStatusType:PartialSuccess\"") && xml.contains("location=\"urn:oid:2.999.2\"")
+    );
     let warned = Reported {
         code: "XDSExtraMetadataNotSaved".to_owned(),
         context: "w".to_owned(),
@@ -205,4 +220,46 @@ fn an_entry_passed_on_carries_the_patient_id_and_home_of_the_model() {
         xml.contains("value=\"ALIAS^^^&amp;2.999.1.3&amp;ISO\"") && xml.contains("home=\"urn:oid:2.999.2\"")
     );
     assert!(xml.contains("<rim:Value>P-0001^^^&amp;2.999.1.3&amp;ISO</rim:Value>"), "sourcePatientId stays");
+}
+
+fn whole(framed: soap::Framed) -> (String, DocumentStream) {
+    let body: DocumentStream = match framed.body {
+        soap::FramedBody::Whole(bytes) => Box::pin(futures_util::stream::iter([Ok(bytes)])),
+        soap::FramedBody::Stream(stream) => stream,
+    };
+    (framed.content_type, body)
+}
+
+#[tokio::test]
+async fn a_query_goes_over_real_envelopes_in_both_directions() {
+    // The asker is the peer; we answer for home.
+    let asking =
+        Addressing { receiver: samples::home(), community: samples::peer(), ..samples::addressing() };
+    let profile = PeerProfile::default();
+    let query = DocumentQuery { home: None, ..samples::find_documents() };
+    let (payload, sent) = CrossGatewayQuery::write_request(&query, &asking, &profile);
+    let action = CrossGatewayQuery::REQUEST_ACTION;
+    let framed = soap::frame_request(CrossGatewayQuery::PACKAGING, action, &asking, None, payload);
+    let (content_type, body) = whole(framed);
+    let request = soap::receive(Some(&content_type), body, soap::Limits::default()).await.unwrap().envelope;
+    let (ns, root) = CrossGatewayQuery::REQUEST_ROOT;
+    let offered = [soap::Offered { action, ns, root }];
+    assert_eq!(soap::check_request(&request, &offered, &profile), Ok(0));
+    assert_eq!(CrossGatewayQuery::read_request(&request, &profile).unwrap(), query);
+
+    let answering = Addressing { message: MessageId("urn:uuid:2".to_owned()), ..samples::addressing() };
+    let answer = Ok(Answer::found(vec![RegistryObject::Entry(samples::plain_entry())]));
+    let reply = CrossGatewayQuery::write_answer(&request, &answering, &profile, answer);
+    let action = CrossGatewayQuery::RESPONSE_ACTION;
+    let framed = soap::frame_answer(
+        CrossGatewayQuery::PACKAGING,
+        action,
+        &answering.message,
+        Some(&request.header),
+        reply,
+    );
+    let (content_type, body) = whole(framed);
+    let received = soap::receive_answer(Some(&content_type), body, soap::Limits::default()).await.unwrap();
+    let answer = CrossGatewayQuery::read_answer(received, &sent, &profile).unwrap();
+    assert_eq!(entries(&answer).into_iter().map(key).collect::<Vec<_>>(), [key(&samples::plain_entry())]);
 }

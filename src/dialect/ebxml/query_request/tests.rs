@@ -188,3 +188,10 @@ fn a_hint_to_the_gateway_goes_no_further() {
     let (payload, _) = write(&query, &addressing, &PeerProfile::default());
     assert!(!payload.xml.contains("targetCommunityIdList"));
 }
+
+#[test]
+fn a_query_has_a_cap_on_its_slots() {
+    let many = vec![("$XDSDocumentEntryEventCodeList", "('a^^s')"); 501];
+    assert_eq!(find(&many).unwrap_err(), "XDSRegistryError");
+    assert_eq!(find(&many[..400]).unwrap().criteria.event_codes.len(), 400);
+}

@@ -47,6 +47,27 @@ fn every_deviation_of_a_request_is_listed() {
 }
 
 #[test]
+fn a_message_is_shown_in_its_own_words() {
+    let Carried::Query(query) = query_request(&Envelope::bare(FIND), HomeRule::Required).carried else {
+        panic!()
+    };
+    assert_eq!((query.home.as_deref(), query.returns.as_str()), (Some("2.999.2"), "LeafClass"));
+    let values: Vec<_> = query.slots.iter().flat_map(|slot| &slot.values).map(Phi::reveal).collect();
+    assert_eq!(values.first().map(|v| v.as_str()), Some("('1^^^NS&2.999&ISO')"));
+    let entry = super::super::extrinsic_object::encode(&samples::plain_entry()).unwrap();
+    let xml = format!(
+        "<q:AdhocQueryResponse xmlns:q='{QUERY}' xmlns:rim='{RIM}' status='Success'>\
+         <rim:RegistryObjectList>{entry}</rim:RegistryObjectList></q:AdhocQueryResponse>"
+    );
+    let summary = query_response(&Envelope::bare(&xml), HomeRule::Required);
+    let Carried::Entries(entries) = &summary.carried else { panic!() };
+    let [entry] = entries.as_slice() else { panic!() };
+    assert_eq!(entry.patient.as_ref().map(|cx| cx.reveal().as_str()), Some("P-0001^^^&2.999.1.3&ISO"));
+    assert_eq!(entry.view.title, "処方 2026-04-01");
+    assert!(!format!("{summary:?}").contains("P-0001"));
+}
+
+#[test]
 fn an_unknown_query_is_refused_and_a_known_one_that_is_not_offered_is_not() {
     let other = |id: &str| {
         query_request(

@@ -3,10 +3,11 @@
 mod parts;
 mod receive;
 mod splitter;
+mod under_way;
 mod write;
 
 pub use parts::Parts;
-pub use receive::{Limits, Unreceived, receive, receive_answer};
+pub use receive::{Limits, Unreceived, receive, receive_any};
 pub use write::{Attachment, package};
 
 #[cfg(test)]

@@ -7,8 +7,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
 use super::super::{ContentType, Envelope, decode_text};
-use super::parts::{KEPT_BYTES_MAX, Package, Parts, Passed, Unread, matches_at};
+use super::parts::Parts;
 use super::splitter::{PartHead, Step};
+use super::under_way::{KEPT_BYTES_MAX, LEVELS, Package, PartName, Passed, Unread};
 use crate::dialect::Received;
 use crate::model::{DocumentStream, Interrupted, Malformed, Warning};
 
@@ -80,7 +81,7 @@ pub async fn receive(
 ///
 /// # Errors
 /// As [`receive`].
-pub async fn receive_answer(
+pub async fn receive_any(
     content_type: Option<&str>,
     body: DocumentStream,
     limits: Limits,
@@ -166,12 +167,12 @@ async fn root(
     max: u64,
 ) -> Result<(PartHead, Bytes, Vec<Warning>), Unreceived> {
     let mut warnings = Vec::new();
+    let start = start.map(PartName::of_reference);
     for count in 0..=PASSED_PARTS_MAX {
         let step = poll_fn(|context| package.poll_step(context)).await?;
         let Step::Head(head) = step else { break };
-        let is_start = start.is_none_or(|start| {
-            (0..3).any(|level| matches_at(start.trim(), head.content_id.as_deref(), level))
-        });
+        let fits = |name: &PartName| LEVELS.iter().any(|level| name.fits(head.content_id.as_deref(), *level));
+        let is_start = start.as_ref().is_none_or(fits);
         let media_type = head.content_type.media_type.as_str();
         let looks_like_root =
             matches!(media_type, "" | "application/xop+xml" | "application/soap+xml" | "text/xml");

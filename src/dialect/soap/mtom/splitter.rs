@@ -2,7 +2,7 @@
 //! holds back no more than a boundary line or one part head, and its result does not depend on how
 //! the bytes were split on their way.
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 
 use super::super::ContentType;
@@ -73,12 +73,14 @@ pub(super) struct Splitter {
     is_ended: bool,
     preamble_bytes: usize,
     parts: usize,
+    /// Line ends passed so far, to tell where an error is.
+    lines: usize,
 }
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
 const HEAD_LINES_MAX: usize = 32;
 const PADDING_BYTES_MAX: usize = 256;
-const PARTS_MAX: usize = 10_000;
+const PARTS_MAX: usize = 1000;
 const PREAMBLE_BYTES_MAX: usize = 64 << 10;
 
 impl Splitter {
@@ -95,6 +97,7 @@ impl Splitter {
             is_ended: false,
             preamble_bytes: 0,
             parts: 0,
+            lines: 0,
         }
     }
 
@@ -123,14 +126,14 @@ impl Splitter {
                         Step::PartEnd { is_delimited: true } => {}
                         Step::PartEnd { is_delimited: false } => {
                             let why = "the boundary line never comes";
-                            return Err(Malformed::new("mtom-preamble", "", why));
+                            return Err(self.malformed("mtom-preamble", why));
                         }
                         Step::Data(_) => {
                             self.preamble_bytes += before.saturating_sub(self.buffer.len());
                             if self.preamble_bytes > PREAMBLE_BYTES_MAX {
                                 let why =
                                     format!("more than {PREAMBLE_BYTES_MAX} bytes before the first part");
-                                return Err(Malformed::new("mtom-preamble", "", why));
+                                return Err(self.malformed("mtom-preamble", why));
                             }
                         }
                         other => return Ok(other),
@@ -141,7 +144,7 @@ impl Splitter {
                     self.parts += 1;
                     if self.parts > PARTS_MAX {
                         let why = format!("more than {PARTS_MAX} parts");
-                        return Err(Malformed::new("mtom-too-many-parts", "", why));
+                        return Err(self.malformed("mtom-too-many-parts", why));
                     }
                     self.state = State::Body;
                     self.is_fresh = true;
@@ -168,7 +171,7 @@ impl Splitter {
                 Line::Undecided => return self.data(content_end),
                 Line::Boundary { .. } if content_end > 0 => return self.data(content_end),
                 Line::Boundary { end, is_close, has_cr } => {
-                    self.buffer.advance(end);
+                    self.pass(end);
                     if self.state == State::Preamble {
                         self.has_cr = has_cr;
                     }
@@ -232,7 +235,17 @@ impl Splitter {
             return Step::More;
         }
         self.is_fresh = false;
-        Step::Data(self.buffer.split_to(bytes).freeze())
+        Step::Data(self.pass(bytes))
+    }
+
+    fn pass(&mut self, bytes: usize) -> Bytes {
+        let passed = self.buffer.split_to(bytes).freeze();
+        self.lines += memchr::memchr_iter(b'\n', &passed).count();
+        passed
+    }
+
+    fn malformed(&self, code: &'static str, why: impl Into<String>) -> Malformed {
+        Malformed::new(code, format!("{}:1", self.lines + 1), why)
     }
 
     /// The head once it is whole: up to a line that is empty or blank.
@@ -245,7 +258,7 @@ impl Splitter {
             let line = line_end.and_then(|end| rest.get(..end)).unwrap_or(rest);
             let is_whole = line_end.is_some() || self.is_ended;
             if at + line.len() > HEAD_BYTES_MAX || lines.len() > HEAD_LINES_MAX {
-                return Err(Malformed::new("mtom-part-head", "", "the head of a part is too long"));
+                return Err(self.malformed("mtom-part-head", "the head of a part is too long"));
             }
             if !is_whole {
                 return Ok(None);
@@ -257,13 +270,14 @@ impl Splitter {
             }
             lines.push(line);
         }
-        let head = part_head(&lines)?;
-        self.buffer.advance(at);
+        let why = "the head of a part cannot be read";
+        let head = part_head(&lines).ok_or_else(|| self.malformed("mtom-part-head", why))?;
+        self.pass(at);
         Ok(Some(head))
     }
 }
 
-fn part_head(lines: &[&[u8]]) -> Result<PartHead, Malformed> {
+fn part_head(lines: &[&[u8]]) -> Option<PartHead> {
     // Folded lines are joined and blanks at line ends dropped; httparse wants neither.
     let mut clean: Vec<u8> = Vec::new();
     for line in lines {
@@ -278,7 +292,7 @@ fn part_head(lines: &[&[u8]]) -> Result<PartHead, Malformed> {
     let mut headers = [httparse::EMPTY_HEADER; HEAD_LINES_MAX + 1];
     let mut head = PartHead::default();
     if lines.is_empty() {
-        return Ok(head);
+        return Some(head);
     }
     match httparse::parse_headers(&clean, &mut headers) {
         Ok(httparse::Status::Complete((_, headers))) => {
@@ -294,8 +308,8 @@ fn part_head(lines: &[&[u8]]) -> Result<PartHead, Malformed> {
                     _ => {}
                 }
             }
-            Ok(head)
+            Some(head)
         }
-        _ => Err(Malformed::new("mtom-part-head", "", "the head of a part cannot be read")),
+        _ => None,
     }
 }

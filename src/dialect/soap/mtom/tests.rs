@@ -128,6 +128,31 @@ fn documents_are_read_in_any_order_up_to_the_cap_and_a_dropped_one_is_skipped() 
     assert_eq!(drained(s), Ok(b"small".to_vec()));
 }
 
+#[tokio::test]
+async fn documents_read_by_different_tasks_wake_each_other() {
+    let package = parts("\r\n", &[("d@x", b"one"), ("e@x", b"two")]);
+    let (sender, receiver) = tokio::sync::mpsc::channel::<Bytes>(1);
+    let source = stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|bytes| (Ok(bytes), receiver))
+    });
+    // Nobody reads the epilogue: what is sent of it goes nowhere.
+    tokio::spawn(async move {
+        for piece in package.chunks(3) {
+            let _ = sender.send(Bytes::copy_from_slice(piece)).await;
+            tokio::task::yield_now().await;
+        }
+    });
+    let opened = receive(Some(TYPE), Box::pin(source), Limits::default()).await.unwrap().parts.unwrap();
+    let (d, e) = (opened.document("cid:d@x"), opened.document("cid:e@x"));
+    let read = |document: DocumentStream| {
+        tokio::spawn(async move {
+            document.collect::<Vec<_>>().await.into_iter().flatten().collect::<Vec<_>>().concat()
+        })
+    };
+    let (d, e) = (read(d), read(e));
+    assert_eq!((d.await.unwrap(), e.await.unwrap()), (b"one".to_vec(), b"two".to_vec()));
+}
+
 #[test]
 fn a_part_over_its_cap_is_too_large_and_the_next_one_stands() {
     let package = parts("\r\n", &[("l@x", &[0; 100]), ("s@x", b"small")]);
