@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, check, consent, exit, r#match, serve};
+use super::{audit, check, consent, decode, exit, r#match, serve};
 use crate::app::check_sources;
 use crate::config::{BrokerConfig, load};
 
@@ -25,6 +25,8 @@ enum Command {
     Check(check::CheckArgs),
     /// Import, withdraw and list consents
     Consent(WithConfig<consent::ConsentArgs>),
+    /// Decode messages and files: what they are, what is put up with, why one is refused
+    Decode(decode::DecodeArgs),
     /// Dry run of the matcher on an exported patient list
     Match(r#match::MatchArgs),
     /// Run the broker
@@ -78,6 +80,7 @@ async fn carry_out(command: Command) -> ExitCode {
             }
             Err(code) => code,
         },
+        Command::Decode(args) => ExitCode::from(decode::run(&args)),
         Command::Match(args) => ExitCode::from(r#match::run(&args)),
         Command::Serve(args) => ExitCode::from(serve::run(args).await),
     }

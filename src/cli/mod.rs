@@ -4,6 +4,7 @@ pub mod audit;
 pub mod check;
 mod command;
 pub mod consent;
+pub mod decode;
 pub mod exit;
 pub mod r#match;
 pub mod serve;
