@@ -13,7 +13,6 @@ use super::exit;
 use crate::model::Malformed;
 
 mod audit_message;
-mod codes;
 mod ebxml;
 mod fhir;
 mod header;

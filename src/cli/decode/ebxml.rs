@@ -50,6 +50,11 @@ pub(super) fn read(message: &Message<'_>) -> Option<Report> {
         warnings: summary.warnings,
         ..Report::default()
     };
+    if let Some(refusal) = &mut report.refusal
+        && refusal.code == "XDSUnknownStoredQuery"
+    {
+        refusal.why = "no stored query has this id".to_owned();
+    }
     if let Ok(Value::Object(found)) = serde_json::to_value(&summary.found) {
         report.found = found;
     }

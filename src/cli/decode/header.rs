@@ -33,12 +33,10 @@ pub(super) fn judge(
 ) {
     let reader = Reader::new(envelope.source());
     let at = header.map_or(0, |header| header.range.start);
-    if header.is_none_or(|header| header.elements().next().is_none()) {
-        if is_request {
-            report.refuse(reader.malformed_at(at, "header-missing", "a request without header blocks"));
-        } else {
-            report.warn("header-missing", "no header blocks");
-        }
+    if header.is_none() && is_request {
+        report.refuse(reader.malformed_at(0, "header-missing", "a request without Header"));
+    } else if !is_request && header.is_none_or(|header| header.elements().next().is_none()) {
+        report.warn("header-missing", "a response without Header, or with an empty one");
     } else {
         let known = &envelope.header;
         let mut judge = |code: &'static str, text: &str, at: usize| {

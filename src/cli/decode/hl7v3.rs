@@ -17,10 +17,10 @@ const PERSONS_SHOWN_MAX: usize = 1000;
 pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
     let root = body.name();
     let kind = message.kind.or_else(|| match root {
-        "PRPA_IN201305UV02" if is_between_communities(body) => Some("ITI-55 request"),
-        "PRPA_IN201305UV02" => Some("ITI-47 request"),
-        "PRPA_IN201306UV02" if is_between_communities(body) => Some("ITI-55 response"),
-        "PRPA_IN201306UV02" => Some("ITI-47 response"),
+        "PRPA_IN201305UV02" if is_within_community(body) => Some("ITI-47 request"),
+        "PRPA_IN201305UV02" => Some("ITI-55 request"),
+        "PRPA_IN201306UV02" if is_within_community(body) => Some("ITI-47 response"),
+        "PRPA_IN201306UV02" => Some("ITI-55 response"),
         "MCCI_IN000002UV01" => Some("HL7 V3 acknowledgement"),
         _ => None,
     });
@@ -43,6 +43,10 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
             report.errors.push(Carried { code, severity: severity_word(severity), text });
         }
         model(&decoded.carried, message.marks, &mut report);
+        let mut details = body.all(HL7, "acknowledgement").flat_map(|a| a.all(HL7, "acknowledgementDetail"));
+        if details.any(|detail| detail.elements().next().is_none()) {
+            report.warn("empty-acknowledgement-detail", "an empty acknowledgementDetail");
+        }
         if kind.ends_with(" request") {
             device_roots(message, body, &mut report);
         }
@@ -77,16 +81,28 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
     report
 }
 
-// An XCPD message names the communities; the profiles within one community do not.
-fn is_between_communities(body: &Tree) -> bool {
+// ITI-47 and ITI-55 share their interactions. What only one of them has tells: paging, scoping
+// organisations, counts of results there; the home community, its custodian's code and the codes that
+// ask for more here.
+fn is_within_community(body: &Tree) -> bool {
+    const XCPD_CODES: &str = "1.3.6.1.4.1.19376.1.2.27.";
+    let Some(act) = body.first(HL7, "controlActProcess") else { return false };
+    let query = act.first(HL7, "queryByParameter");
+    let is_paged = query.is_some_and(|query| query.first(HL7, "initialQuantity").is_some());
+    let lists = query.and_then(|query| query.first(HL7, "parameterList"));
+    let is_scoped = lists.is_some_and(|list| list.first(HL7, "otherIDsScopingOrganization").is_some());
+    let ack = act.first(HL7, "queryAck");
+    let is_counted = ack.is_some_and(|ack| ack.elements().any(|part| part.name().starts_with("result")));
+    if is_paged || is_scoped || is_counted {
+        return true;
+    }
     let sender = body.path(HL7, &["sender", "device", "asAgent", "representedOrganization", "id"]);
-    let act = body.first(HL7, "controlActProcess");
-    let codes = act.into_iter().flat_map(|act| act.all(HL7, "subject")).filter_map(|subject| {
-        subject.path(HL7, &["registrationEvent", "custodian", "assignedEntity", "code"])
-    });
-    let is_locator =
-        |code: &Tree| code.attribute("code").is_some_and(|code| code.ends_with("HealthDataLocator"));
-    sender.is_some() || codes.into_iter().any(is_locator)
+    sender.is_none() && !has_code_system(act, XCPD_CODES)
+}
+
+fn has_code_system(tree: &Tree, prefix: &str) -> bool {
+    tree.attribute("codeSystem").is_some_and(|system| system.starts_with(prefix))
+        || tree.elements().any(|child| has_code_system(child, prefix))
 }
 
 fn severity_word(severity: Severity) -> &'static str {

@@ -43,20 +43,14 @@ impl Marks {
         json!({ "code": word(&code.value), "system": word(&code.system), "display": word(&code.display) })
     }
 
-    /// An error text of ours that may quote the message: what stands in quotes is left out.
-    fn quoting(self, text: &str) -> String {
+    /// An error text that quotes the message: a text with a stray `<` makes names out of values.
+    fn without_quotes(self, text: &str) -> String {
         if self.reveal {
             return text.to_owned();
         }
-        let quotes = ['`', '\'', '"', '<', '>'];
-        match text.find(quotes) {
-            None => text.to_owned(),
-            Some(first) => {
-                let last = text.rfind(quotes).unwrap_or(first);
-                let (head, tail) = (text.get(..first), text.get(last + 1..));
-                format!("{}{MARK}{}", head.unwrap_or_default(), tail.unwrap_or_default())
-            }
-        }
+        let parts = text.split('`').enumerate();
+        let kept = parts.map(|(at, part)| if at % 2 == 1 && part.len() > 1 { "…" } else { part });
+        kept.collect::<Vec<_>>().join("`")
     }
 }
 
@@ -145,7 +139,7 @@ impl Report {
         };
         let refusal = self.refusal.as_ref().map(|malformed| {
             let is_quoting = malformed.code == "malformed-xml";
-            let text = if is_quoting { marks.quoting(&malformed.why) } else { malformed.why.clone() };
+            let text = if is_quoting { marks.without_quotes(&malformed.why) } else { malformed.why.clone() };
             json!({ "code": malformed.code, "where": malformed.at, "text": text })
         });
         let line = Line {

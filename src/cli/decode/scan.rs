@@ -20,6 +20,8 @@ pub(super) struct Scan {
     pub(super) root: Option<Place>,
     /// The body's first child, or the root when there is no envelope.
     pub(super) payload: Option<Place>,
+    /// Where the Body stands.
+    pub(super) body_at: Option<usize>,
     /// wsa:Action, trimmed.
     pub(super) action: Option<String>,
     /// What xop:Include elements name, in order, each once.
@@ -69,7 +71,10 @@ impl Scan {
                                 self.payload = self.root.clone();
                             }
                         }
-                        2 => is_body = is_envelope && element.local == "Body",
+                        2 => {
+                            is_body = is_envelope && element.local == "Body";
+                            self.body_at = self.body_at.or(is_body.then_some(element.at));
+                        }
                         3 if is_body && self.payload.is_none() => self.payload = Some(place(&element)),
                         3 if is_envelope && !is_body && element.is(ns::WSA, "Action") => {
                             action = Some(String::new());

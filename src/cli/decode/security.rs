@@ -12,7 +12,13 @@ use crate::xml::{Reader, Tree};
 pub(super) const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 
 /// Shows who asks, where a header holds a Security block.
-pub(super) fn of_header(header: Option<&Tree>, is_request: bool, marks: Marks, report: &mut Report) {
+pub(super) fn of_header(
+    source: &str,
+    header: Option<&Tree>,
+    is_request: bool,
+    marks: Marks,
+    report: &mut Report,
+) {
     let security = header.and_then(|header| header.first(ns::WSSE, "Security"));
     let Some(security) = security else {
         if is_request && header.is_some_and(|header| header.elements().next().is_some()) {
@@ -33,9 +39,7 @@ pub(super) fn of_header(header: Option<&Tree>, is_request: bool, marks: Marks, r
     }
     match read_unverified(assertion) {
         Ok(claims) => {
-            if claims.roles.is_empty() || claims.purposes.is_empty() {
-                report.warn("attribute-missing", "the assertion names no role or no purpose of use");
-            }
+            needed(&claims, source, assertion, report);
             show(&claims, marks, report);
         }
         Err(_) => report.warn("assertion-unreadable", "the assertion's attributes cannot be read"),
@@ -51,14 +55,36 @@ pub(super) fn assertion(source: &str, assertion: &Tree, marks: Marks) -> Report 
     };
     match read_unverified(assertion) {
         Ok(claims) => {
-            if claims.roles.is_empty() || claims.purposes.is_empty() {
-                report.refuse(at("attribute-missing", "no role or no purpose of use has a value"));
-            }
+            needed(&claims, source, assertion, &mut report);
             show(&claims, marks, &mut report);
         }
         Err(why) => report.refuse(at("assertion-unreadable", &why.why)),
     }
     report
+}
+
+// Role and purpose decide (wire.md 21.2): without them nothing can be permitted; attributes that are
+// there and hold nothing are the sender's fault.
+fn needed(claims: &Unverified, source: &str, assertion: &Tree, report: &mut Report) {
+    let is_named = |word: &str| {
+        let statements = assertion.all(SAML, "AttributeStatement");
+        let mut attributes = statements.flat_map(|statement| statement.all(SAML, "Attribute"));
+        attributes.any(|attribute| {
+            attribute.attribute("Name").is_some_and(|name| name.to_ascii_lowercase().contains(word))
+        })
+    };
+    for (has_value, word) in [(!claims.roles.is_empty(), "subject:role"), (!claims.purposes.is_empty(), "purpose")] {
+        if has_value {
+            continue;
+        }
+        if is_named(word) {
+            let why = "the attribute for role or purpose of use is there and has no value";
+            let at = assertion.range.start;
+            report.refuse(Reader::new(source).malformed_at(at, "attribute-empty", why));
+        } else {
+            report.warn("attribute-missing", "the assertion names no role or no purpose of use");
+        }
+    }
 }
 
 /// The first assertion below an element, which is met in answers of WS-Trust.

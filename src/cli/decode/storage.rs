@@ -155,7 +155,9 @@ pub(super) fn transactions(bytes: &[u8]) -> Report {
                 report.refuse(Malformed::new("transaction-head", "", why));
             }
         }
+        // The line break before the next header line is not the message's.
         let message = part.get(head_end..).unwrap_or_default().trim_ascii_start();
+        let message = message.strip_suffix(b"\r\n").map_or(message, |_| message.get(..message.len() - 1).unwrap_or_default());
         match Message::parse(message) {
             Ok(parsed) => parsed.warnings.into_iter().for_each(|warning: Warning| report.put_up(warning)),
             Err(malformed) => {

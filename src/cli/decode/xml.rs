@@ -57,10 +57,15 @@ pub(super) fn decode(
     };
     let ids = content_ids(&bytes);
     let body = Bytes::from(bytes);
+    let kept = body.clone();
     let stream = Box::pin(futures_util::stream::once(async move { Ok::<_, Interrupted>(body) }));
     // The bytes are all there: nothing is ever waited for.
     let received = receive_root(content_type, stream, limits, read).now_or_never();
-    let scan = scanned.take();
+    let mut scan = scanned.take();
+    if scan.root.is_none() {
+        scan = undecoded(&kept);
+    }
+    drop(kept);
     let kind = kinds::told(scan.action.as_deref(), scan.payload.as_ref(), declared);
     let malformed = match received {
         Some(Ok(received)) => {
@@ -77,6 +82,17 @@ pub(super) fn decode(
     let is_fault = scan.payload.as_ref().is_some_and(|p| p.local == "Fault");
     let kind = kind.or(is_fault.then_some("SOAP fault"));
     Report::refused(kind.map(str::to_owned), malformed)
+}
+
+// Bytes that are no text as declared may still tell what the message was to be.
+fn undecoded(bytes: &[u8]) -> Scan {
+    const HEAD_BYTES: usize = 64 << 10;
+    let begins = |at: &usize| bytes.get(at + 1).is_some_and(|b| b.is_ascii_alphabetic() || *b == b'?');
+    let lines = std::iter::once(0).chain(memchr::memchr_iter(b'\n', bytes).map(|at| at + 1)).take(200);
+    let start = lines.filter(|at| bytes.get(*at) == Some(&b'<')).find(begins);
+    let head = start.and_then(|start| bytes.get(start..bytes.len().min(start + HEAD_BYTES)));
+    let text = head.map(String::from_utf8_lossy).unwrap_or_default();
+    scan::scan(&text)
 }
 
 fn message(
@@ -101,7 +117,8 @@ fn message(
     let Some(payload) = &scan.payload else {
         let why = "the Envelope has no Body, or nothing stands in it";
         report.kind = kind.map(str::to_owned);
-        report.refuse(Reader::new(envelope.source()).malformed_at(0, "empty-body", why));
+        let at = scan.body_at.unwrap_or_default();
+        report.refuse(Reader::new(envelope.source()).malformed_at(at, "empty-body", why));
         return report;
     };
     let message = Message {
@@ -120,7 +137,7 @@ fn message(
     let is_request = kinds::is_request(payload);
     if let Some(is_request) = is_request.filter(|_| !envelope.is_bare()) {
         header::judge(envelope, header.as_ref(), scan, is_request, &mut report);
-        security::of_header(header.as_ref(), is_request, marks, &mut report);
+        security::of_header(envelope.source(), header.as_ref(), is_request, marks, &mut report);
     }
     if let Err(malformed) = envelope.body_name() {
         report.kind = kind.map(str::to_owned);
@@ -190,7 +207,8 @@ fn payload_of(message: &Message<'_>, header: Option<&Tree>) -> Report {
         (security::SAML, "Assertion") => {
             tree(|message, tree| security::assertion(message.envelope.source(), tree, message.marks))
         }
-        (WS_TRUST, "RequestSecurityTokenResponseCollection" | "RequestSecurityTokenResponse") => {
+        (WS_TRUST, "RequestSecurityTokenResponseCollection" | "RequestSecurityTokenResponse")
+        | (ns::WSSE, "Security") => {
             match body() {
                 Err(malformed) => Report::refused(None, malformed),
                 Ok(tree) => match security::find(&tree) {
