@@ -19,7 +19,7 @@ use crate::model::{Endpoint, PatientId, Phi, Refusal, Timestamp, Unauthenticated
 use crate::policy::Authorizer;
 use crate::store::{ConsentChange, Store};
 use crate::telemetry::{Health, Metrics, Needed, Status};
-use crate::transport::{self, expiries};
+use crate::transport::{self, observe_expiries};
 
 /// A broker with all its rooms.
 pub(super) struct Running {
@@ -57,7 +57,9 @@ impl Running {
         let observing = Arc::clone(&running);
         tasks.spawn(async move { observing.observe().await });
         let (metrics, health) = (Arc::clone(&running.metrics), Arc::clone(&running.health));
-        tasks.spawn(crate::admin::serve(listeners.admin, metrics, health, running.shutdown.clone()));
+        // The admin side answers until the drain is over.
+        let closing = CancellationToken::new();
+        let admin = tokio::spawn(crate::admin::serve(listeners.admin, metrics, health, closing.clone()));
         tasks.spawn(control);
         for bound in listeners.soap {
             tasks.spawn(Arc::clone(&running).listen(bound));
@@ -69,6 +71,8 @@ impl Running {
         tasks.close();
         tasks.wait().await;
         running.audit.stop().await;
+        closing.cancel();
+        drop(admin.await);
         drop(indexing.await);
         tracing::info!("stopped");
         Ok(())
@@ -193,10 +197,7 @@ impl Running {
             Err(error) => Status::Failed(error.to_string()),
         };
         self.health.set("store", Needed::Work, status);
-        let listeners: Vec<_> = self.settings.broker.listeners().collect();
-        for (file, at_s) in expiries(&listeners, &self.settings.targets) {
-            self.metrics.certificate_expiry(&file.display().to_string(), at_s);
-        }
+        observe_expiries(&self.metrics, &self.settings.broker, &self.settings.targets);
     }
 }
 

@@ -82,8 +82,8 @@ pub async fn run_on(
 ) -> Result<(), StartError> {
     let settings = Arc::new(settings);
     let broker_settings = &settings.broker;
-    let health = Arc::new(Health::new());
     let metrics = Metrics::new().map_err(|e| StartError::room("metrics", e))?;
+    let health = Arc::new(Health::new(Arc::clone(&metrics)));
     health.set("listeners", Needed::Ready, Status::Starting("not bound yet".to_owned()));
     let folder = background::data_folder(broker_settings)?;
     let _lock = StoreLock::take(&folder)

@@ -7,7 +7,7 @@ use super::resolve::About;
 use super::target::Target;
 use crate::model::{
     Authority, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound, Outcome,
-    PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
+    PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext, ReturnType,
 };
 
 /// What is to be asked of one target.
@@ -83,6 +83,13 @@ impl OutboundRequest for PatientDiscovery {
     }
 }
 
+impl DocumentQuery {
+    // Asked as whole objects, which policy can judge; reduced to ids when the answer is written.
+    fn whole(&self) -> Self {
+        Self { returns: ReturnType::LeafClass, ..self.clone() }
+    }
+}
+
 impl OutboundRequest for DocumentQuery {
     fn outbound(&self) -> Outbound<'_> {
         Outbound::DocumentQuery(self)
@@ -94,14 +101,14 @@ impl OutboundRequest for DocumentQuery {
                 .ids_at(to)
                 .into_iter()
                 .map(|id| Ask::Plain(self.about_patient(id)))
-                .chain(about.correlates(to).then(|| Ask::Correlated(self.clone())))
+                .chain(about.correlates(to).then(|| Ask::Correlated(self.whole())))
                 .collect(),
-            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => vec![Ask::Plain(self.clone())],
+            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => vec![Ask::Plain(self.whole())],
         }
     }
 
     fn about_patient(&self, patient: PatientId) -> Self {
-        Self { by: QueryKey::Patient(patient), ..self.clone() }
+        Self { by: QueryKey::Patient(patient), ..self.whole() }
     }
 
     fn send<'a>(

@@ -12,8 +12,9 @@ use tokio::io::AsyncReadExt;
 use crate::dialect::ssmix2::{Form, StorageFile, read_file};
 use crate::model::{Document, DocumentId, DocumentStream, Interrupted, Reported, Severity};
 
+use super::content::{Reader, body_of};
 use super::index::Index;
-use super::patient::{Held, Reader, body_of};
+use super::patient::Held;
 use super::rendition;
 use super::storage::{Unopened, raw};
 

@@ -11,9 +11,9 @@ use crate::model::{
     QueryKey, RegistryObject, RequestContext,
 };
 
+use super::content::Reader;
 use super::discovery;
 use super::index::{Index, Progress, RescanError};
-use super::patient::Reader;
 use super::quarantine::Report;
 use super::retrieve::{self, reported, uuid_of_unique};
 use super::settings::Settings;

@@ -31,6 +31,7 @@ pub(in super::super) fn page(read: &ReadFile, bytes: &[u8], facility: &str) -> O
         html lang="ja" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " － " (facility) }
                 style { (PreEscaped(include_str!("page.css"))) }
@@ -54,11 +55,9 @@ fn body(code: &str, message: &Message) -> Markup {
         "OMP-01" => medication::prescription(message),
         "OMP-02" => medication::injection(message),
         "OMP-11" | "OMP-12" => medication::administration(message),
-        "OML-01" => laboratory::order(message),
-        "OML-11" => laboratory::results(message),
         "OMG-01" | "OMG-02" | "OMG-03" => imaging::order(message),
         "OMG-11" | "OMG-12" => imaging::performed(message),
-        "OMG-13" => laboratory::results(message),
+        "OML-01" | "OML-11" | "OMG-13" => laboratory::results(message),
         "OMD" => movement::meal(message),
         _ if code.starts_with("ADT") => movement::body(code, message),
         _ => html! { (movement::body(code, message)) (laboratory::results(message)) },

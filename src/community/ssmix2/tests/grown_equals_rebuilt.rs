@@ -101,7 +101,7 @@ fn picture(source: &Ssmix2) -> Vec<String> {
                 held.file
             ));
         }
-        lines.extend(patient.bad.iter().map(|bad| format!("{:?} {}", bad.path.reveal(), bad.code)));
+        lines.extend(patient.bad.named.iter().map(|bad| format!("{:?} {}", bad.path.reveal(), bad.code)));
     }
     lines.sort();
     lines.push(format!("{:?}", source.report()));

@@ -152,7 +152,7 @@ fn told(entry: &DocumentEntry) -> String {
 
 #[tokio::test]
 async fn an_entry_comes_out_of_the_index_as_the_dialect_built_it() {
-    use crate::community::ssmix2::patient::body_of;
+    use crate::community::ssmix2::content::body_of;
     use crate::community::ssmix2::rendition;
     use crate::dialect::ssmix2::{Form, StorageFile, entry, read_file};
     let (storage, source) = all_kinds().await;

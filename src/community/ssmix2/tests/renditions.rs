@@ -20,6 +20,7 @@ fn no_page_shows_number_address_telephone_or_insurance() {
         for private in PRIVATE.iter().chain([&NUMBER]) {
             assert!(!page.contains(private), "{} shows {private}", kind.code);
         }
+        assert!(!page.contains("［省略］"), "no field of {} had to be struck out", kind.code);
     }
 }
 
@@ -137,6 +138,22 @@ fn abnormal_results_stand_out_and_normal_ones_do_not() {
     assert_eq!(page.matches("<tr class=\"abnormal\">").count(), 1);
     let row = page.split("<tr class=\"abnormal\">").nth(1).unwrap().split("</tr>").next().unwrap();
     assert!(row.contains("カリウム") && row.contains("5.9"));
+}
+
+#[test]
+fn an_order_before_its_panel_is_told_with_it() {
+    let text = message("OMG-13", NUMBER, "架橋")
+        .replace("\rOBR|1|", "\rORC|SC|ORDER1||||||||||D1^依頼^医師\rOBR|1|");
+    let storage = Storage::new();
+    let path = storage.path("OMG-13", NUMBER, "20240712100000000", 1);
+    let relative = path.strip_prefix(storage.root()).unwrap().to_str().unwrap().to_owned();
+    let bytes = er7(&text);
+    let read = read_file(StorageFile::parse_relative(relative.as_bytes()).unwrap(), &bytes).unwrap();
+    let page = rendition::page(&read, &bytes, "x").unwrap();
+    assert_eq!(page.matches("<h2>").count(), 1, "{page}");
+    assert!(
+        page.contains("<h2>標準１２誘導心電図</h2>") && page.contains("ORDER1") && page.contains("依頼 医師")
+    );
 }
 
 #[test]
