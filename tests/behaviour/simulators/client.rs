@@ -175,7 +175,7 @@ impl Client {
                 issuer: issuer.to_owned(),
                 signer: Signer::new(&key, &public).unwrap(),
                 audience: format!("urn:oid:{}", asked.community),
-                recipient: String::new(),
+                recipient: format!("https://127.0.0.1:{port}/"),
                 community: community(from),
                 roles: Vec::new(),
                 purposes: Vec::new(),
@@ -223,7 +223,7 @@ impl Client {
             },
             roles: vec![Code::new(role, "2.999.1.1", role)],
             purpose: Code::new(purpose.code(), "2.16.840.1.113883.3.18.7.1", ""),
-            authenticated: None,
+            authenticated: Some(Timestamp::now()),
         };
         self.issuing.security(&identity, None, uuid::Uuid::new_v4(), Timestamp::now()).unwrap()
     }

@@ -11,6 +11,7 @@ use kakehashi::config::load_with;
 use kakehashi::model::Timestamp;
 use kakehashi::policy::{CONSENT_COLUMNS, Consents};
 use kakehashi::store::Store;
+use kakehashi::telemetry::start_logging;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -200,6 +201,7 @@ listen = "127.0.0.1:{admin}"
 issuer = "https://{name}.example/idp"
 certificate = "{name}-saml"
 audiences = ["urn:oid:{community}"]
+recipients = ["https://127.0.0.1:{portal}/", "https://127.0.0.1:{peer}/"]
 
 [folders]
 certs = {certs:?}
@@ -246,6 +248,10 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
 
     /// Starts it; its indexes may not be complete yet.
     pub async fn start_unready(self) -> Network {
+        if std::env::var_os("KAKEHASHI_LOG").is_some() {
+            // The second broker of a test finds it started.
+            let _ = start_logging("info");
+        }
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports { admin: free_port(), peer: free_port(), portal: free_port() };
         self.write(folder.path(), ports);
