@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::background::{self, Running};
 use super::saml::trust;
 use super::targets;
-use crate::audit::{AuditLog, AuditOptions};
+use crate::audit::{AuditLog, AuditOptions, Disk, FolderDisk};
 use crate::broker::{Broker, BrokerParts, Identity, InboundRates, Limits, PeerDirectory};
 use crate::config::{ConfigErrors, ListenerConfig, Settings, TargetFile};
 use crate::dialect::soap;
@@ -66,6 +67,19 @@ impl StartError {
 /// # Errors
 /// When it cannot start; nothing has been served then.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), StartError> {
+    let folder_disk = |folder: &Path| Ok(Box::new(FolderDisk::for_writing(folder)?) as Box<dyn Disk>);
+    run_on(settings, folder_disk, shutdown).await
+}
+
+/// As [`run`], with the audit log on a disk of the caller's choice; it is given the log's folder.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(
+    settings: Settings,
+    audit_disk: impl FnOnce(&Path) -> io::Result<Box<dyn Disk>>,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
     let settings = Arc::new(settings);
     let broker_settings = &settings.broker;
     let metrics = Metrics::new().map_err(|e| StartError::room("metrics", e))?;
@@ -76,7 +90,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
         StartError::file(&folder, "another broker or command works on this folder; stop it first")
     })?;
     let store = Store::open(&broker_settings.store_url).await.map_err(|e| StartError::room("store", e))?;
-    let (audit, recovered) = AuditLog::start(&broker_settings.audit, AuditOptions::default())
+    let disk = audit_disk(&broker_settings.audit).map_err(|e| StartError::file(&broker_settings.audit, e))?;
+    let (audit, recovered) = AuditLog::start_on(disk, AuditOptions::default())
         .map_err(|e| StartError::file(&broker_settings.audit, e))?;
     if let Some(cut) = &recovered.cut {
         metrics.audit_torn_tail();

@@ -104,10 +104,10 @@ impl Exchange {
         let addressing = self.addressing(leg, to);
         let (payload, sent) = T::write_request(request, &addressing, &self.profile);
         let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
-        let identity = self.issuing.identity(requester).map_err(refused)?;
+        // Each URL is a recipient of its own: an assertion made out to another one, or to none, is refused.
+        let issuing = Issuing { recipient: to.to_string(), ..Issuing::clone(&self.issuing) };
+        let identity = issuing.identity(requester).map_err(refused)?;
         let id = uuid::Uuid::new_v4();
-        // Each message names the URL it goes to; a responder that knows its own refuses another.
-        let issuing = Issuing { recipient: to.to_string(), ..(*self.issuing).clone() };
         let security = issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
         let framed =
             soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, Some(&security), payload);
