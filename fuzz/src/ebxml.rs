@@ -37,7 +37,9 @@ pub fn query_answer(data: &[u8]) {
     let Some(envelope) = bare(data) else { return };
     let _ = decode(&envelope, None, None);
     let received = Received { envelope, parts: None };
-    let Ok(answer) = CrossGatewayQuery::read_answer(received, &sent(), &PeerProfile::default()) else { return };
+    let Ok(answer) = CrossGatewayQuery::read_answer(received, &sent(), &PeerProfile::default()) else {
+        return;
+    };
     for object in answer.found {
         if let RegistryObject::Entry(entry) = object
             && let Encoded::Ebxml(_) = &entry.encoded
@@ -62,7 +64,9 @@ pub fn slot_values(data: &[u8]) {
     if text.contains(['<', '&']) || text.chars().any(char::is_control) {
         return;
     }
-    for name in ["XDSDocumentEntryClassCode", "XDSDocumentEntryStatus", "XDSDocumentEntryServiceStartTimeFrom"] {
+    for name in
+        ["XDSDocumentEntryClassCode", "XDSDocumentEntryStatus", "XDSDocumentEntryServiceStartTimeFrom"]
+    {
         let request = format!(
             "<q:AdhocQueryRequest xmlns:q='urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0' \
              xmlns='urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0'>\

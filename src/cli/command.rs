@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ask, audit, check, consent, demo, exit, r#match, serve};
+use super::{ask, audit, check, consent, decode, demo, exit, r#match, serve};
 use crate::app::{check_policies, check_sources};
 use crate::config::{BrokerConfig, load};
 
@@ -34,6 +34,8 @@ enum Command {
     Consent(WithConfig<consent::ConsentArgs>),
     /// Two invented networks, both directions, with a report
     Demo(demo::DemoArgs),
+    /// Decode messages and files: what they are, what is put up with, why one is refused
+    Decode(decode::DecodeArgs),
     /// Dry run of the matcher on an exported patient list
     Match(r#match::MatchArgs),
     /// Run the broker
@@ -89,6 +91,7 @@ async fn carry_out(command: Command) -> ExitCode {
             Err(code) => code,
         },
         Command::Demo(args) => ExitCode::from(demo::run(args).await),
+        Command::Decode(args) => ExitCode::from(decode::run(&args)),
         Command::Match(args) => ExitCode::from(r#match::run(&args)),
         Command::Serve(args) => ExitCode::from(serve::run(args).await),
     }

@@ -5,6 +5,7 @@ pub mod audit;
 pub mod check;
 mod command;
 pub mod consent;
+pub mod decode;
 pub mod demo;
 pub mod exit;
 pub mod r#match;
