@@ -218,6 +218,9 @@ fn digits(day: Date) -> String {
     format!("{:04}{:02}{:02}", day.year(), u8::from(day.month()), day.day())
 }
 
+const STYLE: &str = "body{font-family:sans-serif;font-size:15px;line-height:1.7;max-width:46em;margin:1.5em auto;padding:0 1em}\
+                     h1{font-size:21px;border-bottom:3px solid #2d7d46}h2{font-size:16px;margin:1em 0 .2em}p,ul{margin:.2em 0}";
+
 // Without number, address and insurance: the document goes abroad as it is.
 fn summary(visit: &Visit<'_>) -> String {
     page(
@@ -238,7 +241,7 @@ fn surgery(visit: &Visit<'_>) -> String {
 fn page(title: &str, visit: &Visit<'_>, body: &str) -> String {
     let (family, given) = visit.person.kanji;
     format!(
-        "<!DOCTYPE html>\n<html lang=\"ja\"><head><meta charset=\"utf-8\"><title>{title}</title></head>\n\
+        "<!DOCTYPE html>\n<html lang=\"ja\"><head><meta charset=\"utf-8\"><title>{title}</title><style>{STYLE}</style></head>\n\
          <body><h1>{title}</h1><p>{}　{family} {given}　{}</p>{body}\
          <p>架空の患者です。診療に使用しないでください。</p></body></html>\n",
         visit.hospital.name, visit.day

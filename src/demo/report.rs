@@ -84,7 +84,7 @@ fn told(chapter: Chapter, report: &Report) -> Markup {
                                 ul.evidence { @for line in &step.evidence { li { (line) } } }
                             }
                             @if let Some(document) = &step.document {
-                                iframe.document srcdoc=(document) sandbox="" title=(step.title.ja) {}
+                                div.document { iframe srcdoc=(document) sandbox="" title=(step.title.ja) {} }
                             }
                         }
                         div.took { (step.took_ms) " ms" }
