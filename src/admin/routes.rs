@@ -112,7 +112,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_failed_component_shows_with_its_reason_under_503() {
-        let health = Health::new();
+        let health = Health::new(Metrics::new().unwrap());
         health.set("audit", Needed::Work, Status::Ok);
         assert_eq!(get("GET", "/healthz", &health).await.0, 200);
         health.set("audit", Needed::Work, Status::Failed("disk full".into()));
@@ -124,7 +124,7 @@ mod tests {
 
     #[tokio::test]
     async fn other_paths_are_404_and_other_methods_405() {
-        let health = Health::new();
+        let health = Health::new(Metrics::new().unwrap());
         assert_eq!(get("GET", "/", &health).await.0, 404);
         assert_eq!(get("POST", "/metrics", &health).await.0, 405);
         assert!(get("GET", "/metrics", &health).await.1.contains("kakehashi_build_info"));

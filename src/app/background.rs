@@ -19,7 +19,7 @@ use crate::model::{Endpoint, PatientId, Phi, Refusal, Timestamp, Unauthenticated
 use crate::policy::Authorizer;
 use crate::store::{ConsentChange, Store};
 use crate::telemetry::{Health, Metrics, Needed, Status};
-use crate::transport::{self, expiries};
+use crate::transport::{self, observe_expiries};
 
 /// A broker with all its rooms.
 pub(super) struct Running {
@@ -48,7 +48,11 @@ impl Running {
         let running = Arc::new(self);
         let control = running.start_control()?;
         for source in &running.sources {
-            running.health.set(&format!("index {}", source.name), Needed::Ready, Status::Starting("reading".into()));
+            running.health.set(
+                &format!("index {}", source.name),
+                Needed::Ready,
+                Status::Starting("reading".into()),
+            );
             let (storage, stop) = (Arc::clone(&source.storage), running.shutdown.clone());
             tasks.spawn(async move { storage.follow(&stop).await });
         }
@@ -57,7 +61,9 @@ impl Running {
         let observing = Arc::clone(&running);
         tasks.spawn(async move { observing.observe().await });
         let (metrics, health) = (Arc::clone(&running.metrics), Arc::clone(&running.health));
-        tasks.spawn(crate::admin::serve(listeners.admin, metrics, health, running.shutdown.clone()));
+        // The admin side answers until the drain is over.
+        let closing = CancellationToken::new();
+        let admin = tokio::spawn(crate::admin::serve(listeners.admin, metrics, health, closing.clone()));
         tasks.spawn(control);
         for bound in listeners.soap {
             tasks.spawn(Arc::clone(&running).listen(bound));
@@ -69,6 +75,8 @@ impl Running {
         tasks.close();
         tasks.wait().await;
         running.audit.stop().await;
+        closing.cancel();
+        drop(admin.await);
         drop(indexing.await);
         tracing::info!("stopped");
         Ok(())
@@ -90,7 +98,11 @@ impl Running {
     // A connection that was turned away is a node authentication failure on record (decisions D4).
     async fn turned_away(&self, rejection: transport::Rejection) {
         let why = format!("{}: {}", rejection.reason.word(), rejection.detail);
-        tracing::info!(side = rejection.side.word(), reason = rejection.reason.word(), "connection turned away");
+        tracing::info!(
+            side = rejection.side.word(),
+            reason = rejection.reason.word(),
+            "connection turned away"
+        );
         let rejected = audit::Rejection {
             side: rejection.side,
             endpoint: Endpoint {
@@ -135,6 +147,7 @@ impl Running {
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
         let mut before = AuditStats::default();
         let mut tick: u64 = 0;
+        let mut erring = 0;
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
@@ -143,7 +156,10 @@ impl Running {
             self.observe_audit(&mut before);
             self.observe_sources();
             self.metrics.consent_version(self.authorizer.consent_version());
-            if tick % 120 == 0 {
+            let now = self.authorizer.policies().erring();
+            (erring..now).for_each(|_| self.metrics.policy_error());
+            erring = now;
+            if tick.is_multiple_of(120) {
                 self.once_a_minute().await;
             }
             tick += 1;
@@ -193,10 +209,7 @@ impl Running {
             Err(error) => Status::Failed(error.to_string()),
         };
         self.health.set("store", Needed::Work, status);
-        let listeners: Vec<_> = self.settings.broker.listeners().collect();
-        for (file, at_s) in expiries(&listeners, &self.settings.targets) {
-            self.metrics.certificate_expiry(&file.display().to_string(), at_s);
-        }
+        observe_expiries(&self.metrics, &self.settings.broker, &self.settings.targets);
     }
 }
 
@@ -208,12 +221,17 @@ struct ConsentNotes {
 impl ConsentNote for ConsentNotes {
     async fn note(&self, change: &ConsentChange, persons: &[Phi<String>]) -> Result<(), String> {
         let authority = &self.running.settings.broker.authority;
-        let patients =
-            persons.iter().map(|value| PatientId { authority: authority.clone(), value: value.clone() }).collect();
+        let patients = persons
+            .iter()
+            .map(|value| PatientId { authority: authority.clone(), value: value.clone() })
+            .collect();
         let note = Note {
             kind: NoteKind::ConsentChange,
             by: change.entered_by.clone(),
-            text: Phi::new(format!("{} {}: {} rows, SHA-256 {}", change.action, change.source, change.rows, change.sha256)),
+            text: Phi::new(format!(
+                "{} {}: {} rows, SHA-256 {}",
+                change.action, change.source, change.rows, change.sha256
+            )),
             patients,
             consent_version: Some(change.version),
             policy_set: None,

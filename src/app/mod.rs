@@ -6,5 +6,5 @@ mod saml;
 mod startup;
 mod targets;
 
-pub use startup::{StartError, run};
-pub use targets::check_sources;
+pub use startup::{StartError, run, run_on};
+pub use targets::{check_policies, check_sources};

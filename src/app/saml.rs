@@ -14,11 +14,7 @@ use crate::identity::{Issuing, NameFormat, SamlTrust, Signer, TrustedIssuer};
 ///
 /// # Errors
 /// A signer's certificate that cannot be read or must not vouch.
-pub fn trust(
-    broker: &BrokerConfig,
-    file: &TargetFile,
-    saml: &PeerSaml,
-) -> Result<SamlTrust, StartError> {
+pub fn trust(broker: &BrokerConfig, file: &TargetFile, saml: &PeerSaml) -> Result<SamlTrust, StartError> {
     let mut certificates = Vec::new();
     for path in &saml.signers {
         certificates.extend(certificates_of(path)?.into_iter().map(|der| der.to_vec()));
@@ -57,7 +53,8 @@ pub fn issuing(broker: &BrokerConfig, file: &TargetFile, to: Option<&Uri>) -> Re
     let SamlConfig { issuer, identity, life_s, .. } = &broker.saml;
     let key = std::fs::read_to_string(&identity.key).map_err(|e| StartError::file(&identity.key, e))?;
     let certificate = certificates_of(&identity.certificate)?;
-    let certificate = certificate.first().ok_or_else(|| StartError::file(&identity.certificate, "no certificate"))?;
+    let certificate =
+        certificate.first().ok_or_else(|| StartError::file(&identity.certificate, "no certificate"))?;
     let signer = Signer::new(&key, certificate).map_err(|e| StartError::file(&identity.key, e))?;
     let saml = file.saml.as_ref();
     Ok(Issuing {

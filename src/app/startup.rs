@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
+use std::io;
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use super::background::{self, Running};
 use super::saml::trust;
 use super::targets;
-use crate::audit::{AuditLog, AuditOptions};
+use crate::audit::{AuditLog, AuditOptions, Disk, FolderDisk};
 use crate::broker::{Broker, BrokerParts, Identity, InboundRates, Limits, PeerDirectory};
 use crate::config::{ConfigErrors, ListenerConfig, Settings, TargetFile};
 use crate::dialect::soap;
@@ -66,17 +67,31 @@ impl StartError {
 /// # Errors
 /// When it cannot start; nothing has been served then.
 pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), StartError> {
+    let folder_disk = |folder: &Path| Ok(Box::new(FolderDisk::for_writing(folder)?) as Box<dyn Disk>);
+    run_on(settings, folder_disk, shutdown).await
+}
+
+/// As [`run`], with the audit log on a disk of the caller's choice; it is given the log's folder.
+///
+/// # Errors
+/// As [`run`].
+pub async fn run_on(
+    settings: Settings,
+    audit_disk: impl FnOnce(&Path) -> io::Result<Box<dyn Disk>>,
+    shutdown: CancellationToken,
+) -> Result<(), StartError> {
     let settings = Arc::new(settings);
     let broker_settings = &settings.broker;
-    let health = Arc::new(Health::new());
     let metrics = Metrics::new().map_err(|e| StartError::room("metrics", e))?;
+    let health = Arc::new(Health::new(Arc::clone(&metrics)));
     health.set("listeners", Needed::Ready, Status::Starting("not bound yet".to_owned()));
     let folder = background::data_folder(broker_settings)?;
-    let _lock = StoreLock::take(&folder)
-        .map_err(|e| StartError::file(&folder, e))?
-        .ok_or_else(|| StartError::file(&folder, "another broker or command works on this folder; stop it first"))?;
+    let _lock = StoreLock::take(&folder).map_err(|e| StartError::file(&folder, e))?.ok_or_else(|| {
+        StartError::file(&folder, "another broker or command works on this folder; stop it first")
+    })?;
     let store = Store::open(&broker_settings.store_url).await.map_err(|e| StartError::room("store", e))?;
-    let (audit, recovered) = AuditLog::start(&broker_settings.audit, AuditOptions::default())
+    let disk = audit_disk(&broker_settings.audit).map_err(|e| StartError::file(&broker_settings.audit, e))?;
+    let (audit, recovered) = AuditLog::start_on(disk, AuditOptions::default())
         .map_err(|e| StartError::file(&broker_settings.audit, e))?;
     if let Some(cut) = &recovered.cut {
         metrics.audit_torn_tail();
@@ -91,13 +106,16 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
             authority: broker_settings.authority.clone(),
             device: broker_settings.device.clone(),
         },
-        limits: Limits::new(settings.targets.iter().filter(|file| file.saml.is_some()).map(|f| rates(&settings, f))),
+        limits: Limits::new(
+            settings.targets.iter().filter(|file| file.saml.is_some()).map(|f| rates(&settings, f)),
+        ),
         directory: PeerDirectory::new(targets),
         authorizer: Arc::clone(&authorizer),
         audit: audit.clone(),
         store: store.clone(),
         metrics: Arc::clone(&metrics),
-        documents_max: usize::try_from(broker_settings.limits.documents_per_request_max).unwrap_or(usize::MAX),
+        documents_max: usize::try_from(broker_settings.limits.documents_per_request_max)
+            .unwrap_or(usize::MAX),
         results_max: usize::try_from(broker_settings.limits.results_max).unwrap_or(usize::MAX),
         entry_cache_entries_max: broker_settings.limits.entry_cache_entries_max,
     }));
@@ -109,8 +127,8 @@ pub async fn run(settings: Settings, shutdown: CancellationToken) -> Result<(), 
 async fn authorizer(settings: &Settings, store: &Store) -> Result<Authorizer, StartError> {
     let broker = &settings.broker;
     let room = |e: &dyn Display| StartError::room("store", e);
-    let policies =
-        Policies::load(broker.community.clone(), &broker.policies).map_err(|e| StartError::file(&broker.policies, e))?;
+    let policies = Policies::load(broker.community.clone(), &broker.policies)
+        .map_err(|e| StartError::file(&broker.policies, e))?;
     let consents = Consents::load(store).await.map_err(|e| room(&e))?;
     let emergencies =
         EmergencyIds::load(store, broker.authority.clone(), Timestamp::now()).await.map_err(|e| room(&e))?;
@@ -169,7 +187,8 @@ async fn open(running: &Running) -> Result<Listeners, StartError> {
         soap.push(Bound { listener, serving, endpoint: Arc::new(endpoint(running, config)?) });
     }
     let admin = settings.broker.admin;
-    let admin = TcpListener::bind(admin).await.map_err(|e| StartError::room("admin", format!("{admin}: {e}")))?;
+    let admin =
+        TcpListener::bind(admin).await.map_err(|e| StartError::room("admin", format!("{admin}: {e}")))?;
     Ok(Listeners { soap, admin })
 }
 
@@ -196,6 +215,7 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
         timeout: Duration::from_millis(broker.timeout_ms),
         body_idle: Duration::from_millis(broker.limits.body_idle_ms),
         body_bytes_max: broker.limits.body_bytes_max,
+        in_flight_max: usize::try_from(broker.limits.in_flight_max).unwrap_or(256),
         soap_limits: soap::Limits { root_bytes_max: broker.limits.body_bytes_max, ..soap::Limits::default() },
     }))
 }

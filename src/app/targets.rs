@@ -12,7 +12,8 @@ use crate::community::ssmix2::{self, Ssmix2};
 use crate::community::{Endpoints, Ends, Exchange, Xca};
 use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind};
 use crate::dialect::soap;
-use crate::model::{Community, Descriptor};
+use crate::model::{Community, Descriptor, PeerProfile};
+use crate::policy::{Policies, PolicyError};
 use crate::telemetry::Metrics;
 use crate::transport::HttpClient;
 
@@ -107,13 +108,25 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
             receiver_device: file.device.clone().unwrap_or_else(|| file.community.0.clone()),
             receiver: file.community.clone(),
         },
-        profile: file.wire.clone(),
+        profile: PeerProfile { send_network_id: file.send_network_id, ..file.wire.clone() },
         issuing: Arc::new(issuing(broker, file, None)?),
         limits: soap::Limits { part_bytes_max: file.limits.document_bytes_max, ..soap::Limits::default() },
         answer_bytes_max: file.limits.answer_bytes_max,
         timeout: Duration::from_millis(file.timeout_ms),
     };
     Ok(Xca::new(descriptor(file), endpoints, exchange))
+}
+
+/// Checks the policies, for `check` and before a start.
+pub fn check_policies(settings: &Settings) -> Vec<ConfigError> {
+    let broker = &settings.broker;
+    let Err(errors) = Policies::load(broker.community.clone(), &broker.policies) else { return Vec::new() };
+    let told = |error: PolicyError| {
+        let mut fault = ConfigError::new(&broker.policies.join(&error.file), "", error.why).hint(error.hint);
+        fault.line = error.line;
+        fault
+    };
+    errors.0.into_iter().map(told).collect()
 }
 
 /// Checks the `[ssmix2]` tables and that their roots are there, for `check`.

@@ -39,16 +39,16 @@ impl Breaker {
     }
 
     /// Whether a request may go out now.
-    pub fn admits(&self) -> bool {
+    pub fn admits(&self, now: Instant) -> bool {
         self.with(|state, settings| match *state {
             State::Closed { .. } => true,
-            State::Open { until } if Instant::now() >= until => {
-                *state = State::Trying { since: Instant::now() };
+            State::Open { until } if now >= until => {
+                *state = State::Trying { since: now };
                 true
             }
             // A try whose request was dropped must not close the way for ever.
-            State::Trying { since } if since.elapsed() > settings.open => {
-                *state = State::Trying { since: Instant::now() };
+            State::Trying { since } if now.duration_since(since) > settings.open => {
+                *state = State::Trying { since: now };
                 true
             }
             State::Open { .. } | State::Trying { .. } => false,
@@ -61,9 +61,9 @@ impl Breaker {
     }
 
     /// Nothing usable came.
-    pub fn failed(&self) {
+    pub fn failed(&self, now: Instant) {
         self.with(|state, settings| {
-            let open = State::Open { until: Instant::now() + settings.open };
+            let open = State::Open { until: now + settings.open };
             *state = match *state {
                 State::Closed { failures } if failures + 1 < settings.failures => {
                     State::Closed { failures: failures + 1 }
@@ -92,23 +92,32 @@ impl Breaker {
 mod tests {
     use super::*;
 
-    #[tokio::test(start_paused = true)]
-    async fn a_breaker_opens_after_failures_in_a_row_and_lets_one_request_try() {
+    #[test]
+    fn a_breaker_opens_after_failures_in_a_row_and_lets_one_request_try() {
         let breaker = Breaker::new(BreakerSettings { failures: 2, open: Duration::from_secs(30) });
-        breaker.failed();
+        let start = Instant::now();
+        let after = |seconds| start + Duration::from_secs(seconds);
+        breaker.failed(start);
         breaker.succeeded();
-        breaker.failed();
-        assert!(breaker.admits(), "one failure in a row is not two");
-        breaker.failed();
-        assert!(!breaker.admits());
-        tokio::time::advance(Duration::from_secs(31)).await;
-        assert!(breaker.admits());
-        assert!(!breaker.admits(), "only one tries");
-        breaker.failed();
-        assert!(!breaker.admits());
-        tokio::time::advance(Duration::from_secs(31)).await;
-        assert!(breaker.admits());
+        breaker.failed(start);
+        assert!(breaker.admits(start), "one failure in a row is not two");
+        breaker.failed(start);
+        assert!(!breaker.admits(after(29)));
+        assert!(breaker.admits(after(31)));
+        assert!(!breaker.admits(after(31)), "only one tries");
+        breaker.failed(after(31));
+        assert!(!breaker.admits(after(32)));
+        assert!(breaker.admits(after(62)));
         breaker.succeeded();
-        assert!(breaker.admits() && breaker.admits());
+        assert!(breaker.admits(after(62)) && breaker.admits(after(62)));
+    }
+
+    #[test]
+    fn a_try_that_was_dropped_does_not_close_the_way_for_ever() {
+        let breaker = Breaker::new(BreakerSettings { failures: 1, open: Duration::from_secs(30) });
+        let start = Instant::now();
+        breaker.failed(start);
+        assert!(breaker.admits(start + Duration::from_secs(30)));
+        assert!(breaker.admits(start + Duration::from_secs(61)));
     }
 }

@@ -71,7 +71,9 @@ impl Person {
         // A withdrawal of the person outranks a consent elsewhere only where policy says so; here the
         // hidden record alone is not shown, the person stays what their best standing is.
         self.standing = match (self.standing, other.standing) {
-            (Standing::Hidden, Standing::Consented) | (Standing::Consented, Standing::Hidden) => Standing::Consented,
+            (Standing::Hidden, Standing::Consented) | (Standing::Consented, Standing::Hidden) => {
+                Standing::Consented
+            }
             (one, two) => one.max(two),
         };
         self.grade = self.grade.max(other.grade);
@@ -105,11 +107,14 @@ fn resemblance(one: &Candidate, two: &Candidate) -> Grade {
 pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
     let mut persons = join(candidates);
     persons.sort_by(|one, two| two.score.total_cmp(&one.score));
-    if let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Auto) {
+    if let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Auto)
+    {
         let top = persons.remove(at);
         let mut near = persons.iter().filter(|other| other.score > top.score - MARGIN).peekable();
         if near.peek().is_none() {
-            return top.best(Standing::Consented).map_or(Conclusion::Nobody, |c| Conclusion::Person(Box::new(c)));
+            return top
+                .best(Standing::Consented)
+                .map_or(Conclusion::Nobody, |c| Conclusion::Person(Box::new(c)));
         }
         if near.any(|other| other.standing != Standing::Consented) {
             return Conclusion::Nobody;
@@ -120,11 +125,13 @@ pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
         let top = persons.remove(at);
         return top.best(Standing::Emergency).map_or(Conclusion::Nobody, |c| Conclusion::Person(Box::new(c)));
     }
-    let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Review) else {
+    let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Review)
+    else {
         return Conclusion::Nobody;
     };
     let top = persons.remove(at);
-    let unconsented = |other: &Person| other.standing != Standing::Consented && other.score > top.score - MARGIN;
+    let unconsented =
+        |other: &Person| other.standing != Standing::Consented && other.score > top.score - MARGIN;
     if persons.iter().any(unconsented) { Conclusion::Nobody } else { more_attributes(top, sent) }
 }
 

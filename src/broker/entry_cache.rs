@@ -24,7 +24,8 @@ pub struct EntryCache {
 impl EntryCache {
     /// At most so many entries, each for an hour.
     pub fn new(entries_max: u64) -> Self {
-        let entries = Cache::builder().max_capacity(entries_max).time_to_live(Duration::from_secs(3600)).build();
+        let entries =
+            Cache::builder().max_capacity(entries_max).time_to_live(Duration::from_secs(3600)).build();
         Self { entries }
     }
 

@@ -58,7 +58,10 @@ pub fn plan<R: OutboundRequest>(
 impl<R: OutboundRequest> Planned<R> {
     /// What would leave for it: one record a message.
     pub fn records(&self, context: &RequestContext) -> Vec<LegRecord> {
-        let lookup = self.lookup.iter().map(|(lookup, leg)| self.record(context, leg, Outbound::PatientIdLookup(lookup)));
+        let lookup = self
+            .lookup
+            .iter()
+            .map(|(lookup, leg)| self.record(context, leg, Outbound::PatientIdLookup(lookup)));
         lookup.chain([self.record(context, &self.leg, self.request.outbound())]).collect()
     }
 
@@ -67,7 +70,7 @@ impl<R: OutboundRequest> Planned<R> {
         LegRecord {
             target: descriptor.name.clone(),
             community: descriptor.community.clone(),
-            transaction: context.transaction,
+            transaction: transaction(outbound),
             message: leg.message.clone(),
             query: leg.query.clone(),
             query_element: self.target.describe().query_element(context, leg, outbound),
@@ -75,7 +78,12 @@ impl<R: OutboundRequest> Planned<R> {
         }
     }
 
-    async fn carry(&self, context: &RequestContext, permit: &Permit, metrics: &Metrics) -> (Answer<R::Found>, Vec<LegOutcome>) {
+    async fn carry(
+        &self,
+        context: &RequestContext,
+        permit: &Permit,
+        metrics: &Metrics,
+    ) -> (Answer<R::Found>, Vec<LegOutcome>) {
         let mut legs = Vec::new();
         let outcome = self.target.guard(context, self.ask(context, permit, metrics, &mut legs)).await;
         let answer = outcome.unwrap_or_else(|failure| self.missing(&mut legs, failure));
@@ -142,7 +150,11 @@ impl<R: OutboundRequest> Planned<R> {
         answer.found.retain(|found| request.accepts(self.target.descriptor(), found));
         let dropped = all - answer.found.len();
         if dropped > 0 {
-            metrics.dropped(&self.target.descriptor().name.0, "not_asked", u64::try_from(dropped).unwrap_or(u64::MAX));
+            metrics.dropped(
+                &self.target.descriptor().name.0,
+                "not_asked",
+                u64::try_from(dropped).unwrap_or(u64::MAX),
+            );
             tracing::warn!(request = %context.id, target = %self.target.descriptor().name, dropped,
                 "findings that do not answer what was asked were dropped");
         }
@@ -198,6 +210,15 @@ pub async fn fan_out<R: OutboundRequest>(
     }
     log_outages(context, &merged.unavailable);
     (merged, outcomes)
+}
+
+// The transaction at an XCA peer; a source of ours is asked without a message.
+const fn transaction(outbound: Outbound<'_>) -> &'static str {
+    match outbound {
+        Outbound::DocumentQuery(_) => "ITI-38",
+        Outbound::DocumentRetrieve(_) => "ITI-39",
+        Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
+    }
 }
 
 fn log_outages(context: &RequestContext, outages: &[Outage]) {

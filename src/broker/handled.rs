@@ -10,9 +10,9 @@ use super::pipeline::Broker;
 use super::resolve::{About, Resolver};
 use crate::audit::Disclosed;
 use crate::model::{
-    Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient, Grade,
-    GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject, Reported, Request,
-    RequestContext, ReturnType, Severity, Side,
+    Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient,
+    Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject,
+    Reported, Request, RequestContext, ReturnType, Severity, Side,
 };
 use crate::policy::{HospitalNumber, Standing as Consent};
 
@@ -172,7 +172,8 @@ impl Broker {
             number: candidate.record.id.value.clone(),
         };
         let community = &context.requester.community;
-        let issued = self.authorizer.emergencies().issue(&self.store, community, &number, context.received).await;
+        let issued =
+            self.authorizer.emergencies().issue(&self.store, community, &number, context.received).await;
         issued.inspect_err(|error| tracing::error!(%error, "no emergency id could be kept")).ok()
     }
 

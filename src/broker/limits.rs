@@ -56,7 +56,10 @@ impl Limits {
     pub fn check(&self, context: &RequestContext) -> Result<(), Refusal> {
         let system = self.systems.get(&context.requester.system).ok_or(Refusal::Denied)?;
         let person = system.key(&system.persons, context);
-        system.persons.check_key(&person).map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))?;
+        system
+            .persons
+            .check_key(&person)
+            .map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))?;
         system.all.check().map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))
     }
 
@@ -77,7 +80,9 @@ impl System {
     fn new(rates: InboundRates) -> Self {
         let person = Quota::per_minute(rates.person_per_minute).allow_burst(rates.person_burst);
         Self {
-            all: RateLimiter::direct(Quota::per_second(rates.system_per_second).allow_burst(rates.system_burst)),
+            all: RateLimiter::direct(
+                Quota::per_second(rates.system_per_second).allow_burst(rates.system_burst),
+            ),
             persons: RateLimiter::keyed(person),
             more_attributes: RateLimiter::keyed(Quota::per_hour(rates.more_attributes_per_hour)),
         }

@@ -6,8 +6,9 @@ use futures_util::future::BoxFuture;
 use super::resolve::About;
 use super::target::Target;
 use crate::model::{
-    Authority, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound, Outcome,
-    PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
+    Authority, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound,
+    Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
+    ReturnType,
 };
 
 /// What is to be asked of one target.
@@ -77,9 +78,18 @@ impl OutboundRequest for PatientDiscovery {
             PatientMatch::Found(found) => {
                 found.community == from.community && speaks_for(from, &found.id.authority)
             }
-            PatientMatch::Graded(record) => record.source == from.name && speaks_for(from, &record.id.authority),
+            PatientMatch::Graded(record) => {
+                record.source == from.name && speaks_for(from, &record.id.authority)
+            }
             PatientMatch::MoreAttributes { .. } => true,
         }
+    }
+}
+
+impl DocumentQuery {
+    // Asked as whole objects, which policy can judge; reduced to ids when the answer is written.
+    fn whole(&self) -> Self {
+        Self { returns: ReturnType::LeafClass, ..self.clone() }
     }
 }
 
@@ -94,14 +104,14 @@ impl OutboundRequest for DocumentQuery {
                 .ids_at(to)
                 .into_iter()
                 .map(|id| Ask::Plain(self.about_patient(id)))
-                .chain(about.correlates(to).then(|| Ask::Correlated(self.clone())))
+                .chain(about.correlates(to).then(|| Ask::Correlated(self.whole())))
                 .collect(),
-            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => vec![Ask::Plain(self.clone())],
+            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => vec![Ask::Plain(self.whole())],
         }
     }
 
     fn about_patient(&self, patient: PatientId) -> Self {
-        Self { by: QueryKey::Patient(patient), ..self.clone() }
+        Self { by: QueryKey::Patient(patient), ..self.whole() }
     }
 
     fn send<'a>(
@@ -131,8 +141,12 @@ impl OutboundRequest for DocumentRetrieve {
 
     fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>> {
         // Only what has been judged is asked for, each document where it lies.
-        let documents: Vec<DocumentId> =
-            self.documents.iter().filter(|id| about.knows(id) && holds(to.descriptor(), id)).cloned().collect();
+        let documents: Vec<DocumentId> = self
+            .documents
+            .iter()
+            .filter(|id| about.knows(id) && holds(to.descriptor(), id))
+            .cloned()
+            .collect();
         if documents.is_empty() { Vec::new() } else { vec![Ask::Plain(Self { documents })] }
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use bytes::Bytes;
 
+use super::Identity;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
 use super::fan_out::{fan_out, plan};
@@ -13,7 +14,6 @@ use super::handled::Handled;
 use super::limits::Limits;
 use super::resolve::{About, Resolver};
 use super::target::Target;
-use super::Identity;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
 use crate::model::{Answer, Descriptor, Malformed, Operation, Phi, Refusal, RequestContext, Side, Timestamp};
 use crate::policy::{Authorizer, Filtered, Permit};
@@ -103,7 +103,11 @@ impl Broker {
         released
     }
 
-    async fn process<R: Handled>(&self, context: &RequestContext, request: &R) -> Result<Processed<R>, Refusal> {
+    async fn process<R: Handled>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+    ) -> Result<Processed<R>, Refusal> {
         self.throttle(context)?;
         self.authorizer.may_ask(context, R::OPERATION)?;
         self.cap(request.documents())?;
@@ -129,7 +133,9 @@ impl Broker {
     }
 
     fn throttle(&self, context: &RequestContext) -> Result<(), Refusal> {
-        self.limits.check(context).inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "request"))
+        self.limits
+            .check(context)
+            .inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "request"))
     }
 
     fn authorize<R: Handled>(
@@ -141,8 +147,12 @@ impl Broker {
     ) -> Result<Permit, Refusal> {
         let offers = |target: &&Arc<Target>| target.descriptor().offers.contains(&R::OPERATION);
         let asked = |target: &&Arc<Target>| !request.asks(about, target).is_empty();
-        let targets: Vec<&Descriptor> =
-            directory.targets(context.side).filter(offers).filter(asked).map(|target| target.descriptor()).collect();
+        let targets: Vec<&Descriptor> = directory
+            .targets(context.side)
+            .filter(offers)
+            .filter(asked)
+            .map(|target| target.descriptor())
+            .collect();
         let entries = std::mem::take(&mut about.entries);
         let permit = self.authorizer.authorize(context, R::OPERATION, &about.patients, entries, &targets)?;
         about.entries = permit.entries().to_vec();

@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
+use super::Identity;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
 use super::outbound::holds;
 use super::target::Target;
-use super::Identity;
 use crate::model::{
-    CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve, PatientDiscovery,
-    PatientId, PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side,
-    TargetName,
+    CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve,
+    PatientDiscovery, PatientId, PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject,
+    RequestContext, ReturnType, Side, TargetName,
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
 
@@ -53,7 +53,8 @@ impl About {
             return Vec::new();
         }
         let own = self.numbers.iter().filter(|(name, _)| *name == descriptor.name).map(|(_, id)| id.clone());
-        let peers = self.at_peer.iter().filter(|(home, _)| *home == descriptor.community && !target.is_source());
+        let peers =
+            self.at_peer.iter().filter(|(home, _)| *home == descriptor.community && !target.is_source());
         own.chain(peers.map(|(_, id)| id.clone())).collect()
     }
 
@@ -93,8 +94,8 @@ impl Resolver<'_> {
     /// `UnknownCommunity` when the home named is not ours and not a peer this side may reach.
     pub async fn query(&self, context: &RequestContext, request: &DocumentQuery) -> Result<About, Refusal> {
         if let Some(home) = &request.home {
-            let reachable = *home == self.identity.community
-                || self.directory.peer(context.side, home).is_some();
+            let reachable =
+                *home == self.identity.community || self.directory.peer(context.side, home).is_some();
             if !reachable {
                 return Err(Refusal::UnknownCommunity);
             }
@@ -202,7 +203,8 @@ impl Resolver<'_> {
         id: PatientId,
     ) -> Option<Phi<Demographics>> {
         let source = self.directory.named(Side::Home, source)?;
-        let request = PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
+        let request =
+            PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
         let answer = source.resolve_at_home(context, &self.identity.leg(), &request).await.ok()?;
         answer.found.into_iter().find_map(|found| match found {
             PatientMatch::Graded(record) if record.id == id => Some(record.demographics),
@@ -242,7 +244,9 @@ impl Resolver<'_> {
         match source.entries_at_home(context, &self.identity.leg(), &query).await {
             Ok(answer) => {
                 let entry = answer.found.into_iter().find_map(|found| match found {
-                    RegistryObject::Entry(entry) if entry.id == *id && holds(source.descriptor(), id) => Some(entry),
+                    RegistryObject::Entry(entry) if entry.id == *id && holds(source.descriptor(), id) => {
+                        Some(entry)
+                    }
                     _ => None,
                 });
                 about.entries.extend(entry.map(|entry| self.readdress(context, &entry, None)));

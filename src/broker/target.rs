@@ -14,7 +14,7 @@ use crate::model::{
     Community, Descriptor, Failure, Leg, Outcome, PatientDiscovery, PatientMatch, RequestContext, Side,
 };
 use crate::policy::Permit;
-use crate::telemetry::Metrics;
+use crate::telemetry::{Metrics, SUCCESS, failure_word};
 
 /// What a target's file says about load and time.
 #[derive(Debug, Clone, Copy)]
@@ -120,7 +120,7 @@ impl Target {
     ) -> Outcome<T> {
         let started = Instant::now();
         let outcome = self.guarded(context, outbound).await;
-        let word = outcome.as_ref().err().map_or("ok", failure_word);
+        let word = outcome.as_ref().err().map_or(SUCCESS, failure_word);
         let name = &self.descriptor().name;
         self.metrics.outbound(&name.0, context.transaction, word, started.elapsed());
         self.metrics.breaker(&name.0, self.breaker.state());
@@ -136,30 +136,18 @@ impl Target {
             return Err(Failure::Busy);
         }
         let _permit = self.in_flight.try_acquire().map_err(|_| Failure::Busy)?;
-        if !self.breaker.admits() {
+        if !self.breaker.admits(Instant::now()) {
             return Err(Failure::BreakerOpen);
         }
         let until = context.deadline.min(Instant::now() + self.timeout);
         let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
-            Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => self.breaker.failed(),
+            Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
+                self.breaker.failed(Instant::now());
+            }
             // It answered, if only to refuse (decisions E2).
             Ok(_) | Err(_) => self.breaker.succeeded(),
         }
         outcome
-    }
-}
-
-/// The word of a failure in metrics.
-pub const fn failure_word(failure: &Failure) -> &'static str {
-    match failure {
-        Failure::Ambiguous => "ambiguous",
-        Failure::BreakerOpen => "breaker_open",
-        Failure::Busy => "busy",
-        Failure::NotOffered => "not_offered",
-        Failure::Rejected(_) => "rejected",
-        Failure::TimedOut => "timed_out",
-        Failure::Unreachable(_) => "unreachable",
-        Failure::Unreadable(_) => "unreadable",
     }
 }

@@ -1,12 +1,13 @@
 //! `kakehashi check`: would these files be taken? Prints every fault with its place and a hint, or a
 //! summary of what would be loaded. Touches nothing that runs.
 
+use std::fmt;
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use miette::{GraphicalReportHandler, GraphicalTheme};
+use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 
 use crate::config::{Check, ConfigError, Settings, load_with};
 use crate::model::{Operation, Timestamp};
@@ -38,12 +39,13 @@ pub fn run(args: &CheckArgs, checks: &[Check<'_>]) -> ExitCode {
 fn report(args: &CheckArgs, checks: &[Check<'_>], now: Timestamp, colours: bool) -> (String, String, bool) {
     match load_with(&args.config, args.target.as_deref(), checks, now) {
         Ok(settings) => {
-            let warnings = settings.warnings.iter().map(|w| rendered("warning", w, colours)).collect();
+            let warnings =
+                settings.warnings.iter().map(|w| rendered(Severity::Warning, w, colours)).collect();
             (summary(&settings), warnings, true)
         }
         Err(errors) => {
             let count = errors.0.len();
-            let mut faults: String = errors.0.iter().map(|e| rendered("error", e, colours)).collect();
+            let mut faults: String = errors.0.iter().map(|e| rendered(Severity::Error, e, colours)).collect();
             let ending = if count == 1 { "" } else { "s" };
             faults.push_str(&format!("{count} error{ending}: nothing would be loaded\n"));
             (String::new(), faults, false)
@@ -51,16 +53,51 @@ fn report(args: &CheckArgs, checks: &[Check<'_>], now: Timestamp, colours: bool)
     }
 }
 
-/// First the line that scripts and editors read, then the place for a person.
-fn rendered(word: &str, error: &ConfigError, colours: bool) -> String {
-    let mut place = String::new();
-    let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
-    let handler = GraphicalReportHandler::new_themed(theme).with_width(110);
-    let first = format!("{word}: {error}\n");
-    if error.line == 0 || handler.render_report(&mut place, error).is_err() {
-        return first;
+/// A fault as miette shows it: file, line and message at the head, the hint at the foot.
+#[derive(Debug)]
+struct Shown<'a> {
+    fault: &'a ConfigError,
+    severity: Severity,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ConfigError { file, line, column, message, .. } = self.fault;
+        match line {
+            0 => write!(f, "{}: {message}", file.display()),
+            _ => write!(f, "{}:{line}:{column}: {message}", file.display()),
+        }
     }
-    format!("{first}{place}\n")
+}
+
+impl std::error::Error for Shown<'_> {}
+
+impl Diagnostic for Shown<'_> {
+    fn severity(&self) -> Option<Severity> {
+        Some(self.severity)
+    }
+
+    fn help<'b>(&'b self) -> Option<Box<dyn fmt::Display + 'b>> {
+        self.fault.help()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.fault.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.fault.labels()
+    }
+}
+
+fn rendered(severity: Severity, fault: &ConfigError, colours: bool) -> String {
+    let theme = if colours { GraphicalTheme::unicode() } else { GraphicalTheme::unicode_nocolor() };
+    let handler = GraphicalReportHandler::new_themed(theme).with_width(110).with_wrap_lines(false);
+    let mut text = String::new();
+    match handler.render_report(&mut text, &Shown { fault, severity }) {
+        Ok(()) => text + "\n",
+        Err(_) => format!("{fault}\n"),
+    }
 }
 
 fn summary(settings: &Settings) -> String {
@@ -108,7 +145,8 @@ mod tests {
         fixture.write("peers/hm.toml", &PEER.replace("kind = \"xca\"", "kind = \"xac\""));
         let (text, faults, ok) = checked(&fixture);
         assert!(!ok && text.is_empty());
-        assert!(faults.contains("hm.toml:2:8: unknown kind \"xac\" (hint: `xca`?)"), "{faults}");
+        assert!(faults.contains("hm.toml:2:8: unknown kind \"xac\"\n"), "{faults}");
+        assert!(faults.contains("help: `xca`?"), "{faults}");
         assert!(faults.contains("kind = \"xac\"") && faults.contains("──"), "{faults}");
         assert!(faults.ends_with("1 error: nothing would be loaded\n"));
     }

@@ -5,13 +5,18 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, check, consent, decode, exit, r#match, serve};
-use crate::app::check_sources;
+use super::{ask, audit, check, consent, decode, demo, exit, r#match, serve};
+use crate::app::{check_policies, check_sources};
 use crate::config::{BrokerConfig, load};
 
 /// Kakehashi (架け橋): a broker between prefectural medical networks.
 #[derive(Parser)]
-#[command(name = "kakehashi", version, about, after_help = "Start with `kakehashi demo`. docs/operations.en.md, docs/operations.ja.md")]
+#[command(
+    name = "kakehashi",
+    version,
+    about,
+    after_help = "Start with `kakehashi demo`. docs/operations.en.md, docs/operations.ja.md"
+)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -19,12 +24,16 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Ask as a portal: find a patient, list documents, fetch one
+    Ask(ask::AskArgs),
     /// Verify and search the audit log: who saw what, and why
     Audit(WithConfig<audit::AuditArgs>),
     /// Check the configuration: every fault with file, line and hint
     Check(check::CheckArgs),
     /// Import, withdraw and list consents
     Consent(WithConfig<consent::ConsentArgs>),
+    /// Two invented networks, both directions, with a report
+    Demo(demo::DemoArgs),
     /// Decode messages and files: what they are, what is put up with, why one is refused
     Decode(decode::DecodeArgs),
     /// Dry run of the matcher on an exported patient list
@@ -66,11 +75,12 @@ pub fn run() -> ExitCode {
 
 async fn carry_out(command: Command) -> ExitCode {
     match command {
+        Command::Ask(args) => ExitCode::from(ask::run(args).await),
         Command::Audit(with) => match settings(&with.config) {
             Ok(broker) => audit::run(with.args, &broker.audit, Some(&broker.store_url)).await,
             Err(code) => code,
         },
-        Command::Check(args) => check::run(&args, &[&check_sources]),
+        Command::Check(args) => check::run(&args, &[&check_sources, &check_policies]),
         Command::Consent(with) => match settings(&with.config) {
             Ok(broker) => {
                 let folder = broker.audit.parent().unwrap_or(&broker.folder);
@@ -80,6 +90,7 @@ async fn carry_out(command: Command) -> ExitCode {
             }
             Err(code) => code,
         },
+        Command::Demo(args) => ExitCode::from(demo::run(args).await),
         Command::Decode(args) => ExitCode::from(decode::run(&args)),
         Command::Match(args) => ExitCode::from(r#match::run(&args)),
         Command::Serve(args) => ExitCode::from(serve::run(args).await),

@@ -86,8 +86,11 @@ fn decode_all(args: &DecodeArgs, stdin: &mut impl Read, out: &mut impl Write) ->
             }
         };
         for file in files {
-            let input =
-                if is_stdin(&file) { read_capped(&mut *stdin) } else { File::open(&file).and_then(read_capped) };
+            let input = if is_stdin(&file) {
+                read_capped(&mut *stdin)
+            } else {
+                File::open(&file).and_then(read_capped)
+            };
             let report = match input {
                 Ok(Some(bytes)) => report_of(&file, bytes, args),
                 Ok(None) => too_large(),

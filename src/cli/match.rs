@@ -84,7 +84,8 @@ fn links(args: &MatchArgs, out: &mut dyn Write) -> Result<(), MatchError> {
         let same = truth.as_ref().map(|truth| is_same(truth, one, two));
         tally.count(graded.grade, same);
         let reasons = graded.reasons.join(",");
-        writeln!(out, "{}\t{}\t{word}\t{:.1}\t{reasons}", one.id, two.id, graded.score).map_err(MatchError::Output)?;
+        writeln!(out, "{}\t{}\t{word}\t{:.1}\t{reasons}", one.id, two.id, graded.score)
+            .map_err(MatchError::Output)?;
     }
     out.flush().map_err(MatchError::Output)?;
     progress.finish_and_clear();
@@ -125,7 +126,13 @@ impl Tally {
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn print(&self, records: &[Record], compared: usize, left_out: usize, truth: Option<&HashMap<String, String>>) {
+    fn print(
+        &self,
+        records: &[Record],
+        compared: usize,
+        left_out: usize,
+        truth: Option<&HashMap<String, String>>,
+    ) {
         let share = |part: usize, whole: usize| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
         let load = if records.is_empty() { 0.0 } else { self.review as f64 / records.len() as f64 };
         eprintln!(
@@ -153,7 +160,11 @@ impl Tally {
             self.auto - self.auto_true,
             share(self.auto_true, pairs)
         );
-        eprintln!("auto and review: precision {:.4}, recall {:.4}", share(both_true, both), share(both_true, pairs));
+        eprintln!(
+            "auto and review: precision {:.4}, recall {:.4}",
+            share(both_true, both),
+            share(both_true, pairs)
+        );
     }
 }
 
@@ -164,12 +175,16 @@ fn read_rows(path: &Path, needed: &[&str]) -> Result<Vec<(u64, Row)>, MatchError
     let unreadable = |why: String| MatchError::Unreadable { path: name.clone(), why };
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut reader = csv::ReaderBuilder::new().delimiter(b'\t').quoting(false).flexible(true).from_reader(bytes);
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(b'\t').quoting(false).flexible(true).from_reader(bytes);
     let data = |line: u64, why: String| MatchError::Data { path: name.clone(), line, why };
     let headers = reader.headers().map_err(|error| data(1, error.to_string()))?.clone();
     for column in needed {
         if !headers.iter().any(|header| header.trim() == *column) {
-            return Err(data(1, format!("the column `{column}` is missing; the first line names the columns")));
+            return Err(data(
+                1,
+                format!("the column `{column}` is missing; the first line names the columns"),
+            ));
         }
     }
     let mut rows = Vec::new();
@@ -179,7 +194,8 @@ fn read_rows(path: &Path, needed: &[&str]) -> Result<Vec<(u64, Row)>, MatchError
             data(line, "not UTF-8 text".to_owned())
         })?;
         let line = record.position().map_or(0, csv::Position::line);
-        let fields = headers.iter().zip(record.iter()).map(|(h, f)| (h.trim().to_owned(), f.trim().to_owned()));
+        let fields =
+            headers.iter().zip(record.iter()).map(|(h, f)| (h.trim().to_owned(), f.trim().to_owned()));
         rows.push((line, fields.collect()));
     }
     Ok(rows)

@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::exit;
-use crate::app::{self, StartError, check_sources};
+use crate::app::{self, StartError, check_policies, check_sources};
 use crate::config::load_with;
 use crate::model::Timestamp;
 use crate::telemetry::start_logging;
@@ -29,13 +29,16 @@ pub struct ServeArgs {
 
 /// Runs it; returns the exit code.
 pub async fn run(args: ServeArgs) -> u8 {
-    let settings = match load_with(&args.config, None, &[&check_sources], Timestamp::now()) {
+    let settings = match load_with(&args.config, None, &[&check_sources, &check_policies], Timestamp::now()) {
         Ok(settings) => settings,
         Err(errors) => {
             for error in &errors.0 {
                 eprintln!("error: {error}");
             }
-            eprintln!("nothing was started; `kakehashi check --config {}` shows the places", args.config.display());
+            eprintln!(
+                "nothing was started; `kakehashi check --config {}` shows the places",
+                args.config.display()
+            );
             return exit::CONFIG;
         }
     };
@@ -61,7 +64,8 @@ pub async fn run(args: ServeArgs) -> u8 {
 }
 
 async fn stop_on_signal(shutdown: CancellationToken) {
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
         tracing::error!("signals cannot be waited for");
         return;
     };

@@ -11,7 +11,8 @@ use crate::dialect::soap::{self, Fault, Framed, FramedBody, Unreceived};
 use crate::dialect::{Addressing, Payload, Sent, Transaction, query_element};
 use crate::identity::Issuing;
 use crate::model::{
-    Authority, CommunityId, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request, RequestContext, Requester, Timestamp,
+    Authority, CommunityId, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request,
+    RequestContext, Requester, Timestamp,
 };
 use crate::telemetry::TraceParent;
 use crate::transport::{HttpClient, Post};
@@ -78,7 +79,9 @@ impl Exchange {
         let content_type = Some(answer.content_type().to_owned()).filter(|text| !text.is_empty());
         let received = soap::receive(content_type.as_deref(), answer.body, self.limits).await;
         let received = received.map_err(|why| unreceived(status, &why))?;
-        if let Some(fault) = Fault::read(&received.envelope).map_err(|e| Failure::Unreadable(e.to_string()))? {
+        if let Some(fault) =
+            Fault::read(&received.envelope).map_err(|e| Failure::Unreadable(e.to_string()))?
+        {
             return Err(fault.failure());
         }
         if let Some(warning) = soap::check_relates_to(&received.envelope.header, &sent.message)? {
@@ -101,10 +104,13 @@ impl Exchange {
         let addressing = self.addressing(leg, to);
         let (payload, sent) = T::write_request(request, &addressing, &self.profile);
         let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
-        let identity = self.issuing.identity(requester).map_err(refused)?;
+        // Each URL is a recipient of its own: an assertion made out to another one, or to none, is refused.
+        let issuing = Issuing { recipient: to.to_string(), ..Issuing::clone(&self.issuing) };
+        let identity = issuing.identity(requester).map_err(refused)?;
         let id = uuid::Uuid::new_v4();
-        let security = self.issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
-        let framed = soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, Some(&security), payload);
+        let security = issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
+        let framed =
+            soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, Some(&security), payload);
         Ok((framed, sent))
     }
 
@@ -134,7 +140,9 @@ impl Exchange {
 fn unreceived(status: StatusCode, why: &Unreceived) -> Failure {
     match why {
         Unreceived::Interrupted(Interrupted::Idle) => Failure::TimedOut,
-        Unreceived::Interrupted(Interrupted::Broken(_)) => Failure::Unreachable("the answer broke off".into()),
+        Unreceived::Interrupted(Interrupted::Broken(_)) => {
+            Failure::Unreachable("the answer broke off".into())
+        }
         _ if !status.is_success() => Failure::Unreachable(format!("HTTP status {}", status.as_u16())),
         why => Failure::Unreadable(why.to_string()),
     }

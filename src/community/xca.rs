@@ -9,8 +9,8 @@ use super::exchange::Exchange;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup};
 use crate::model::{
-    Answer, Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, Leg, Outbound, Outcome,
-    PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext,
+    Answer, Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, Leg, Outbound,
+    Outcome, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext,
 };
 
 /// The URLs of a peer gateway; None is not offered.
@@ -51,12 +51,14 @@ impl Community for Xca {
     fn query_element(&self, _: &RequestContext, leg: &Leg, outbound: Outbound<'_>) -> Option<Phi<Bytes>> {
         let (exchange, to) = (&self.exchange, &self.endpoints);
         match outbound {
-            Outbound::DocumentQuery(request) => {
-                to.document_query.as_ref().map(|to| exchange.query_element::<CrossGatewayQuery>(leg, to, request))
-            }
-            Outbound::DocumentRetrieve(request) => {
-                to.document_retrieve.as_ref().map(|to| exchange.query_element::<CrossGatewayRetrieve>(leg, to, request))
-            }
+            Outbound::DocumentQuery(request) => to
+                .document_query
+                .as_ref()
+                .map(|to| exchange.query_element::<CrossGatewayQuery>(leg, to, request)),
+            Outbound::DocumentRetrieve(request) => to
+                .document_retrieve
+                .as_ref()
+                .map(|to| exchange.query_element::<CrossGatewayRetrieve>(leg, to, request)),
             Outbound::PatientDiscovery(request) => to
                 .patient_discovery
                 .as_ref()
@@ -116,7 +118,9 @@ impl Community for Xca {
             .map(|(index, documents)| (part(leg, index), DocumentRetrieve { documents: documents.to_vec() }))
             .collect();
         let carried = join_all(
-            parts.iter().map(|(leg, part)| self.exchange.carry::<CrossGatewayRetrieve>(context, leg, to, part)),
+            parts
+                .iter()
+                .map(|(leg, part)| self.exchange.carry::<CrossGatewayRetrieve>(context, leg, to, part)),
         );
         let mut merged = Answer::default();
         let mut failed = None;

@@ -4,6 +4,8 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tracing_subscriber::EnvFilter;
+
 use super::error::ConfigError;
 use super::limits::Limits;
 use super::section::{Reading, Section, Source};
@@ -109,6 +111,9 @@ impl BrokerConfig {
         identity.finish();
         let timeout_ms = s.number("timeout_ms", 8_000, 100..=120_000);
         let log = s.text("log").unwrap_or_else(|| "info".to_owned());
+        if let Err(why) = EnvFilter::try_new(&log) {
+            s.fault("log", format!("log directives cannot be read: {why}"), "info, warn, debug, ...");
+        }
         let control = folder.join(s.text("control").unwrap_or_else(|| "var/kakehashi.sock".to_owned()));
         let portal = s.section("portal").map(|section| listener(section, Side::Home, &certs));
         let peer = s.section("peer").map(|section| listener(section, Side::Peer, &certs));
@@ -118,6 +123,15 @@ impl BrokerConfig {
         let mut admin_table = s.section_or_empty("admin");
         let admin = address(&mut admin_table).or_else(|| "127.0.0.1:9600".parse().ok());
         admin_table.finish();
+        let sockets = [(&portal, "portal"), (&peer, "peer")];
+        let sockets = sockets.iter().filter_map(|(l, key)| Some((l.as_ref()?.as_ref()?.listen, *key)));
+        let mut taken: Vec<SocketAddr> = admin.into_iter().collect();
+        for (address, key) in sockets {
+            if address.port() != 0 && taken.contains(&address) {
+                s.fault(key, format!("{address} is used twice"), "an address and port for each listener");
+            }
+            taken.push(address);
+        }
         let mut audit_table = s.section_or_empty("audit");
         let audit = folder.join(audit_table.text("folder").unwrap_or_else(|| "var/audit".to_owned()));
         audit_table.finish();

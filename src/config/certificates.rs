@@ -2,6 +2,7 @@
 //! together, has something run out, does every authority have its revocation list. Trust itself is
 //! decided in `transport`.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use rustls::crypto::aws_lc_rs;
@@ -38,6 +39,10 @@ pub(super) fn check_pair(pair: &KeyPair, now: Timestamp) -> Vec<Found> {
             return found;
         }
     };
+    let open = std::fs::metadata(&pair.key).is_ok_and(|meta| meta.permissions().mode() & 0o007 != 0);
+    if open {
+        found.push(warning(format!("{} is open to every user", pair.key.display()), "chmod 600"));
+    }
     if found.iter().any(|f| f.grave) {
         return found;
     }
@@ -90,6 +95,10 @@ pub(super) fn check_authority(ca: &CaFile, now: Timestamp) -> Vec<Found> {
         if exemption.until <= now {
             let message = format!("the time without revocation list for `{}` is over", ca.name);
             found.push(grave(message, "put the list into certs/, or agree on a new `revocation_until`"));
+        }
+        if ca.crl.exists() {
+            let message = format!("{} is there but not looked at", ca.crl.display());
+            found.push(warning(message, "remove revocation = \"none\""));
         }
         return found;
     }

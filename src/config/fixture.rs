@@ -1,5 +1,7 @@
 //! A complete set of settings in a temporary folder, with keys made on the spot, for tests.
 
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 
 use rcgen::{
@@ -134,7 +136,9 @@ impl Fixture {
         let key = KeyPair::generate().unwrap();
         let certificate = params.signed_by(&key, &ca.issuer).unwrap();
         self.write(&format!("certs/{name}.pem"), &certificate.pem());
-        self.write(&format!("certs/{name}.key.pem"), &key.serialize_pem());
+        let path = format!("certs/{name}.key.pem");
+        self.write(&path, &key.serialize_pem());
+        std::fs::set_permissions(self.path(&path), Permissions::from_mode(0o600)).unwrap();
         serial
     }
 

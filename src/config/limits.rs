@@ -54,7 +54,7 @@ pub struct Limits {
     pub entry_cache_entries_max: u64,
     /// Milliseconds for a TLS handshake.
     pub handshake_ms: u64,
-    /// TLS handshakes at the same time; further ones wait their turn.
+    /// TLS handshakes at the same time; when there are more, the slowest is cut.
     pub handshakes_max: u64,
     /// Bytes of a request's headers.
     pub header_bytes_max: u64,
@@ -93,7 +93,7 @@ impl Limits {
             drain_ms: s.number("drain_ms", 30_000, 0..=600_000),
             entry_cache_entries_max: s.number("entry_cache_entries_max", 100_000, 0..=10_000_000),
             handshake_ms: s.number("handshake_ms", 5_000, 10..=60_000),
-            handshakes_max: s.number("handshakes_max", 64, 1..=4_096),
+            handshakes_max: s.number("handshakes_max", 256, 1..=4_096),
             header_bytes_max: s.number("header_bytes_max", 32 << 10, 8 << 10..=1 << 20),
             header_ms: s.number("header_ms", 10_000, 10..=60_000),
             in_flight_max: s.number("in_flight_max", 256, 1..=65_536),

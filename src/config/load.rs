@@ -76,7 +76,9 @@ pub(super) fn read(
     };
     let broker = BrokerConfig::read(&reading, folder);
     let (_, mut errors, mut asked) = reading.close();
-    let Some(broker) = broker else { return (None, errors, asked) };
+    // With a broker's file that cannot be used, the others are still looked through.
+    let usable = broker.is_some();
+    let Some(broker) = broker.or_else(|| stand_in(folder)) else { return (None, errors, asked) };
     let mut targets = Vec::new();
     let paths = match target_paths(&broker.peers, candidate) {
         Ok(paths) => paths,
@@ -95,17 +97,37 @@ pub(super) fn read(
         };
         let target = TargetFile::read(&reading, &path, &broker);
         let (_, faults, keys) = reading.close();
-        errors.extend(faults);
+        let rests_on_broker = |e: &ConfigError| e.key == "community";
+        errors.extend(faults.into_iter().filter(|fault| usable || !rests_on_broker(fault)));
         asked.extend(keys);
         targets.extend(target.map(Arc::new));
     }
     let mut settings = Settings { broker, targets, warnings: Vec::new() };
     errors.extend(duplicates(&settings));
+    if !usable {
+        return (None, errors, asked);
+    }
     let (wrong, warnings) = check_files(&settings, now);
     errors.extend(wrong);
     settings.warnings = warnings;
     (Some(settings), errors, asked)
 }
+
+/// Settings just good enough to read target files with.
+fn stand_in(folder: &Path) -> Option<BrokerConfig> {
+    let reading = Reading::of(Path::new("kakehashi.toml"), STAND_IN.to_owned());
+    BrokerConfig::read(&reading, folder)
+}
+
+const STAND_IN: &str = r#"
+community = "2.999"
+device = "2.999"
+identity = { authority = "2.999" }
+codes = { roles = "2.999" }
+portal = { listen = "127.0.0.1:0", certificate = "x" }
+peer = { listen = "127.0.0.1:0", certificate = "x" }
+saml = { issuer = "x", certificate = "x", audiences = "x" }
+"#;
 
 /// `*.toml` of a folder by name, and the candidate in the place of its namesake.
 fn target_paths(folder: &Path, candidate: Option<&Path>) -> Result<Vec<PathBuf>, ConfigError> {
@@ -189,7 +211,17 @@ fn check_files(settings: &Settings, now: Timestamp) -> (Vec<ConfigError>, Vec<Co
         }
     }
     sort(check_pair(&broker.saml.identity, now), &|m| broker.error("saml.certificate", m));
+    if !broker.admin.ip().is_loopback() {
+        let message = "admin pages are served without TLS beyond this machine".to_owned();
+        let hint = "listen = \"127.0.0.1:9600\"";
+        sort(vec![Found { message, hint, grave: false }], &|m| broker.error("admin.listen", m));
+    }
     for target in &settings.targets {
+        if target.timeout_ms > broker.timeout_ms {
+            let message = format!("longer than the {} ms of a whole request", broker.timeout_ms);
+            let hint = "the shorter of the two counts";
+            sort(vec![Found { message, hint, grave: false }], &|m| target.error("timeout_ms", m));
+        }
         for signer in target.saml.iter().flat_map(|saml| &saml.signers) {
             sort(check_certificates(signer, now), &|m| target.error("saml.signer", m));
         }

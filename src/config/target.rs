@@ -214,6 +214,9 @@ impl TargetFile {
                 fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
             }
         }
+        if self.kind == TargetKind::Portal && broker.portal.is_none() {
+            fault("kind", "no listener for portals".into(), "add a [portal] table to kakehashi.toml");
+        }
         if self.kind == TargetKind::Portal && !self.offers.is_empty() {
             fault("offers", "a portal asks and is never asked".into(), "leave `offers` out");
         }

@@ -1,9 +1,14 @@
 //! What is wrong is told with line and hint, all of it, and nothing is half loaded.
 
 use std::collections::BTreeSet;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+use proptest::prelude::*;
+
 use super::fixture::{BROKER, Fixture, PEER};
+use super::section::Reading;
 use super::*;
 use crate::model::{Operation, Side, Timestamp};
 
@@ -102,6 +107,22 @@ fn all_faults_of_all_files_are_told_at_once_and_nothing_is_loaded() {
     assert_eq!(files.into_iter().collect::<Vec<_>>(), ["a.toml", "b.toml", "kakehashi.toml"]);
     assert!(errors.iter().filter(|e| e.file.ends_with("kakehashi.toml")).count() == 2, "{errors:?}");
     assert!(errors.iter().all(|e| e.line > 0));
+}
+
+#[test]
+fn a_brokers_file_that_cannot_be_used_hides_no_fault_of_a_peers_file() {
+    let fixture = Fixture::new();
+    fixture.write("kakehashi.toml", &BROKER.replace("community =", "comunity ="));
+    fixture.write("peers/a.toml", &PEER.replace("side =", "sied ="));
+    fixture.write("peers/b.toml", &other());
+    let told: Vec<_> = fixture.load().unwrap_err().0.into_iter().map(|e| e.message).collect();
+    let unknown = ["missing key `community`", "unknown key `comunity`", "unknown key `sied`"];
+    assert_eq!(told, unknown);
+}
+
+/// A second peer's file without any claim of the first.
+fn other() -> String {
+    PEER.replace("2.999.34", "2.999.31")
 }
 
 #[test]
@@ -246,5 +267,43 @@ fn every_wire_switch_of_the_model_stands_in_the_example() {
     assert!(known.len() > 5);
     for key in known {
         assert!(text.contains(&format!("\n{key} ")), "{key}");
+    }
+}
+
+#[test]
+fn settings_that_are_doubtful_are_warnings_and_sockets_used_twice_are_errors() {
+    let fixture = Fixture::new();
+    fixture.write("peers/hm.toml", &PEER.replace("side =", "timeout_ms = 9_000\nside ="));
+    fixture.write("kakehashi.toml", &format!("{BROKER}\n[admin]\nlisten = \"0.0.0.0:9600\""));
+    std::fs::set_permissions(fixture.path("certs/saml.key.pem"), Permissions::from_mode(0o644)).unwrap();
+    let warnings = fixture.load().unwrap().warnings;
+    let keys: Vec<_> = warnings.iter().map(|w| w.key.as_str()).collect();
+    assert_eq!(keys, ["saml.certificate", "admin.listen", "timeout_ms"]);
+    fixture.write("kakehashi.toml", &BROKER.replace("127.0.0.1:0", "127.0.0.1:9443"));
+    let errors = fixture.load().unwrap_err().0;
+    assert!(errors.iter().any(|e| e.message == "127.0.0.1:9443 is used twice"), "{errors:?}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn no_text_whatever_makes_the_reader_panic(at in 0..2_000_usize, text in ".{0,12}", cut in 0..40_usize) {
+        let fixture = tempfile::tempdir().unwrap();
+        for whole in [BROKER, PEER] {
+            let mut mutated: Vec<char> = whole.chars().collect();
+            let at = at % mutated.len();
+            let end = (at + cut).min(mutated.len());
+            mutated.splice(at..end, text.chars());
+            let reading = Reading::of(Path::new("x.toml"), mutated.into_iter().collect());
+            let good = Reading::of(Path::new("k.toml"), BROKER.to_owned());
+            let broker = BrokerConfig::read(&good, fixture.path()).unwrap();
+            let _ = BrokerConfig::read(&reading, fixture.path());
+            let target = TargetFile::read(&reading, Path::new("x.toml"), &broker);
+            let _ = target.map(|target| target.settings.read::<Kind>());
+            for error in reading.close().1 {
+                prop_assert!(error.line > 0, "{error}");
+            }
+        }
     }
 }

@@ -3,15 +3,18 @@
 
 use std::sync::Arc;
 
-use futures_util::stream;
+use futures_util::{TryStreamExt, stream};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
+use tokio::time::Instant;
 
 use super::serve::{SoapEndpoint, System};
 use crate::audit::Rejection;
-use crate::dialect::soap::{self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer};
+use crate::dialect::soap::{
+    self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer,
+};
 use crate::dialect::{Packaging, Reply};
 use crate::identity::{self, Admitted, NotAdmitted};
 use crate::model::{DocumentStream, Malformed, MessageId, Refusal, RequestId, Timestamp, Unauthenticated};
@@ -25,6 +28,7 @@ pub struct Arrival<'a> {
     pub system: &'a System,
     pub id: RequestId,
     pub received: Timestamp,
+    pub deadline: Instant,
 }
 
 /// A message whose sender is established.
@@ -98,7 +102,12 @@ impl Arrival<'_> {
             resend_s: self.system.resend_s,
         };
         match self.endpoint.admission.admit(&arrival, &self.system.trust, self.received).await {
-            Ok(admitted) => Ok(Authenticated { offered: chosen, admitted, envelope }),
+            Ok(admitted) => {
+                for warning in envelope.warnings.iter().chain(&admitted.assertion.warnings) {
+                    self.endpoint.metrics.message_warning(&self.connected.peer.0, warning.code);
+                }
+                Ok(Authenticated { offered: chosen, admitted, envelope })
+            }
             Err(not_admitted) => Err(self.not_admitted(&envelope.header, not_admitted).await),
         }
     }
@@ -110,7 +119,10 @@ impl Arrival<'_> {
             NotAdmitted::Duplicate => {
                 let subcodes = ["wsa:InvalidAddressingHeader", "wsa:DuplicateMessageID"];
                 let why = "this MessageID was used before";
-                (Refusal::Malformed(Malformed::new("duplicate-message-id", "", why)), Fault::sender(&subcodes, why))
+                (
+                    Refusal::Malformed(Malformed::new("duplicate-message-id", "", why)),
+                    Fault::sender(&subcodes, why),
+                )
             }
             NotAdmitted::Full => {
                 tracing::error!(request = %self.id, peer = %self.connected.peer, "the replay cache is full");
@@ -144,7 +156,7 @@ impl Arrival<'_> {
             _ => fault,
         };
         let message = MessageId::fresh();
-        respond(frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault)))
+        respond(frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault)), |_| {})
     }
 
     async fn reject(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
@@ -163,12 +175,15 @@ impl Arrival<'_> {
     }
 }
 
-/// A framed answer as an HTTP response. A document stream leaves chunked and breaks when it breaks.
-pub fn respond(framed: Framed) -> Response<BoxBody> {
-    use futures_util::TryStreamExt;
+/// A framed answer as an HTTP response. A document stream leaves chunked and breaks when it breaks;
+/// `sent` is told the bytes of each piece.
+pub fn respond(framed: Framed, sent: impl Fn(u64) + Send + 'static) -> Response<BoxBody> {
     let body = match framed.body {
         FramedBody::Whole(bytes) => UnsyncBoxBody::new(Full::new(bytes).map_err(|never| match never {})),
-        FramedBody::Stream(stream) => UnsyncBoxBody::new(StreamBody::new(stream.map_ok(Frame::data))),
+        FramedBody::Stream(stream) => UnsyncBoxBody::new(StreamBody::new(stream.map_ok(move |piece| {
+            sent(u64::try_from(piece.len()).unwrap_or_default());
+            Frame::data(piece)
+        }))),
     };
     let mut response = Response::new(body);
     *response.status_mut() = StatusCode::from_u16(framed.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
@@ -185,7 +200,8 @@ pub fn empty(status: StatusCode) -> Response<BoxBody> {
     response
 }
 
-fn closing(status: StatusCode) -> Response<BoxBody> {
+/// An empty response after which the connection ends.
+pub fn closing(status: StatusCode) -> Response<BoxBody> {
     let mut response = empty(status);
     response.headers_mut().insert(header::CONNECTION, header::HeaderValue::from_static("close"));
     response

@@ -6,13 +6,15 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
-use super::arrival::{Arrival, empty};
+use super::arrival::{Arrival, closing, empty};
 use crate::broker::Broker;
+use crate::dialect::Transaction;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::{Limits, Offered};
-use crate::dialect::Transaction;
 use crate::identity::{Admission, SamlTrust};
 use crate::model::{CommunityId, Oid, PeerProfile, Side, TargetName, Timestamp};
 use crate::telemetry::Metrics;
@@ -60,6 +62,8 @@ pub struct EndpointParts {
     pub body_idle: Duration,
     /// Bytes of a request.
     pub body_bytes_max: u64,
+    /// Requests at work at a time; more are turned away with 503.
+    pub in_flight_max: usize,
     /// Caps within a message.
     pub soap_limits: Limits,
 }
@@ -74,6 +78,7 @@ pub struct SoapEndpoint {
     pub(super) body_idle: Duration,
     pub(super) body_bytes_max: u64,
     pub(super) soap_limits: Limits,
+    places: Semaphore,
     systems: HashMap<TargetName, System>,
 }
 
@@ -89,6 +94,7 @@ impl SoapEndpoint {
             body_idle: parts.body_idle,
             body_bytes_max: parts.body_bytes_max,
             soap_limits: parts.soap_limits,
+            places: Semaphore::new(parts.in_flight_max),
             systems: parts.systems,
         }
     }
@@ -105,11 +111,17 @@ impl SoapEndpoint {
         }
         // INVARIANT: the listener lets only mapped certificates in, and only of this side.
         let Some(system) = self.systems.get(&connected.peer) else { return empty(StatusCode::FORBIDDEN) };
+        let Ok(_place) = self.places.try_acquire() else {
+            self.metrics.throttled(&connected.peer.0, "in_flight");
+            return empty(StatusCode::SERVICE_UNAVAILABLE);
+        };
         let id = Arrival::request_id(&request);
-        let arrival = Arrival { endpoint: self, connected, system, id, received };
-        let envelope = match arrival.open(request).await {
-            Ok(envelope) => envelope,
-            Err(response) => return response,
+        let deadline = Instant::now() + self.timeout;
+        let arrival = Arrival { endpoint: self, connected, system, id, received, deadline };
+        let envelope = match tokio::time::timeout_at(deadline, arrival.open(request)).await {
+            Ok(Ok(envelope)) => envelope,
+            Ok(Err(response)) => return response,
+            Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
         let arrived = match arrival.authenticate(envelope, &OFFERED).await {
             Ok(arrived) => arrived,

@@ -9,6 +9,7 @@ use crate::broker::Handled;
 use crate::dialect::soap::frame_answer;
 use crate::dialect::{Addressing, Transaction, query_element};
 use crate::model::{MessageId, Oid, Refusal, Request, RequestContext};
+use crate::telemetry;
 use crate::transport::BoxBody;
 
 impl Arrival<'_> {
@@ -22,7 +23,11 @@ impl Arrival<'_> {
         let (peer, side) = (self.connected.peer.clone(), self.endpoint.side.word());
         let _running = self.endpoint.metrics.in_flight(side);
         let outcome = self.carry::<T>(&arrived).await;
-        let word = outcome.as_ref().err().map_or("ok", refusal_word);
+        let word = match &outcome {
+            Ok(answer) if answer.unavailable.is_empty() => telemetry::SUCCESS,
+            Ok(_) => telemetry::PARTIAL,
+            Err(refusal) => telemetry::refusal_word(refusal),
+        };
         self.endpoint.metrics.request(side, &peer.0, T::NAME, word, started.elapsed());
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(request = %self.id, side, %peer, transaction = T::NAME, outcome = word, milliseconds, "answered");
@@ -37,7 +42,9 @@ impl Arrival<'_> {
         let message = addressing.message.clone();
         let reply = T::write_answer(&arrived.envelope, &addressing, &self.system.profile, outcome);
         let header = Some(&arrived.envelope.header);
-        respond(frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply))
+        let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply);
+        let metrics = std::sync::Arc::clone(&self.endpoint.metrics);
+        respond(framed, move |bytes| metrics.document_bytes(side, &peer.0, bytes))
     }
 
     async fn carry<T>(
@@ -69,7 +76,7 @@ impl Arrival<'_> {
             transaction: T::NAME,
             requester: arrived.admitted.assertion.requester.clone(),
             received: self.received,
-            deadline: Instant::now() + self.endpoint.timeout,
+            deadline: self.deadline,
             message: arrived.admitted.message.clone(),
             attempt: arrived.admitted.attempt,
             endpoint: self.connected.endpoint.clone(),
@@ -95,22 +102,5 @@ impl Arrival<'_> {
             receiver: self.system.community.clone(),
             to: String::new(),
         }
-    }
-}
-
-/// The word of a refusal in metrics and logs.
-const fn refusal_word(refusal: &Refusal) -> &'static str {
-    match refusal {
-        Refusal::AuditUnavailable => "audit_unavailable",
-        Refusal::Denied => "denied",
-        Refusal::Internal(_) => "internal",
-        Refusal::Malformed(_) => "malformed",
-        Refusal::Throttled(_) => "throttled",
-        Refusal::TooManyResults => "too_many_results",
-        Refusal::Unauthenticated(_) => "unauthenticated",
-        Refusal::UnknownCommunity => "unknown_community",
-        Refusal::UnknownPatient(_) => "unknown_patient",
-        Refusal::Unsupported(_) => "unsupported",
-        Refusal::Withheld => "withheld",
     }
 }

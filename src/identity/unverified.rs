@@ -49,8 +49,10 @@ pub fn read_unverified(assertion: &Tree) -> Result<Unverified, Unauthenticated> 
     let is_sha1 = |tree: &Tree| {
         tree.attribute("Algorithm").is_some_and(|name| name.to_ascii_lowercase().ends_with("sha1"))
     };
-    let mut digests =
-        signed.into_iter().flat_map(|info| info.all(DS, "Reference")).filter_map(|r| r.first(DS, "DigestMethod"));
+    let mut digests = signed
+        .into_iter()
+        .flat_map(|info| info.all(DS, "Reference"))
+        .filter_map(|r| r.first(DS, "DigestMethod"));
     Ok(Unverified {
         issuer: text(assertion.first(SAML, "Issuer"))?,
         name_id: Phi::new(text(assertion.path(SAML, &["Subject", "NameID"]))?),

@@ -10,10 +10,55 @@ use yosina::{TransliteratorConfig, make_transliterator};
 // Groups that are interchanged in practice; the first of each is the key. 斎 and 斉 are different
 // characters by origin. Not here: 荻/萩, 太/大, 裕/祐, 徹/撤, which are other people or slips.
 const GROUPS: [&str; 49] = [
-    "高髙", "崎﨑嵜碕埼", "斎斉齋齊", "辺邊邉", "浜濱濵", "広廣", "沢澤", "桜櫻", "国國圀", "関關", "辻", "吉𠮷",
-    "島嶋嶌", "富冨", "瀬瀨", "徳德", "恵惠", "真眞", "竜龍", "黒黑", "蔵藏", "柳栁", "槙槇", "曽曾", "条條", "栄榮",
-    "寿壽", "会會", "伝傳", "与與", "万萬", "秋龝", "桑桒", "橋槗", "船舩", "鉄鐵", "塩鹽", "薮藪籔", "杉椙", "館舘",
-    "穂穗", "巌巖", "弥彌", "応應", "晃晄", "渕淵渊", "亀龜", "鶴鸖靏", "梅楳",
+    "高髙",
+    "崎﨑嵜碕埼",
+    "斎斉齋齊",
+    "辺邊邉",
+    "浜濱濵",
+    "広廣",
+    "沢澤",
+    "桜櫻",
+    "国國圀",
+    "関關",
+    "辻",
+    "吉𠮷",
+    "島嶋嶌",
+    "富冨",
+    "瀬瀨",
+    "徳德",
+    "恵惠",
+    "真眞",
+    "竜龍",
+    "黒黑",
+    "蔵藏",
+    "柳栁",
+    "槙槇",
+    "曽曾",
+    "条條",
+    "栄榮",
+    "寿壽",
+    "会會",
+    "伝傳",
+    "与與",
+    "万萬",
+    "秋龝",
+    "桑桒",
+    "橋槗",
+    "船舩",
+    "鉄鐵",
+    "塩鹽",
+    "薮藪籔",
+    "杉椙",
+    "館舘",
+    "穂穗",
+    "巌巖",
+    "弥彌",
+    "応應",
+    "晃晄",
+    "渕淵渊",
+    "亀龜",
+    "鶴鸖靏",
+    "梅楳",
 ];
 
 static FOLDED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
@@ -65,7 +110,9 @@ pub fn kanji(text: &str) -> String {
 
 /// The key of a name in kana.
 pub fn kana(text: &str) -> String {
-    plain(text).chars().filter(|c| !is_blank(*c)).map(katakana).map(large).collect()
+    let folded: String = plain(text).chars().filter(|c| !is_blank(*c)).map(katakana).map(large).collect();
+    // What stood apart by a blank may compose now.
+    folded.nfkc().collect()
 }
 
 /// The coarser key of a kana key: no long mark, no voicing, long vowels short.
@@ -168,7 +215,9 @@ pub fn address(text: &str) -> Option<AddressKey> {
     let mut rest = text.as_str();
     let mut in_lot = false;
     while let Some(c) = rest.chars().next() {
-        let marker = ["丁目", "番地の", "番地", "番", "号室", "号", "の", "ノ"].into_iter().find(|m| rest.starts_with(m));
+        let marker = ["丁目", "番地の", "番地", "番", "号室", "号", "の", "ノ"]
+            .into_iter()
+            .find(|m| rest.starts_with(m));
         if c.is_ascii_digit() {
             in_lot = true;
             lot.push(c);
@@ -183,12 +232,17 @@ pub fn address(text: &str) -> Option<AddressKey> {
             // A building begins.
             break;
         } else {
-            lot.push(if matches!(c, 'ヶ' | 'ケ' | 'が' | 'ガ') { 'ケ' } else { *FOLDED.get(&c).unwrap_or(&c) });
+            lot.push(if matches!(c, 'ヶ' | 'ケ' | 'が' | 'ガ') {
+                'ケ'
+            } else {
+                *FOLDED.get(&c).unwrap_or(&c)
+            });
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
         }
     }
     let lot = lot.trim_end_matches('-').to_owned();
-    let room: String = rest.chars().rev().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
+    let room: String =
+        rest.chars().rev().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
     let room: String = room.chars().rev().collect();
     (!lot.is_empty()).then(|| AddressKey { lot, room: Some(room).filter(|room| !room.is_empty()) })
 }
@@ -221,7 +275,8 @@ fn numerals(text: &str) -> String {
             run.push(c);
             continue;
         }
-        let is_counted = matches!(c, '番' | '号') || text.get(at..).is_some_and(|rest| rest.starts_with("丁目"));
+        let is_counted =
+            matches!(c, '番' | '号') || text.get(at..).is_some_and(|rest| rest.starts_with("丁目"));
         match number(&run).filter(|_| is_counted) {
             Some(number) => out.push_str(&number.to_string()),
             None => out.push_str(&run),
@@ -241,7 +296,10 @@ fn number(run: &str) -> Option<u32> {
             total += digit.max(1) * 10;
             digit = 0;
         } else {
-            digit = "一二三四五六七八九".chars().position(|known| known == c).and_then(|at| u32::try_from(at + 1).ok())?;
+            digit = "一二三四五六七八九"
+                .chars()
+                .position(|known| known == c)
+                .and_then(|at| u32::try_from(at + 1).ok())?;
         }
     }
     (!run.is_empty()).then_some(total + digit)

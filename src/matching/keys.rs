@@ -113,8 +113,9 @@ fn aliases(name: &PersonName) -> (PersonName, Option<PersonName>) {
 
 fn is_placeholder_name(name: &PersonName) -> bool {
     let whole = fold::plain(&format!("{}{}", name.family, name.given));
-    let is_newborn = ["ベビー", "ベビ-", "べびー", "新生児", "男児", "女児"].iter().any(|word| whole.contains(word))
-        || (whole.contains('第') && whole.ends_with('子'));
+    let is_newborn =
+        ["ベビー", "ベビ-", "べびー", "新生児", "男児", "女児"].iter().any(|word| whole.contains(word))
+            || (whole.contains('第') && whole.ends_with('子'));
     let is_test = ["テスト", "てすと", "TEST", "test", "ダミー"].iter().any(|word| whole.contains(word))
         || name.family == "患者";
     is_newborn || is_test

@@ -76,8 +76,14 @@ pub fn score(one: &Prepared, two: &Prepared) -> Comparison {
         is_same_branch,
     };
     let fields = [
-        ("kana", kana), ("kanji", kanji), ("roman", roman), ("birth", birth), ("sex", sex), ("phone", phone),
-        ("address", address), ("insurance", insurance),
+        ("kana", kana),
+        ("kanji", kanji),
+        ("roman", roman),
+        ("birth", birth),
+        ("sex", sex),
+        ("phone", phone),
+        ("address", address),
+        ("insurance", insurance),
     ];
     for (field, scored) in fields {
         comparison.score += scored.points;
@@ -226,9 +232,26 @@ fn insurance(one: &Prepared, two: &Prepared) -> (Scored, bool) {
 
 // The commonest surnames say less about a person: up to two points less.
 const COMMON: [(&str, f64); 20] = [
-    ("佐藤", 2.0), ("鈴木", 2.0), ("高橋", 2.0), ("田中", 2.0), ("伊藤", 1.5), ("渡辺", 1.5), ("山本", 1.5),
-    ("中村", 1.5), ("小林", 1.5), ("加藤", 1.5), ("吉田", 1.0), ("山田", 1.0), ("佐佐木", 1.0), ("山口", 1.0),
-    ("松本", 1.0), ("井上", 1.0), ("木村", 1.0), ("林", 1.0), ("斎藤", 1.0), ("清水", 1.0),
+    ("佐藤", 2.0),
+    ("鈴木", 2.0),
+    ("高橋", 2.0),
+    ("田中", 2.0),
+    ("伊藤", 1.5),
+    ("渡辺", 1.5),
+    ("山本", 1.5),
+    ("中村", 1.5),
+    ("小林", 1.5),
+    ("加藤", 1.5),
+    ("吉田", 1.0),
+    ("山田", 1.0),
+    ("佐佐木", 1.0),
+    ("山口", 1.0),
+    ("松本", 1.0),
+    ("井上", 1.0),
+    ("木村", 1.0),
+    ("林", 1.0),
+    ("斎藤", 1.0),
+    ("清水", 1.0),
 ];
 
 fn frequency(one: &Prepared, two: &Prepared) -> f64 {

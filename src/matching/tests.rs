@@ -13,7 +13,10 @@ fn person(kanji: (&str, &str), kana: (&str, &str), birth: &str) -> Demographics 
         ],
         birth: PartialDate::from_digits(birth),
         sex: Some(Sex::Female),
-        addresses: vec![Address { postal_code: "7100000".into(), text: "岡山県倉敷市架橋4丁目2番17号".into() }],
+        addresses: vec![Address {
+            postal_code: "7100000".into(),
+            text: "岡山県倉敷市架橋4丁目2番17号".into(),
+        }],
         phones: vec!["086-000-3894".into()],
         ..Demographics::default()
     }
@@ -35,7 +38,10 @@ fn grade_of(one: &Demographics, two: &Demographics) -> Grade {
 fn one_person_written_two_ways_is_one_person() {
     let one = person(("髙橋", "愛"), ("タカハシ", "アイ"), "19630409");
     let mut two = person(("高橋　愛", ""), ("ﾀｶﾊｼ ｱｲ", ""), "19630409");
-    two.addresses = vec![Address { postal_code: "710-0000".into(), text: "倉敷市架橋４－２－１７　メゾン架橋".into() }];
+    two.addresses = vec![Address {
+        postal_code: "710-0000".into(),
+        text: "倉敷市架橋４－２－１７　メゾン架橋".into(),
+    }];
     two.phones = vec!["+81 86 000 3894".into()];
     assert_eq!(grade_of(&one, &two), Grade::Auto);
 }
@@ -114,10 +120,20 @@ fn reasons_name_fields_and_never_values() {
 #[test]
 fn variants_fold_and_false_friends_do_not() {
     let same = |one: &str, two: &str| fold::kanji(one) == fold::kanji(two);
-    for (one, two) in [("渡邊", "渡辺"), ("齋藤", "斉藤"), ("𠮷田", "吉田"), ("国", "國"), ("佐々木", "佐佐木"), ("神", "神"), ("辻\u{e0100}", "辻")] {
+    for (one, two) in [
+        ("渡邊", "渡辺"),
+        ("齋藤", "斉藤"),
+        ("𠮷田", "吉田"),
+        ("国", "國"),
+        ("佐々木", "佐佐木"),
+        ("神", "神"),
+        ("辻\u{e0100}", "辻"),
+    ] {
         assert!(same(one, two), "{one} {two}");
     }
-    for (one, two) in [("荻野", "萩野"), ("太田", "大田"), ("土井", "土居"), ("阿部", "安部"), ("裕子", "祐子")] {
+    for (one, two) in
+        [("荻野", "萩野"), ("太田", "大田"), ("土井", "土居"), ("阿部", "安部"), ("裕子", "祐子")]
+    {
         assert!(!same(one, two), "{one} {two}");
     }
 }
@@ -126,7 +142,9 @@ fn variants_fold_and_false_friends_do_not() {
 fn kana_fold_to_one_key_and_a_coarser_skeleton() {
     assert_eq!(fold::kana("ｷｮｳｺ"), fold::kana("きょうこ"));
     assert_eq!(fold::kana("ヂ ヅ ヲ"), fold::kana("ジ ズ オ"));
-    for (one, two) in [("オオタ", "オータ"), ("ヤマザキ", "ヤマサキ"), ("ユウコ", "ユーコ"), ("コウノ", "コオノ")] {
+    for (one, two) in
+        [("オオタ", "オータ"), ("ヤマザキ", "ヤマサキ"), ("ユウコ", "ユーコ"), ("コウノ", "コオノ")]
+    {
         assert_eq!(fold::skeleton(&fold::kana(one)), fold::skeleton(&fold::kana(two)), "{one} {two}");
     }
     assert_ne!(fold::skeleton("コウノ"), fold::skeleton("カワノ"));
@@ -136,7 +154,9 @@ fn kana_fold_to_one_key_and_a_coarser_skeleton() {
 fn an_address_is_compared_by_its_lot() {
     let key = |text| fold::address(text).unwrap();
     let lot = key("岡山県倉敷市架橋4丁目2番17号").lot;
-    for other in ["倉敷市架橋四丁目２－１７", "岡山県倉敷市架橋4-2-17 架橋ハイツ203", "倉敷市架橋４丁目２の１７"] {
+    for other in
+        ["倉敷市架橋四丁目２－１７", "岡山県倉敷市架橋4-2-17 架橋ハイツ203", "倉敷市架橋４丁目２の１７"]
+    {
         assert_eq!(key(other).lot, lot, "{other}");
     }
     assert_eq!(key("倉敷市架橋4-2-17 架橋ハイツ203").room.as_deref(), Some("203"));

@@ -40,19 +40,6 @@ pub(super) struct PermittedCommunity {
 }
 
 impl Permit {
-    /// A permit nobody decided on, for tests of rooms that are handed one.
-    #[cfg(test)]
-    pub fn for_test(
-        request: RequestId,
-        operation: Operation,
-        patients: Vec<PatientId>,
-        targets: Vec<TargetName>,
-        entries: Vec<DocumentEntry>,
-    ) -> Self {
-        let (decision, communities) = (Decision::default(), Vec::new());
-        Self { request, operation, patients, targets, entries, decision, communities }
-    }
-
     /// The request it was made for.
     pub const fn request(&self) -> RequestId {
         self.request
@@ -129,7 +116,8 @@ impl Permit {
         entries: Vec<DocumentEntry>,
         decision: Decision,
     ) -> Self {
-        Self { request, operation, patients: Vec::new(), targets, entries, decision }
+        let (patients, communities) = (Vec::new(), Vec::new());
+        Self { request, operation, patients, targets, entries, decision, communities }
     }
 }
 

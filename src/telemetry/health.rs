@@ -2,9 +2,11 @@
 //! process can do its work, `/readyz` also whether it should be sent requests yet.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
+
+use super::Metrics;
 
 /// How a component is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,19 +44,21 @@ pub struct Component {
 
 /// All components. A component registers by saying how it is; until then it is unknown, so those
 /// that must come up are set to `Starting` before anything is served.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Health {
+    metrics: Arc<Metrics>,
     components: Mutex<BTreeMap<String, Component>>,
 }
 
 impl Health {
-    /// Without components: healthy, not ready.
-    pub fn new() -> Self {
-        Self::default()
+    /// Without components: healthy, not ready. What is said here shows in the metrics too.
+    pub fn new(metrics: Arc<Metrics>) -> Self {
+        Self { metrics, components: Mutex::default() }
     }
 
     /// Says how a component is. True when that is news (worth a log line).
     pub fn set(&self, component: &str, needed: Needed, status: Status) -> bool {
+        self.metrics.component(component, status == Status::Ok);
         let mut components = self.components.lock().unwrap_or_else(PoisonError::into_inner);
         let told = Component { needed, status };
         components.insert(component.to_owned(), told.clone()) != Some(told)
@@ -62,6 +66,7 @@ impl Health {
 
     /// Forgets a component (a source whose file is gone).
     pub fn remove(&self, component: &str) {
+        self.metrics.forget_component(component);
         self.components.lock().unwrap_or_else(PoisonError::into_inner).remove(component);
     }
 
@@ -86,7 +91,7 @@ mod tests {
 
     #[test]
     fn a_starting_index_keeps_us_from_being_ready_but_not_from_being_healthy() {
-        let health = Health::new();
+        let health = Health::new(Metrics::new().unwrap());
         assert!(!health.ready().0);
         health.set("audit", Needed::Work, Status::Ok);
         health.set("index okayama", Needed::Ready, Status::Starting("first index".into()));
@@ -99,7 +104,7 @@ mod tests {
 
     #[test]
     fn a_refused_reload_is_shown_and_changes_nothing() {
-        let health = Health::new();
+        let health = Health::new(Metrics::new().unwrap());
         health.set("audit", Needed::Work, Status::Ok);
         health.set("configuration", Needed::Shown, Status::Failed("peers/x.toml:3: ...".into()));
         assert!(health.work().0 && health.ready().0);

@@ -48,6 +48,8 @@ impl Metrics {
         let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         start.set(now.unwrap_or_default().as_secs_f64());
+        // What was loaded at the start is in force.
+        state.reload_ok.set(1);
         Ok(Arc::new(Self { registered: r, traffic, trust, audit, state }))
     }
 
@@ -139,11 +141,6 @@ impl Metrics {
         add(&self.audit.audit_records, &["event"], count);
     }
 
-    /// A record is durable.
-    pub fn audit_record(&self, kind: &str) {
-        add(&self.audit.audit_records, &[kind], 1);
-    }
-
     /// How long a record took to become durable.
     pub fn audit_commit(&self, took: Duration) {
         self.audit.audit_commit_seconds.observe(took.as_secs_f64());
@@ -205,6 +202,11 @@ impl Metrics {
     /// Health of a component.
     pub fn component(&self, component: &str, up: bool) {
         set(&self.state.component_up, &[component], i64::from(up));
+    }
+
+    /// A component is gone.
+    pub fn forget_component(&self, component: &str) {
+        let _ = self.state.component_up.remove_label_values(&[component]);
     }
 
     /// A fault of our own.

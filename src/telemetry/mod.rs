@@ -3,10 +3,12 @@
 mod health;
 mod logging;
 mod metrics;
+mod outcome;
 mod registered;
 mod trace;
 
 pub use health::{Component, Health, Needed, Status};
 pub use logging::{LoggingError, start_logging};
 pub use metrics::{BreakerState, InFlight, Metrics};
+pub use outcome::{PARTIAL, SUCCESS, failure_word, refusal_word};
 pub use trace::TraceParent;

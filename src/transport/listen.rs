@@ -11,7 +11,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use rustls::{CertificateError, Error, ProtocolVersion};
+use rustls::{CertificateError, Error, HandshakeKind, ProtocolVersion};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::certificate::{CertificateFacts, Stranger};
+use super::descriptors::affordable;
 use super::serving::{Admission, BoxBody, Connected, ListenLimits, Setup, serve};
 use super::tls::{KnownPeer, NotAdmitted, Trust};
 use crate::config::Limits;
@@ -141,7 +142,12 @@ impl Listener {
         R: Fn(Rejection) + Send + Sync + 'static,
     {
         let limits = serving.limits.load_full();
-        let places = Arc::new(Semaphore::new(usize::try_from(limits.connections_max).unwrap_or(1_024)));
+        let wanted = usize::try_from(limits.connections_max).unwrap_or(1_024);
+        let connections = affordable(wanted);
+        if connections < wanted {
+            tracing::warn!(listener = %self.local, wanted, connections, "fewer connections: few open files allowed");
+        }
+        let places = Arc::new(Semaphore::new(connections));
         let handshakes = usize::try_from(limits.handshakes_max).unwrap_or(64);
         let door = Arc::new(Door {
             handshakes: Handshakes { waiting: Mutex::default(), most: handshakes },
@@ -224,7 +230,14 @@ where
         let Some(facts) = chain.first().and_then(|first| CertificateFacts::of(first)) else {
             return reject(RejectionReason::NoCertificate, "no certificate".to_owned(), None);
         };
-        let peer = match trust.admit(&facts, &chain, version) {
+        // A session taken up again has not looked at the certificate: a list may have run out since.
+        let resumed = tls.handshake_kind() == Some(HandshakeKind::Resumed);
+        let admitted = if resumed {
+            trust.admit_again(&facts, &chain, version)
+        } else {
+            trust.admit(&facts, &chain, version)
+        };
+        let peer = match admitted {
             Ok(peer) => peer,
             Err(why) => return reject(reason_of(&why), why.to_string(), Some(&facts)),
         };

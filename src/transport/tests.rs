@@ -9,6 +9,8 @@ use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::{ClientConfig, RootCertStore, SupportedProtocolVersion};
 use rustls_pki_types::pem::PemObject;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -92,17 +94,33 @@ fn service(
                     let body = first.chain(stream::pending());
                     return Response::new(StreamBody::new(body).boxed_unsync());
                 }
+                "/body" => {
+                    let read = read_body(request.into_body(), 8, Duration::from_millis(50)).await;
+                    return text(format!("{read:?}"));
+                }
                 _ => {}
             }
-            let text = format!("{} {} {}", connected.peer, connected.tls, connected.endpoint.subject);
-            Response::new(Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync())
+            let told = format!("{} {} {}", connected.peer, connected.tls, connected.endpoint.subject);
+            text(told)
         })
     }
+}
+
+fn text(text: String) -> Response<BoxBody> {
+    Response::new(Full::new(Bytes::from(text)).map_err(|never| match never {}).boxed_unsync())
 }
 
 impl House {
     /// A client with a certificate of `certs/`, or none.
     fn client(&self, name: Option<&str>, versions: &[&'static SupportedProtocolVersion]) -> TlsConnector {
+        TlsConnector::from(Arc::new(self.client_settings(name, versions)))
+    }
+
+    fn client_settings(
+        &self,
+        name: Option<&str>,
+        versions: &[&'static SupportedProtocolVersion],
+    ) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         let ca = CertificateDer::from_pem_file(self.fixture.path("certs/peer-ca.pem")).unwrap();
         roots.add(ca).unwrap();
@@ -110,7 +128,7 @@ impl House {
             .with_protocol_versions(versions)
             .unwrap()
             .with_root_certificates(roots);
-        let config = match name {
+        match name {
             None => builder.with_no_client_auth(),
             Some(name) => {
                 let path = |ending: &str| self.fixture.path(&format!("certs/{name}{ending}.pem"));
@@ -118,8 +136,16 @@ impl House {
                 let key = PrivateKeyDer::from_pem_file(path(".key")).unwrap();
                 builder.with_client_auth_cert(chain, key).unwrap()
             }
-        };
-        TlsConnector::from(Arc::new(config))
+        }
+    }
+
+    /// A connection on which HTTP/2 has been agreed.
+    async fn connect_http2(&self) -> TlsStream<TcpStream> {
+        let mut settings = self.client_settings(Some("hm"), BOTH);
+        settings.alpn_protocols = vec![b"h2".to_vec()];
+        let tcp = TcpStream::connect(("127.0.0.1", self.port)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        TlsConnector::from(Arc::new(settings)).connect(name, tcp).await.unwrap()
     }
 
     async fn connect(
@@ -290,6 +316,21 @@ async fn tls_1_2_sessions_are_never_taken_up_again() {
 }
 
 #[tokio::test]
+async fn a_session_taken_up_again_is_still_told_whose_it_is() {
+    let house = open(one_peer().0).await;
+    let connector = house.client(Some("hm"), BOTH);
+    let mut kinds = Vec::new();
+    for _ in 0..2 {
+        let tcp = TcpStream::connect(("127.0.0.1", house.port)).await.unwrap();
+        let name = ServerName::try_from("localhost").unwrap();
+        let mut stream = connector.connect(name, tcp).await.unwrap();
+        assert_eq!(get(&mut stream, "close").await.as_deref(), Some("hm TLSv1.3 CN=hm"));
+        kinds.extend(stream.get_ref().1.handshake_kind());
+    }
+    assert_eq!(kinds[1], rustls::HandshakeKind::Resumed);
+}
+
+#[tokio::test]
 async fn a_certificate_that_fits_two_peers_is_nobodys() {
     let (fixture, ca) = one_peer();
     fixture.write("peers/tottori.toml", &other("2.999.31"));
@@ -360,6 +401,18 @@ async fn the_slowest_handshake_gives_its_place_to_an_honest_one() {
     assert!(house.ask(Some("hm"), BOTH).await.is_some());
     assert_eq!(house.rejections.recv().await.unwrap().reason, RejectionReason::Crowded);
     drop(slow);
+}
+
+#[tokio::test]
+async fn hundreds_who_say_nothing_keep_no_honest_peer_out() {
+    let house = open(with_limits("handshakes_max = 32\nhandshake_ms = 60_000\nconnections_max = 64")).await;
+    let mut silent = Vec::new();
+    for round in 0..200 {
+        silent.push(TcpStream::connect(("127.0.0.1", house.port)).await.unwrap());
+        if round % 20 == 0 {
+            assert!(house.ask(Some("hm"), BOTH).await.is_some(), "after {round}");
+        }
+    }
 }
 
 #[tokio::test]
@@ -494,4 +547,50 @@ async fn a_wrong_host_name_is_refused_unless_the_key_is_pinned() {
     house.fixture.write("peers/hm.toml", &pinned.replace(&pin, &"0".repeat(64)));
     let client = HttpClient::new(&house.fixture.load().unwrap().targets[0]).unwrap();
     assert!(client.post(house.post(&house.uri("/"), 5_000)).await.is_err());
+}
+
+#[tokio::test]
+async fn http_2_is_spoken_where_it_is_agreed_and_a_silent_connection_is_cut_there_too() {
+    let house = open(with_limits("header_ms = 100")).await;
+    let io = TokioIo::new(house.connect_http2().await);
+    let (mut send, connection) = http2::handshake(TokioExecutor::new(), io).await.unwrap();
+    let running = tokio::spawn(connection);
+    let request = Request::get("https://localhost/").body(Full::new(Bytes::new())).unwrap();
+    let answer = send.send_request(request).await.unwrap();
+    assert_eq!(answer.version(), ::http::Version::HTTP_2);
+    assert_eq!(answer.into_body().collect().await.unwrap().to_bytes(), "hm TLSv1.3 CN=hm");
+    drop(send);
+    let _ = running.await;
+    let mut silent = house.connect_http2().await;
+    let mut rest = Vec::new();
+    let _ = silent.read_to_end(&mut rest).await;
+}
+
+#[tokio::test]
+async fn a_body_is_read_within_its_cap_and_its_idle_limit() {
+    let house = open(one_peer().0).await;
+    for (sent, told) in [
+        ("content-length: 2\r\n\r\nok", "Ok(b\"ok\")"),
+        ("content-length: 9\r\n\r\n123456789", "Err(TooLarge)"),
+        ("transfer-encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n", "Err(TooLarge)"),
+        ("content-length: 5\r\n\r\n12", "Err(Idle)"),
+    ] {
+        let mut stream = house.connect(Some("hm"), BOTH).await.unwrap();
+        let head = "POST /body HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n";
+        stream.write_all(format!("{head}{sent}").as_bytes()).await.unwrap();
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer).await;
+        assert!(String::from_utf8_lossy(&answer).ends_with(told), "{sent}");
+    }
+}
+
+#[tokio::test]
+async fn the_ends_of_certificates_and_lists_show_in_the_metrics() {
+    let (fixture, _) = one_peer();
+    let settings = fixture.load().unwrap();
+    let metrics = Metrics::new().unwrap();
+    observe_expiries(&metrics, &settings.broker, &settings.targets);
+    let text = metrics.encode();
+    assert!(text.contains("kakehashi_certificate_expiry_timestamp_seconds{file=\"client.pem\"} 1"));
+    assert!(text.contains("kakehashi_crl_expiry_timestamp_seconds{file=\"peer-ca.crl.pem\"} 1"));
 }

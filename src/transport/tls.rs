@@ -14,8 +14,9 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
 use super::certificate::{CertificateFacts, PeerMap, Stranger};
 use super::revocation::{Clients, Servers};
-use crate::config::{CaFile, KeyPair, ListenerConfig, TargetFile};
+use crate::config::{BrokerConfig, CaFile, KeyPair, ListenerConfig, PeerTls, TargetFile};
 use crate::model::TargetName;
+use crate::telemetry::Metrics;
 
 /// A key, certificate or list that cannot be used.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -141,15 +142,17 @@ impl Trust {
         Ok(Arc::clone(peer))
     }
 
-    /// The same for a connection that was let in under older settings: revocation counts too.
+    /// The same where the handshake has not looked at the certificate under these settings and at
+    /// this moment: dates and revocation count too.
     pub(super) fn admit_again(
         &self,
         facts: &CertificateFacts,
         chain: &[CertificateDer<'_>],
         version: Option<ProtocolVersion>,
-    ) -> Result<(), NotAdmitted> {
+    ) -> Result<Arc<KnownPeer>, NotAdmitted> {
         let peer = self.admit(facts, chain, version)?;
-        Self::verify(&peer, chain)
+        Self::verify(&peer, chain)?;
+        Ok(peer)
     }
 
     fn verify(peer: &KnownPeer, chain: &[CertificateDer<'_>]) -> Result<(), NotAdmitted> {
@@ -171,13 +174,21 @@ pub fn client_config(target: &TargetFile) -> Result<ClientConfig, TlsError> {
     let Some(tls) = &target.tls else {
         return Err(TlsError::new(&target.path, "has no `tls` table".to_owned()));
     };
+    client_config_of(tls, &target.path)
+}
+
+/// The same from a `tls` table alone; `file` is named in errors.
+///
+/// # Errors
+/// A key, certificate or list that cannot be used.
+pub fn client_config_of(tls: &PeerTls, file: &Path) -> Result<ClientConfig, TlsError> {
     let provider = crypto_provider();
     let servers = Servers::new(&tls.ca, &tls.server_pins, &provider)?;
     let versions: &[&'static SupportedProtocolVersion] =
         if tls.allow_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .map_err(|e| TlsError::new(&target.path, e.to_string()))?
+        .map_err(|e| TlsError::new(file, e.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(servers));
     let mut config = match &tls.client {
@@ -191,24 +202,37 @@ pub fn client_config(target: &TargetFile) -> Result<ClientConfig, TlsError> {
     Ok(config)
 }
 
-/// Every certificate and list that trust in these settings rests on, with the moment it runs out
-/// (seconds since 1970), for the metrics.
-pub fn expiries(listeners: &[&ListenerConfig], targets: &[Arc<TargetFile>]) -> Vec<(PathBuf, i64)> {
-    let mut files: Vec<&Path> = Vec::new();
-    for listener in listeners {
-        files.push(&listener.identity.certificate);
-        files.extend(listener.client_ca.iter().flat_map(|ca| [ca.certificates.as_path(), &ca.crl]));
+/// Tells the metrics when each certificate and list that these settings rest on runs out; an
+/// exemption counts as a list. Reads the files; call it after a load and once an hour.
+pub fn observe_expiries(metrics: &Metrics, broker: &BrokerConfig, targets: &[Arc<TargetFile>]) {
+    let mut certificates: Vec<&Path> = vec![&broker.saml.identity.certificate];
+    let mut authorities: Vec<&CaFile> = Vec::new();
+    for listener in broker.listeners() {
+        certificates.push(&listener.identity.certificate);
+        authorities.extend(&listener.client_ca);
     }
-    for tls in targets.iter().filter_map(|target| target.tls.as_ref()) {
-        files.extend(tls.client.iter().map(|pair| pair.certificate.as_path()));
-        files.extend(tls.ca.iter().flat_map(|ca| [ca.certificates.as_path(), &ca.crl]));
+    for target in targets {
+        certificates.extend(target.saml.iter().flat_map(|saml| &saml.signers).map(PathBuf::as_path));
+        let Some(tls) = &target.tls else { continue };
+        certificates.extend(tls.client.iter().map(|pair| pair.certificate.as_path()));
+        authorities.extend(&tls.ca);
     }
-    for signer in targets.iter().filter_map(|target| target.saml.as_ref()).flat_map(|saml| &saml.signers) {
-        files.push(signer);
+    certificates.extend(authorities.iter().map(|ca| ca.certificates.as_path()));
+    for file in certificates {
+        if let Some(at_s) = expiry(file) {
+            metrics.certificate_expiry(&label(file), at_s);
+        }
     }
-    files.sort_unstable();
-    files.dedup();
-    files.into_iter().filter_map(|file| Some((file.to_owned(), expiry(file)?))).collect()
+    for ca in authorities {
+        let exempt_until = ca.exemption.as_ref().map(|exemption| exemption.until.micros() / 1_000_000);
+        if let Some(at_s) = exempt_until.or_else(|| expiry(&ca.crl)) {
+            metrics.crl_expiry(&label(&ca.crl), at_s);
+        }
+    }
+}
+
+fn label(file: &Path) -> String {
+    file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
 /// The earliest end among the certificates or lists of a file.

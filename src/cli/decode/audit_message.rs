@@ -29,7 +29,8 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
             missing(&mut report, name);
         }
     }
-    let child = |tree: &Tree, name: &str| tree.elements().find(|child| child.name() == name).map(|c| coded(c, marks));
+    let child =
+        |tree: &Tree, name: &str| tree.elements().find(|child| child.name() == name).map(|c| coded(c, marks));
     match child(event, "EventID") {
         Some(id) => report.show("event", id),
         None => missing(&mut report, "EventID"),
@@ -67,7 +68,8 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
             "roles": roles,
         })
     };
-    report.show("participants", all("ActiveParticipant").take(SHOWN_MAX).map(participant).collect::<Vec<_>>());
+    report
+        .show("participants", all("ActiveParticipant").take(SHOWN_MAX).map(participant).collect::<Vec<_>>());
     report
 }
 
@@ -108,10 +110,12 @@ fn has_old_codes(body: &Tree) -> bool {
 }
 
 fn coded(tree: &Tree, marks: Marks) -> Value {
-    let first = |names: [&str; 2]| names.into_iter().find_map(|name| tree.attribute(name)).unwrap_or_default();
+    let first =
+        |names: [&str; 2]| names.into_iter().find_map(|name| tree.attribute(name)).unwrap_or_default();
     let display = first(["originalText", "displayName"]);
     let plain = |text: &str| {
-        let fits = text.len() <= 100 && text.chars().all(|c| c.is_ascii_alphanumeric() || " .-_:/".contains(c));
+        let fits =
+            text.len() <= 100 && text.chars().all(|c| c.is_ascii_alphanumeric() || " .-_:/".contains(c));
         if fits { text.into() } else { marks.text(text) }
     };
     json!({

@@ -88,7 +88,11 @@ fn query(query: &CarriedQuery, marks: Marks) -> Value {
     let slot = |slot: &crate::model::Slot| {
         let is_plain = PLAIN_SLOTS.iter().any(|end| slot.name.ends_with(end));
         let value = |value: &crate::model::Phi<String>| {
-            if is_plain && looks_plain(value.reveal()) { value.reveal().as_str().into() } else { marks.phi(value) }
+            if is_plain && looks_plain(value.reveal()) {
+                value.reveal().as_str().into()
+            } else {
+                marks.phi(value)
+            }
         };
         json!({ "name": marks.word(&slot.name), "values": slot.values.iter().map(value).collect::<Vec<_>>() })
     };

@@ -52,9 +52,8 @@ pub(super) fn judge(
         if !known.repeated.is_empty() {
             judge("header-repeated", "a header block came more than once or is too large", at);
         }
-        let action_at = header
-            .and_then(|header| header.first(ns::WSA, "Action"))
-            .map_or(at, |action| action.range.start);
+        let action_at =
+            header.and_then(|header| header.first(ns::WSA, "Action")).map_or(at, |action| action.range.start);
         match (known.action.as_deref(), &scan.payload) {
             (None, _) => judge("action-missing", "wsa:Action is missing", at),
             (Some(action), Some(payload)) => match kinds::fit(action, payload) {
@@ -133,5 +132,7 @@ fn deviations(envelope: &Envelope, header: &Tree, is_request: bool, report: &mut
 
 fn is_urn(id: &str) -> bool {
     let uuid = id.trim().strip_prefix("urn:uuid:");
-    uuid.is_some_and(|uuid| uuid.len() == 36 && uuid::Uuid::parse_str(uuid).is_ok() && uuid == uuid.to_lowercase())
+    uuid.is_some_and(|uuid| {
+        uuid.len() == 36 && uuid::Uuid::parse_str(uuid).is_ok() && uuid == uuid.to_lowercase()
+    })
 }

@@ -69,7 +69,8 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
         report.refuse(malformed);
     }
     if kind.ends_with(" request") {
-        if body.first(HL7, "id").and_then(|id| id.attribute("root")).is_none_or(|root| root.trim().is_empty()) {
+        if body.first(HL7, "id").and_then(|id| id.attribute("root")).is_none_or(|root| root.trim().is_empty())
+        {
             report.refuse(message.at(body, "missing-element", "the message id is missing"));
         }
         device_roots(message, body, &mut report);
@@ -137,7 +138,8 @@ type Judged = Result<(), Malformed>;
 
 // ITI-44, ITI-46 and the revoke of ITI-55.
 fn feed(message: &Message<'_>, body: &Tree, report: &mut Report) -> Judged {
-    let missing = |tree: &Tree, what: &str| message.at(tree, "missing-element", &format!("{what} is missing"));
+    let missing =
+        |tree: &Tree, what: &str| message.at(tree, "missing-element", &format!("{what} is missing"));
     let act = body.first(HL7, "controlActProcess").ok_or_else(|| missing(body, "controlActProcess"))?;
     let subjects: Vec<&Tree> = act.all(HL7, "subject").collect();
     report.count("patients", subjects.len());
@@ -147,7 +149,8 @@ fn feed(message: &Message<'_>, body: &Tree, report: &mut Report) -> Judged {
         let why = if subjects.is_empty() { "no subject" } else { "more than one subject" };
         return Err(message.at(act, "several-subjects", why));
     };
-    let event = subject.first(HL7, "registrationEvent").ok_or_else(|| missing(subject, "registrationEvent"))?;
+    let event =
+        subject.first(HL7, "registrationEvent").ok_or_else(|| missing(subject, "registrationEvent"))?;
     let patient =
         event.path(HL7, &["subject1", "patient"]).ok_or_else(|| missing(event, "subject1/patient"))?;
     let mut ids = patient.all(HL7, "id").peekable();
@@ -191,7 +194,9 @@ fn query_of<'t>(message: &Message<'_>, body: &'t Tree) -> Result<&'t Tree, Malfo
         .first(HL7, "queryId")
         .and_then(|id| id.attribute("root"))
         .ok_or_else(|| message.at(query, "missing-element", "queryId is missing"))?;
-    query.first(HL7, "parameterList").ok_or_else(|| message.at(query, "missing-element", "parameterList is missing"))
+    query
+        .first(HL7, "parameterList")
+        .ok_or_else(|| message.at(query, "missing-element", "parameterList is missing"))
 }
 
 // ITI-47 asks for one parameter at least.
@@ -208,7 +213,9 @@ fn demographics_query(message: &Message<'_>, body: &Tree) -> Judged {
             if parameter.name().eq_ignore_ascii_case("livingSubjectId") {
                 patient_id(message, value)?;
             }
-            let birth = value.attribute("value").filter(|_| parameter.name().eq_ignore_ascii_case("livingSubjectBirthTime"));
+            let birth = value
+                .attribute("value")
+                .filter(|_| parameter.name().eq_ignore_ascii_case("livingSubjectBirthTime"));
             if birth.is_some_and(|text| crate::model::PartialDate::from_digits(text).is_none()) {
                 return Err(message.at(value, "bad-date", "the birth time is no date"));
             }
@@ -233,7 +240,11 @@ fn id_query(message: &Message<'_>, body: &Tree) -> Judged {
     }?;
     for value in named("dataSource").flat_map(|source| source.all(HL7, "value")) {
         if !is_root(value.attribute("root").unwrap_or_default()) {
-            return Err(message.at(value, "root-not-oid", "the root of a dataSource is neither OID nor UUID"));
+            return Err(message.at(
+                value,
+                "root-not-oid",
+                "the root of a dataSource is neither OID nor UUID",
+            ));
         }
     }
     Ok(())
@@ -247,7 +258,10 @@ fn continuation(message: &Message<'_>, body: &Tree) -> Judged {
 
 fn response(message: &Message<'_>, body: &Tree, report: &mut Report) {
     let code = |tree: Option<&Tree>| {
-        tree.and_then(|tree| tree.attribute("code")).map(str::trim).filter(|c| !c.is_empty()).map(str::to_owned)
+        tree.and_then(|tree| tree.attribute("code"))
+            .map(str::trim)
+            .filter(|c| !c.is_empty())
+            .map(str::to_owned)
     };
     let acknowledgement = body.first(HL7, "acknowledgement");
     let acknowledged = code(acknowledgement.and_then(|a| a.first(HL7, "typeCode")));
@@ -295,7 +309,8 @@ fn response(message: &Message<'_>, body: &Tree, report: &mut Report) {
 }
 
 fn patients(act: &Tree) -> impl Iterator<Item = &Tree> {
-    act.all(HL7, "subject").filter_map(|subject| subject.path(HL7, &["registrationEvent", "subject1", "patient"]))
+    act.all(HL7, "subject")
+        .filter_map(|subject| subject.path(HL7, &["registrationEvent", "subject1", "patient"]))
 }
 
 fn instance(id: &Tree, marks: Marks) -> Value {
@@ -387,9 +402,7 @@ pub(super) fn person(known: &Demographics, marks: Marks) -> Value {
         })
     };
     let date = |date: &crate::model::PartialDate| marks.text(&date.digits());
-    let address = |address: &crate::model::Address| {
-        json!({ "postal_code": marks.text(&address.postal_code), "text": marks.text(&address.text) })
-    };
+    let address = |address: &crate::model::Address| json!({ "postal_code": marks.text(&address.postal_code), "text": marks.text(&address.text) });
     json!({
         "names": known.names.iter().map(name).collect::<Vec<_>>(),
         "birth": known.birth.as_ref().map(date),

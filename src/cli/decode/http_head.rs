@@ -68,9 +68,10 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
         }
         is_first = false;
     }
-    let known = fields.iter().filter_map(|field| field.split_once(':')).fold(false, |known, (name, value)| {
-        head.take(&name.trim().to_ascii_lowercase(), value) | known
-    });
+    let known = fields
+        .iter()
+        .filter_map(|field| field.split_once(':'))
+        .fold(false, |known, (name, value)| head.take(&name.trim().to_ascii_lowercase(), value) | known);
     if !has_start_line && !known {
         return Ok(None);
     }

@@ -123,14 +123,16 @@ pub(super) const OTHER: &[&str] = &[
 /// A text for the person who typed it.
 pub(super) fn declared(word: &str) -> Result<String, String> {
     let is_storage = |word: &str| {
-        word.strip_prefix("SS-MIX2 ").is_some_and(|code| crate::dialect::ssmix2::StandardKind::find(code).is_some())
+        word.strip_prefix("SS-MIX2 ")
+            .is_some_and(|code| crate::dialect::ssmix2::StandardKind::find(code).is_some())
     };
     let is_resource = word.strip_prefix("FHIR ").is_some_and(|name| name.chars().all(char::is_alphanumeric));
     let is_known = KINDS.iter().any(|kind| kind.name == word) || OTHER.contains(&word);
     if is_known || is_storage(word) || is_resource {
         return Ok(word.to_owned());
     }
-    Err("no kind that decode prints; for example `ITI-38 request`, `ITI-55 response`, `SS-MIX2 OMP-01`".into())
+    Err("no kind that decode prints; for example `ITI-38 request`, `ITI-55 response`, `SS-MIX2 OMP-01`"
+        .into())
 }
 
 /// What action, root and declaration tell; None when they leave it open.

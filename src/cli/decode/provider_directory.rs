@@ -24,12 +24,28 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
     let kind = message.kind.map(str::to_owned).or_else(|| told.map(|told| format!("{told} {half}")));
     let mut report = Report { kind, ..Report::default() };
     let known = [
-        "addRequest", "addResponse", "authRequest", "authResponse", "compareRequest", "compareResponse",
-        "delRequest", "delResponse", "errorResponse", "extendedRequest", "extendedResponse", "modDNRequest",
-        "modDNResponse", "modifyRequest", "modifyResponse", "searchRequest", "searchResponse",
+        "addRequest",
+        "addResponse",
+        "authRequest",
+        "authResponse",
+        "compareRequest",
+        "compareResponse",
+        "delRequest",
+        "delResponse",
+        "errorResponse",
+        "extendedRequest",
+        "extendedResponse",
+        "modDNRequest",
+        "modDNResponse",
+        "modifyRequest",
+        "modifyResponse",
+        "searchRequest",
+        "searchResponse",
         "abandonRequest",
     ];
-    if let Some(other) = body.elements().find(|child| !child.is(DSML, child.name()) || !known.contains(&child.name())) {
+    if let Some(other) =
+        body.elements().find(|child| !child.is(DSML, child.name()) || !known.contains(&child.name()))
+    {
         report.refuse(message.at(other, "unexpected-element", "an operation DSML does not know"));
     }
     if is_request && names.is_empty() {

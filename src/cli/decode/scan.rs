@@ -64,8 +64,8 @@ impl Scan {
                     nodes += element.attributes.len();
                     match reader.depth() {
                         1 => {
-                            is_envelope = element.local == "Envelope"
-                                && matches!(&*element.ns, ns::SOAP | ns::SOAP_11);
+                            is_envelope =
+                                element.local == "Envelope" && matches!(&*element.ns, ns::SOAP | ns::SOAP_11);
                             self.root = Some(place(&element));
                             if !is_envelope {
                                 self.payload = self.root.clone();

@@ -50,9 +50,8 @@ pub(super) fn of_header(
 pub(super) fn assertion(source: &str, assertion: &Tree, marks: Marks) -> Report {
     let mut report = Report::of("SAML assertion");
     report.warn("trust-not-checked", "signature, issuer, time and audience are not looked at here");
-    let at = |code: &'static str, why: &str| {
-        Reader::new(source).malformed_at(assertion.range.start, code, why)
-    };
+    let at =
+        |code: &'static str, why: &str| Reader::new(source).malformed_at(assertion.range.start, code, why);
     match read_unverified(assertion) {
         Ok(claims) => {
             needed(&claims, source, assertion, &mut report);
@@ -73,7 +72,9 @@ fn needed(claims: &Unverified, source: &str, assertion: &Tree, report: &mut Repo
             attribute.attribute("Name").is_some_and(|name| name.to_ascii_lowercase().contains(word))
         })
     };
-    for (has_value, word) in [(!claims.roles.is_empty(), "subject:role"), (!claims.purposes.is_empty(), "purpose")] {
+    for (has_value, word) in
+        [(!claims.roles.is_empty(), "subject:role"), (!claims.purposes.is_empty(), "purpose")]
+    {
         if has_value {
             continue;
         }
@@ -114,7 +115,8 @@ fn show(claims: &Unverified, marks: Marks, report: &mut Report) {
         report.warn("home-without-urn", "homeCommunityId has no urn:oid:");
     }
     claims.warnings.iter().for_each(|Warning { code, text }| report.warn(code, text.clone()));
-    let codes = |codes: &[crate::model::Code]| -> Vec<Value> { codes.iter().map(|c| marks.code(c)).collect() };
+    let codes =
+        |codes: &[crate::model::Code]| -> Vec<Value> { codes.iter().map(|c| marks.code(c)).collect() };
     let hidden = |text: &Option<String>| marks.text(text.as_deref().unwrap_or_default());
     let patient = claims.patient.as_ref().map(|id| marks.phi(&id.cx()));
     report.show(
@@ -135,5 +137,9 @@ fn show(claims: &Unverified, marks: Marks, report: &mut Report) {
 
 /// Refuses what holds no assertion.
 pub(super) fn none(source: &str, at: usize) -> Malformed {
-    Reader::new(source).malformed_at(at, "assertion-missing", "the token's answer holds no SAML 2.0 assertion")
+    Reader::new(source).malformed_at(
+        at,
+        "assertion-missing",
+        "the token's answer holds no SAML 2.0 assertion",
+    )
 }

@@ -28,8 +28,10 @@ pub(super) fn by_path(path: &[u8], bytes: &[u8], marks: Marks) -> Option<Report>
         Err(malformed) if malformed.code == "not-storage-path" => None,
         Err(malformed) if malformed.code == "temporary-file" => {
             // The name before the writer's ending tells the kind, or that it is no storage file.
-            let kind = without_ending(path).and_then(|path| StorageFile::parse_any(path).ok()).map(|f| word(&f));
-            let is_message = bytes.trim_ascii_start().first().is_some_and(|b| matches!(b, b'<' | b'-' | b'{'));
+            let kind =
+                without_ending(path).and_then(|path| StorageFile::parse_any(path).ok()).map(|f| word(&f));
+            let is_message =
+                bytes.trim_ascii_start().first().is_some_and(|b| matches!(b, b'<' | b'-' | b'{'));
             if kind.is_none() && is_message { None } else { Some(Report::refused(kind, malformed)) }
         }
         Err(malformed) => Some(Report::refused(kind_by_name(path), malformed)),
@@ -91,9 +93,13 @@ fn show_path(file: &StorageFile, marks: Marks, report: &mut Report) {
 }
 
 fn show_message(message: &Message, report: &mut Report, marks: Marks) {
-    report.show("type", json!([1, 2, 3].map(|n| {
-        message.first("MSH").map(|msh| marks.word(&msh.field(9).component(n).text()))
-    })));
+    report.show(
+        "type",
+        json!(
+            [1, 2, 3]
+                .map(|n| { message.first("MSH").map(|msh| marks.word(&msh.field(9).component(n).text())) })
+        ),
+    );
     report.show("version", marks.word(&message.text_at("MSH", 12)));
     report.show("segments", message.segments().count());
     report.show("patient_number", marks.text(&message.text_at("PID", 3)));
@@ -118,7 +124,8 @@ pub(super) fn unfiled(path: Option<&[u8]>, bytes: &[u8], declared: Option<&str>,
         report.count("entries", 1);
         report.count("patients", usize::from(kind.code == "ADT-00"));
         if path.is_some() {
-            report.warn("no-storage-path", "the file's path is none of a storage, so an index passes it over");
+            report
+                .warn("no-storage-path", "the file's path is none of a storage, so an index passes it over");
         }
         if message.first("PID").is_none() {
             let why = "the message has no PID segment";
@@ -157,7 +164,9 @@ pub(super) fn transactions(bytes: &[u8]) -> Report {
         }
         // The line break before the next header line is not the message's.
         let message = part.get(head_end..).unwrap_or_default().trim_ascii_start();
-        let message = message.strip_suffix(b"\r\n").map_or(message, |_| message.get(..message.len() - 1).unwrap_or_default());
+        let message = message
+            .strip_suffix(b"\r\n")
+            .map_or(message, |_| message.get(..message.len() - 1).unwrap_or_default());
         match Message::parse(message) {
             Ok(parsed) => parsed.warnings.into_iter().for_each(|warning: Warning| report.put_up(warning)),
             Err(malformed) => {

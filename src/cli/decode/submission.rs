@@ -37,7 +37,9 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
         }
     }
     let is_marked = |package: &Tree, node: &str| {
-        package.all(RIM, "Classification").any(|c| c.attribute("classificationNode").map(str::trim) == Some(node))
+        package
+            .all(RIM, "Classification")
+            .any(|c| c.attribute("classificationNode").map(str::trim) == Some(node))
             || package.attribute("id").is_some_and(|id| beside.contains(&(id, node)))
     };
     let packages = |node: &str| list.all(RIM, "RegistryPackage").filter(|p| is_marked(p, node)).count();
@@ -45,7 +47,9 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
     report.count("submission_sets", sets);
     let entries: Vec<&Tree> = list.all(RIM, "ExtrinsicObject").collect();
     report.count("entries", entries.len());
-    for (key, count) in [("folders", packages(FOLDER)), ("associations", list.all(RIM, "Association").count())] {
+    for (key, count) in
+        [("folders", packages(FOLDER)), ("associations", list.all(RIM, "Association").count())]
+    {
         if count > 0 {
             report.count(key, count);
         }
@@ -68,7 +72,9 @@ fn documents(message: &Message<'_>, body: &Tree, entries: &[&Tree], report: &mut
     if let Some(without) = entries.iter().find(|entry| id(entry).is_none_or(|id| !given.contains(&id))) {
         report.refuse(message.at(without, "XDSMissingDocument", "an entry comes without its document"));
     }
-    if let Some(without) = documents.iter().find(|document| id(document).is_none_or(|id| !named.contains(&id))) {
+    if let Some(without) =
+        documents.iter().find(|document| id(document).is_none_or(|id| !named.contains(&id)))
+    {
         let why = "a document comes without its entry";
         report.refuse(message.at(without, "XDSMissingDocumentMetadata", why));
     }

@@ -24,7 +24,11 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
         }
         for series in study.all(XDSI, "SeriesRequest") {
             if !is_named(series, "seriesInstanceUID") {
-                report.refuse(message.at(series, "XDSIRequestError", "seriesInstanceUID is missing or empty"));
+                report.refuse(message.at(
+                    series,
+                    "XDSIRequestError",
+                    "seriesInstanceUID is missing or empty",
+                ));
             }
             for image in series.all(XDSB, "DocumentRequest") {
                 count += 1;

@@ -9,8 +9,8 @@ use serde_json::json;
 
 use super::report::{Carried, Marks, Report};
 use super::scan::{self, Place, Scan};
-use super::{audit_message, ebxml, fhir, header, hl7v3, kinds, provider_directory, security, submission};
 use super::xds_imaging;
+use super::{audit_message, ebxml, fhir, header, hl7v3, kinds, provider_directory, security, submission};
 use crate::dialect::soap::{Envelope, Fault, Limits, Parts, Unreceived, ns, receive_root};
 use crate::model::{Interrupted, Malformed};
 use crate::xml::{Reader, Tree};
@@ -216,15 +216,13 @@ fn payload_of(message: &Message<'_>, header: Option<&Tree>) -> Report {
             tree(|message, tree| security::assertion(message.envelope.source(), tree, message.marks))
         }
         (WS_TRUST, "RequestSecurityTokenResponseCollection" | "RequestSecurityTokenResponse")
-        | (ns::WSSE, "Security") => {
-            match body() {
-                Err(malformed) => Report::refused(None, malformed),
-                Ok(tree) => match security::find(&tree) {
-                    Some(found) => security::assertion(source, found, message.marks),
-                    None => Report::refused(None, security::none(source, tree.range.start)),
-                },
-            }
-        }
+        | (ns::WSSE, "Security") => match body() {
+            Err(malformed) => Report::refused(None, malformed),
+            Ok(tree) => match security::find(&tree) {
+                Some(found) => security::assertion(source, found, message.marks),
+                None => Report::refused(None, security::none(source, tree.range.start)),
+            },
+        },
         (fhir::NS, name) => match body() {
             Ok(tree) => fhir::xml(&tree, name, message.marks),
             Err(malformed) => Report::refused(None, malformed),
@@ -237,7 +235,8 @@ const WS_TRUST: &str = "http://docs.oasis-open.org/ws-sx/ws-trust/200512";
 
 fn unknown(message: &Message<'_>) -> Report {
     let why = "the root element, or the body's, is of no message known here";
-    let refusal = Reader::new(message.envelope.source()).malformed_at(message.payload.at, "unknown-root", why);
+    let refusal =
+        Reader::new(message.envelope.source()).malformed_at(message.payload.at, "unknown-root", why);
     Report::refused(message.kind.map(str::to_owned), refusal)
 }
 

@@ -10,8 +10,9 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::content::Reader;
 use super::index::{Index, Progress, RescanError};
-use super::patient::Reader;
+use super::quarantine::Tally;
 use super::settings::Settings;
 use super::transactions::Transactions;
 use super::watch::Watch;
@@ -120,7 +121,7 @@ impl Hints {
         for (position, folder) in events.folders {
             if let Some(root) = self.reader.roots.get(position) {
                 // What is wrong above the patients is counted by the next whole look.
-                let _gone = root.patient_folders(&folder, &mut patients, &mut Vec::new());
+                let _gone = root.patient_folders(&folder, &mut patients, &mut Tally::default());
             }
         }
         patients

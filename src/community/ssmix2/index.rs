@@ -8,8 +8,9 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures_util::StreamExt;
 
-use super::patient::{Held, Patient, Reader};
-use super::quarantine::{Quarantined, Report};
+use super::content::Reader;
+use super::patient::{Held, Patient};
+use super::quarantine::{Report, Tally};
 
 /// Patients looked at in one turn of a whole look.
 const SLICE_PATIENTS: usize = 256;
@@ -53,7 +54,7 @@ struct Books {
     documents: HashMap<u128, Arc<str>>,
     unsettled: BTreeSet<Arc<str>>,
     /// What was not taken outside patient folders, at the last full rescan.
-    bad: Vec<Quarantined>,
+    bad: Tally,
 }
 
 impl Index {
@@ -97,32 +98,27 @@ impl Index {
     pub(super) fn document(&self, uuid: u128) -> Option<(Arc<str>, Held)> {
         let books = self.read();
         let number = books.documents.get(&uuid)?;
-        let held = books.patients.get(number)?.held.iter().find(|held| held.uuid == uuid)?;
+        let held = books.patients.get(number)?.held.iter().find(|held| held.uuid() == uuid)?;
         Some((Arc::clone(number), held.clone()))
     }
 
     pub(super) fn report(&self) -> Report {
         let books = self.read();
         let mut report = Report { patients: books.patients.len(), ..Report::default() };
-        for quarantined in &books.bad {
-            report.count(quarantined);
-        }
+        report.take(&books.bad);
         let sorted: BTreeMap<&Arc<str>, &Arc<Patient>> = books.patients.iter().collect();
         for patient in sorted.into_values() {
             report.people += usize::from(patient.demographics.is_some());
             report.files += patient.files.len();
             report.entries += patient.held.len();
-            for quarantined in &patient.bad {
-                report.count(quarantined);
-            }
+            report.take(&patient.bad);
         }
         report
     }
 
     pub(super) fn quarantined_total(&self) -> usize {
         let books = self.read();
-        let of_patients = books.patients.values().flat_map(|patient| &patient.bad);
-        books.bad.iter().chain(of_patients).filter(|quarantined| quarantined.is_fault()).count()
+        books.bad.faults() + books.patients.values().map(|patient| patient.bad.faults()).sum::<usize>()
     }
 
     /// Begins another interval: what waited for a successor since an earlier one waits no longer.
@@ -134,7 +130,7 @@ impl Index {
     pub(super) async fn rescan(&self, progress: impl Fn(Progress)) -> Result<(), RescanError> {
         let reader = Arc::clone(&self.reader);
         let walked = tokio::task::spawn_blocking(move || {
-            let (mut found, mut bad) = (BTreeMap::new(), Vec::new());
+            let (mut found, mut bad) = (BTreeMap::new(), Tally::default());
             for root in &reader.roots {
                 root.patient_folders(Path::new(""), &mut found, &mut bad).ok()?;
             }
@@ -223,7 +219,7 @@ impl Index {
         let mut books = self.write();
         if let Some(previous) = books.patients.remove(&number) {
             for held in &previous.held {
-                books.documents.remove(&held.uuid);
+                books.documents.remove(&held.uuid());
             }
         }
         books.unsettled.remove(&number);
@@ -231,7 +227,7 @@ impl Index {
             return;
         }
         for held in &patient.held {
-            books.documents.insert(held.uuid, Arc::clone(&number));
+            books.documents.insert(held.uuid(), Arc::clone(&number));
         }
         if patient.is_unsettled() {
             books.unsettled.insert(Arc::clone(&number));

@@ -1,10 +1,12 @@
 //! One facility's SS-MIX2 storages as a source of documents and patients: an index in memory that
 //! follows the trees, originals streamed from disk, readable renditions made from them.
 
+mod content;
 mod criteria;
 mod discovery;
 mod follow;
 mod index;
+mod kept;
 mod patient;
 mod quarantine;
 mod rendition;

@@ -6,42 +6,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use crate::dialect::ssmix2::{Chain, ChainKey, Form, State, StorageFile};
+use crate::model::{Availability, Demographics, DocumentEntry, Phi};
 
-use crate::dialect::ssmix2::{
-    Body, Chain, ChainKey, FacilitySettings, Flag, Form, Kind, State, StorageFile, entry, read_file,
-    unique_id,
-};
-use crate::model::{Availability, Demographics, DocumentEntry, Encoded, Phi};
-
-use super::quarantine::Quarantined;
-use super::rendition;
-use super::storage::{FileKey, Root, Stamp, Unopened, raw};
-
-/// What is needed to read a patient's folders.
-#[derive(Debug)]
-pub(super) struct Reader {
-    pub(super) roots: Vec<Root>,
-    pub(super) facility: FacilitySettings,
-    pub(super) secret: [u8; 16],
-    pub(super) kinds_on: BTreeSet<String>,
-    pub(super) kinds_off: BTreeSet<String>,
-    pub(super) files_max: usize,
-    /// Files of all patients together; approximate while several are being read.
-    pub(super) files_held: AtomicUsize,
-    pub(super) file_bytes_max: u64,
-}
+use super::content::{Content, Outcome, Reader, Record};
+use super::kept::Kept;
+use super::quarantine::Tally;
+use super::storage::{FileKey, Stamp};
 
 /// A document on offer.
 #[derive(Debug, Clone)]
 pub(super) struct Held {
-    pub(super) uuid: u128,
-    pub(super) entry: DocumentEntry,
-    pub(super) form: Form,
+    kept: Arc<Kept>,
+    pub(super) availability: Availability,
     pub(super) file: Arc<FileKey>,
     pub(super) stamp: Stamp,
+}
+
+impl Held {
+    pub(super) fn uuid(&self) -> u128 {
+        self.kept.uuid
+    }
+
+    pub(super) fn form(&self) -> Form {
+        self.kept.form
+    }
+
+    /// The entry as it is to be shown.
+    pub(super) fn entry(&self, reader: &Reader) -> DocumentEntry {
+        self.kept.entry(&reader.facility, self.availability)
+    }
+
+    /// Newest first, then by id.
+    fn order(&self) -> (std::cmp::Reverse<String>, u128) {
+        (std::cmp::Reverse(self.kept.metadata().creation.padded()), self.kept.uuid)
+    }
 }
 
 /// Everything the index knows of one patient.
@@ -53,38 +54,11 @@ pub(super) struct Patient {
     pub(super) demographics: Option<Arc<Phi<Demographics>>>,
     /// Newest first.
     pub(super) held: Vec<Held>,
-    pub(super) bad: Vec<Quarantined>,
+    pub(super) bad: Tally,
     /// Chains that lost their current version, and the interval in which that was seen.
     waiting: BTreeMap<ChainKey, u64>,
     /// Whether a file went away while it was being read, or may still change unseen.
     unsettled: bool,
-}
-
-/// A file of a patient.
-#[derive(Debug, Clone)]
-pub(super) struct Record {
-    stamp: Stamp,
-    /// Whether the stamp can be trusted to change with the content.
-    settled: bool,
-    outcome: Outcome,
-}
-
-#[derive(Debug, Clone)]
-enum Outcome {
-    /// Its name is no storage name, or it is not to be taken: why.
-    Refused(&'static str),
-    /// Its name tells its place in a chain, its content cannot be read: why.
-    Unreadable(Arc<StorageFile>, &'static str),
-    /// Read.
-    Read(Arc<Content>),
-}
-
-#[derive(Debug)]
-struct Content {
-    file: Arc<StorageFile>,
-    demographics: Option<Arc<Phi<Demographics>>>,
-    /// Original, and rendition where there is one; none of a deleted file or a kind switched off.
-    entries: Vec<(Form, DocumentEntry)>,
 }
 
 impl Patient {
@@ -109,7 +83,7 @@ impl Patient {
         let mut listed = BTreeMap::new();
         for folder in &patient.folders {
             for (position, root) in reader.roots.iter().enumerate() {
-                root.files(position, folder, &mut listed, &mut patient.bad);
+                root.files(position, folder, &mut listed, reader.files_max, &mut patient.bad);
             }
         }
         let before = previous.map_or(0, |p| p.files.len());
@@ -120,7 +94,7 @@ impl Patient {
                 reader.roots.get(key.root).map(|root| root.path().join(&key.relative)).unwrap_or_default()
             };
             if patient.files.len() >= room {
-                patient.bad.push(Quarantined::new(&path(&key), "too-many-files"));
+                patient.bad.push(&path(&key), "too-many-files");
                 continue;
             }
             let known = previous.and_then(|p| p.files.get_key_value(&key));
@@ -138,18 +112,18 @@ impl Patient {
             };
             patient.unsettled |= !record.settled;
             if let Outcome::Refused(code) | Outcome::Unreadable(_, code) = &record.outcome {
-                patient.bad.push(Quarantined::new(&path(&key), code));
+                patient.bad.push(&path(&key), code);
             }
             patient.files.insert(key, record);
         }
         reader.files_held.fetch_add(patient.files.len(), Ordering::Relaxed);
         reader.files_held.fetch_sub(before, Ordering::Relaxed);
-        patient.derive(reader, previous, interval);
+        patient.derive(previous, interval);
         patient
     }
 
     /// What follows from the files: chains, their current versions, entries and demographics.
-    fn derive(&mut self, reader: &Reader, previous: Option<&Self>, interval: u64) {
+    fn derive(&mut self, previous: Option<&Self>, interval: u64) {
         let mut chains: BTreeMap<ChainKey, Vec<Member<'_>>> = BTreeMap::new();
         for (key, record) in &self.files {
             let Some(file) = record.file() else { continue };
@@ -176,7 +150,7 @@ impl Patient {
                 {
                     newest = Some((sent_at, Arc::clone(person)));
                 }
-                member.hold(reader, content, availability, &mut held);
+                member.hold(content, availability, &mut held);
             }
             if grace.is_some() {
                 let since = previous.and_then(|p| p.waiting.get(&key)).copied().unwrap_or(interval);
@@ -185,7 +159,7 @@ impl Patient {
         }
         self.demographics = newest.map(|(_, person)| person);
         self.held = held.into_values().collect();
-        self.held.sort_by_key(newest_first);
+        self.held.sort_by_key(Held::order);
         self.waiting = waiting;
     }
 }
@@ -200,22 +174,16 @@ struct Member<'a> {
 impl Member<'_> {
     /// Puts its documents on offer. A version that lies there twice, copied instead of renamed or in
     /// two roots, is one document; the current copy counts.
-    fn hold(
-        &self,
-        reader: &Reader,
-        content: &Content,
-        availability: Availability,
-        held: &mut BTreeMap<u128, Held>,
-    ) {
-        for (form, entry) in &content.entries {
-            let uuid = unique_id(self.file, &reader.facility.code, *form, &reader.secret).as_u128();
-            let is_better = |there: &Held| {
-                (availability, there.entry.availability) == (Availability::Approved, Availability::Deprecated)
+    fn hold(&self, content: &Content, availability: Availability, held: &mut BTreeMap<u128, Held>) {
+        for kept in &content.entries {
+            let there = held.get(&kept.uuid).map(|held| held.availability);
+            let is_better = match there {
+                None => true,
+                Some(there) => (availability, there) == (Availability::Approved, Availability::Deprecated),
             };
-            if held.get(&uuid).is_none_or(is_better) {
-                let entry = DocumentEntry { availability, ..entry.clone() };
-                let (file, stamp) = (Arc::clone(self.key), self.record.stamp);
-                held.insert(uuid, Held { uuid, entry, form: *form, file, stamp });
+            if is_better {
+                let (kept, file, stamp) = (Arc::clone(kept), Arc::clone(self.key), self.record.stamp);
+                held.insert(kept.uuid, Held { kept, availability, file, stamp });
             }
         }
     }
@@ -231,107 +199,8 @@ fn grace(key: &ChainKey, previous: Option<&Patient>, interval: u64) -> Option<St
     previous
         .held
         .iter()
-        .filter(|held| held.entry.availability == Availability::Approved)
+        .filter(|held| held.availability == Availability::Approved)
         .filter_map(|held| previous.files.get(&held.file)?.file())
         .find(|file| file.key() == *key)
         .map(StorageFile::sent_at_padded)
-}
-
-impl Record {
-    /// Reads a file; None when it went away or changed meanwhile.
-    fn read(reader: &Reader, key: &FileKey, stamp: Stamp) -> Option<Self> {
-        let settled = stamp.has_settled();
-        let outcome = match StorageFile::parse_relative(raw(&key.relative)) {
-            Err(malformed) => Outcome::Refused(malformed.code),
-            Ok(file) => {
-                let file = Arc::new(file);
-                match Content::read(reader, key, &stamp, &file) {
-                    Ok(content) => Outcome::Read(Arc::new(content)),
-                    Err(Unread::Gone) => return None,
-                    Err(Unread::For(code)) => Outcome::Unreadable(file, code),
-                }
-            }
-        };
-        Some(Self { stamp, settled, outcome })
-    }
-
-    fn file(&self) -> Option<&StorageFile> {
-        match &self.outcome {
-            Outcome::Refused(_) => None,
-            Outcome::Unreadable(file, _) => Some(file),
-            Outcome::Read(content) => Some(&content.file),
-        }
-    }
-}
-
-enum Unread {
-    For(&'static str),
-    Gone,
-}
-
-impl Content {
-    fn read(reader: &Reader, key: &FileKey, stamp: &Stamp, file: &Arc<StorageFile>) -> Result<Self, Unread> {
-        let nothing = Self { file: Arc::clone(file), demographics: None, entries: Vec::new() };
-        // A deleted file is never served and its content, perhaps a delete message, tells nothing.
-        if file.flag == Flag::Deleted {
-            return Ok(nothing);
-        }
-        if stamp.bytes > reader.file_bytes_max {
-            return Err(Unread::For("too-large"));
-        }
-        let root = reader.roots.get(key.root).ok_or(Unread::Gone)?;
-        let bytes = root.read_file(&key.relative, stamp).map_err(|unopened| match unopened {
-            Unopened::Changed | Unopened::Vanished => Unread::Gone,
-            Unopened::Unreadable => Unread::For("unreadable"),
-        })?;
-        let read =
-            read_file(file.as_ref().clone(), &bytes).map_err(|malformed| Unread::For(malformed.code))?;
-        let mut entries = Vec::new();
-        if reader.offers(&file.kind) {
-            let original = body_of(&bytes);
-            let mut add = |form, body: &Body| {
-                let entry =
-                    entry(&read, form, body, Availability::Approved, &reader.facility, &reader.secret);
-                entries.push((form, entry));
-            };
-            add(Form::Original, &original);
-            if let Some(page) = rendition::page(&read, &reader.facility.name) {
-                add(Form::Rendition, &body_of(page.as_bytes()));
-            }
-        }
-        let is_basic = file.kind.code() == "ADT-00";
-        let demographics = if is_basic { read.demographics.map(Arc::new) } else { None };
-        Ok(Self { demographics, entries, ..nothing })
-    }
-}
-
-impl Reader {
-    /// Whether documents of a kind are offered: the settings, else the table's default.
-    fn offers(&self, kind: &Kind) -> bool {
-        let code = kind.code();
-        if self.kinds_off.contains(code) {
-            return false;
-        }
-        self.kinds_on.contains(code)
-            || match kind {
-                Kind::Standard(kind) => kind.default_on,
-                Kind::Extension(_) => true,
-            }
-    }
-}
-
-/// Hash and size of the bytes served.
-pub(super) fn body_of(bytes: &[u8]) -> Body {
-    Body {
-        hash: hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, bytes).as_ref()),
-        size: u64::try_from(bytes.len()).unwrap_or(u64::MAX),
-    }
-}
-
-fn newest_first(held: &Held) -> (std::cmp::Reverse<String>, u128) {
-    let at = match &held.entry.encoded {
-        Encoded::Metadata(metadata) => metadata.creation.padded(),
-        Encoded::Ebxml(_) => String::new(),
-    };
-    (std::cmp::Reverse(at), held.uuid)
 }

@@ -7,7 +7,10 @@ use std::path::{Path, PathBuf};
 use crate::model::Phi;
 
 /// Names kept at most; all are counted.
-pub(super) const NAMED_MAX: usize = 1_000;
+const NAMED_MAX: usize = 1_000;
+
+/// Names kept of one patient's folders.
+const NAMED_IN_ONE_PLACE_MAX: usize = 100;
 
 /// The code of a writer's work in progress: counted, no fault, not named.
 const TEMPORARY: &str = "temporary-file";
@@ -22,14 +25,33 @@ pub struct Quarantined {
     pub code: &'static str,
 }
 
-impl Quarantined {
-    pub(super) fn new(path: &Path, code: &'static str) -> Self {
-        Self { path: Phi::new(path.to_path_buf()), code }
+/// What was not taken in one place: all counted, the first named.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Tally {
+    counts: BTreeMap<&'static str, usize>,
+    pub(super) named: Vec<Quarantined>,
+}
+
+impl Tally {
+    pub(super) fn push(&mut self, path: &Path, code: &'static str) {
+        *self.counts.entry(code).or_default() += 1;
+        if code != TEMPORARY && self.named.len() < NAMED_IN_ONE_PLACE_MAX {
+            self.named.push(Quarantined { path: Phi::new(path.to_path_buf()), code });
+        }
     }
 
-    pub(super) fn is_fault(&self) -> bool {
-        self.code != TEMPORARY
+    pub(super) fn is_empty(&self) -> bool {
+        self.counts.is_empty()
     }
+
+    /// How many faults there are.
+    pub(super) fn faults(&self) -> usize {
+        faults(&self.counts)
+    }
+}
+
+fn faults(counts: &BTreeMap<&'static str, usize>) -> usize {
+    counts.iter().filter(|(code, _)| **code != TEMPORARY).map(|(_, count)| count).sum()
 }
 
 /// The state of an index, for health, metrics and `check`.
@@ -50,15 +72,16 @@ pub struct Report {
 }
 
 impl Report {
-    pub(super) fn count(&mut self, quarantined: &Quarantined) {
-        *self.quarantined.entry(quarantined.code).or_default() += 1;
-        if quarantined.is_fault() && self.named.len() < NAMED_MAX {
-            self.named.push(quarantined.clone());
+    pub(super) fn take(&mut self, tally: &Tally) {
+        for (code, count) in &tally.counts {
+            *self.quarantined.entry(code).or_default() += count;
         }
+        let room = NAMED_MAX.saturating_sub(self.named.len());
+        self.named.extend(tally.named.iter().take(room).cloned());
     }
 
     /// How many files and folders were not taken in all, a writer's temporary files aside.
     pub fn quarantined_total(&self) -> usize {
-        self.quarantined.iter().filter(|(code, _)| **code != TEMPORARY).map(|(_, count)| count).sum()
+        faults(&self.quarantined)
     }
 }

@@ -12,8 +12,9 @@ use tokio::io::AsyncReadExt;
 use crate::dialect::ssmix2::{Form, StorageFile, read_file};
 use crate::model::{Document, DocumentId, DocumentStream, Interrupted, Reported, Severity};
 
+use super::content::{Reader, body_of};
 use super::index::Index;
-use super::patient::{Held, Reader, body_of};
+use super::patient::Held;
 use super::rendition;
 use super::storage::{Unopened, raw};
 
@@ -31,7 +32,7 @@ pub(super) async fn fetch(index: &Index, id: &DocumentId) -> Result<Document, Re
         Err(Unopened::Vanished) => {
             index.refresh_one(&number).await.map_err(|_| changed())?;
             let (_, moved) = index.document(uuid).ok_or_else(unknown)?;
-            if moved.entry.hash != held.entry.hash {
+            if moved.entry(index.reader()).hash != held.entry(index.reader()).hash {
                 return Err(changed());
             }
             open(index, &moved).await
@@ -42,8 +43,8 @@ pub(super) async fn fetch(index: &Index, id: &DocumentId) -> Result<Document, Re
         Unopened::Vanished => unknown(),
         Unopened::Changed | Unopened::Unreadable => changed(),
     })?;
-    let (media_type, size) = (held.entry.media_type, held.entry.size);
-    Ok(Document { id: id.clone(), media_type, size, body })
+    let entry = held.entry(index.reader());
+    Ok(Document { id: id.clone(), media_type: entry.media_type, size: entry.size, body })
 }
 
 /// The UUID in a unique id of ours, `2.25.<decimal>` and nothing else.
@@ -54,7 +55,7 @@ pub(super) fn uuid_of_unique(unique: &str) -> Option<u128> {
 
 async fn open(index: &Index, held: &Held) -> Result<DocumentStream, Unopened> {
     let (reader, held) = (Arc::clone(index.reader()), held.clone());
-    let opened = tokio::task::spawn_blocking(move || match held.form {
+    let opened = tokio::task::spawn_blocking(move || match held.form() {
         Form::Original => original(&reader, &held),
         Form::Rendition => rendition(&reader, &held),
     });
@@ -67,10 +68,10 @@ fn rendition(reader: &Reader, held: &Held) -> Result<DocumentStream, Unopened> {
     let page = StorageFile::parse_relative(raw(&held.file.relative))
         .and_then(|file| read_file(file, &bytes))
         .ok()
-        .and_then(|read| rendition::page(&read, &reader.facility.name))
+        .and_then(|read| rendition::page(&read, &bytes, &reader.facility.name))
         .ok_or(Unopened::Unreadable)?;
     let body = body_of(page.as_bytes());
-    if held.entry.hash != Some(body.hash) {
+    if held.entry(reader).hash != Some(body.hash) {
         return Err(Unopened::Changed);
     }
     let page = Bytes::from(page);
@@ -94,7 +95,7 @@ fn original(reader: &Reader, held: &Held) -> Result<DocumentStream, Unopened> {
         file: tokio::fs::File::from_std(file),
         remaining: held.stamp.bytes,
         hash: Context::new(&SHA1_FOR_LEGACY_USE_ONLY),
-        promised: held.entry.hash.clone(),
+        promised: held.entry(reader).hash,
     };
     Ok(Box::pin(stream::try_unfold(running, next_chunk)))
 }

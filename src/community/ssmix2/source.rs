@@ -6,14 +6,14 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dialect::ssmix2::FacilitySettings;
 use crate::model::{
-    Answer, Code, Community, CommunityId, Descriptor, Document, DocumentQuery, DocumentRetrieve, Encoded,
-    Failure, Leg, ObjectId, Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject,
-    RequestContext,
+    Answer, Code, Community, CommunityId, Descriptor, Document, DocumentEntry, DocumentQuery,
+    DocumentRetrieve, Encoded, Failure, Leg, ObjectId, Outcome, PatientDiscovery, PatientId, PatientMatch,
+    QueryKey, RegistryObject, RequestContext,
 };
 
+use super::content::Reader;
 use super::discovery;
 use super::index::{Index, Progress, RescanError};
-use super::patient::{Held, Reader};
 use super::quarantine::Report;
 use super::retrieve::{self, reported, uuid_of_unique};
 use super::settings::Settings;
@@ -43,6 +43,7 @@ impl Ssmix2 {
             files_max: settings.files_max,
             files_held: 0.into(),
             file_bytes_max: settings.file_bytes_max,
+            shapes: Default::default(),
         };
         let index = Index::new(reader, settings.readers);
         Self { descriptor, settings, index }
@@ -90,18 +91,19 @@ impl Ssmix2 {
             return Vec::new();
         }
         let Some(patient) = self.index.patient(id.value.reveal()) else { return Vec::new() };
-        let fits = |held: &&Held| match &held.entry.encoded {
-            Encoded::Metadata(metadata) => criteria::matches(&query.criteria, &held.entry, metadata),
+        let entries = patient.held.iter().map(|held| held.entry(self.index.reader()));
+        let fits = |entry: &DocumentEntry| match &entry.encoded {
+            Encoded::Metadata(metadata) => criteria::matches(&query.criteria, entry, metadata),
             Encoded::Ebxml(_) => false,
         };
-        patient.held.iter().filter(fits).map(|held| RegistryObject::Entry(held.entry.clone())).collect()
+        entries.filter(fits).map(RegistryObject::Entry).collect()
     }
 
     fn by_uuid(&self, uuids: impl Iterator<Item = Option<u128>>) -> Vec<RegistryObject> {
         uuids
             .flatten()
             .filter_map(|uuid| self.index.document(uuid))
-            .map(|(_, held)| RegistryObject::Entry(held.entry))
+            .map(|(_, held)| RegistryObject::Entry(held.entry(self.index.reader())))
             .collect()
     }
 }

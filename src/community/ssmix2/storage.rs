@@ -1,6 +1,6 @@
 //! The trees on disk (japan.md 1.1, 1.7): which patients have folders, which files lie in them, and
 //! opening one of them safely. No symbolic link below a root is followed, names are raw bytes, and
-//! whatever cannot be taken is handed back as a [`Quarantined`].
+//! whatever cannot be taken is counted and named.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -11,7 +11,7 @@ use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::quarantine::Quarantined;
+use super::quarantine::Tally;
 
 /// The level of the patient's folder below a root.
 pub(super) const PATIENT_LEVEL: usize = 3;
@@ -91,7 +91,7 @@ impl Root {
         &self,
         below: &Path,
         found: &mut BTreeMap<String, BTreeSet<PathBuf>>,
-        bad: &mut Vec<Quarantined>,
+        bad: &mut Tally,
     ) -> std::io::Result<()> {
         let mut level = vec![below.to_path_buf()];
         for _ in below.components().count()..PATIENT_LEVEL {
@@ -101,7 +101,7 @@ impl Root {
                     Ok(below) => next.extend(below),
                     Err(error) if folder.as_os_str().is_empty() => return Err(error),
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(_) => bad.push(Quarantined::new(&self.0.join(folder), "unreadable")),
+                    Err(_) => bad.push(&self.0.join(folder), "unreadable"),
                 }
             }
             level = next;
@@ -111,41 +111,42 @@ impl Root {
                 Some(number) => {
                     found.entry(number.to_owned()).or_default().insert(folder);
                 }
-                None => bad.push(Quarantined::new(&self.0.join(&folder), "not-storage-path")),
+                None => bad.push(&self.0.join(&folder), "not-storage-path"),
             }
         }
         Ok(())
     }
 
-    fn subfolders(&self, folder: &Path, bad: &mut Vec<Quarantined>) -> std::io::Result<Vec<PathBuf>> {
+    fn subfolders(&self, folder: &Path, bad: &mut Tally) -> std::io::Result<Vec<PathBuf>> {
         let mut below = Vec::new();
         for entry in std::fs::read_dir(self.0.join(folder))? {
             let entry = entry?;
             let relative = folder.join(entry.file_name());
             match entry.file_type() {
                 Ok(kind) if kind.is_dir() => below.push(relative),
-                Ok(kind) if kind.is_symlink() => bad.push(Quarantined::new(&entry.path(), "symbolic-link")),
-                Ok(_) => bad.push(Quarantined::new(&entry.path(), "not-storage-path")),
+                Ok(kind) if kind.is_symlink() => bad.push(&entry.path(), "symbolic-link"),
+                Ok(_) => bad.push(&entry.path(), "not-storage-path"),
                 Err(_) => {}
             }
         }
         Ok(below)
     }
 
-    /// Every regular file below a patient's folder, and what is not one.
+    /// Every regular file below a patient's folder, up to a cap, and what is not one.
     pub(super) fn files(
         &self,
         position: usize,
         folder: &Path,
         found: &mut BTreeMap<FileKey, Stamp>,
-        bad: &mut Vec<Quarantined>,
+        files_max: usize,
+        bad: &mut Tally,
     ) {
         let mut open = vec![(folder.to_path_buf(), 0)];
         while let Some((folder, depth)) = open.pop() {
             let absolute = self.0.join(&folder);
             let entries = match std::fs::read_dir(&absolute) {
                 Ok(_) if depth > DEPTH_MAX => {
-                    bad.push(Quarantined::new(&absolute, "too-deep"));
+                    bad.push(&absolute, "too-deep");
                     continue;
                 }
                 Ok(entries) => entries,
@@ -153,7 +154,7 @@ impl Root {
                     continue;
                 }
                 Err(_) => {
-                    bad.push(Quarantined::new(&absolute, "unreadable"));
+                    bad.push(&absolute, "unreadable");
                     continue;
                 }
             };
@@ -161,12 +162,15 @@ impl Root {
                 let relative = folder.join(entry.file_name());
                 match entry.metadata() {
                     Ok(m) if m.is_dir() => open.push((relative, depth + 1)),
+                    Ok(m) if m.is_file() && found.len() >= files_max => {
+                        bad.push(&entry.path(), "too-many-files")
+                    }
                     Ok(m) if m.is_file() => {
                         found.insert(FileKey { root: position, relative }, Stamp::of(&m));
                     }
-                    Ok(m) => bad.push(Quarantined::new(&entry.path(), what_it_is(&m))),
+                    Ok(m) => bad.push(&entry.path(), what_it_is(&m)),
                     Err(error) if error.kind() == ErrorKind::NotFound => {}
-                    Err(_) => bad.push(Quarantined::new(&entry.path(), "unreadable")),
+                    Err(_) => bad.push(&entry.path(), "unreadable"),
                 }
             }
         }

@@ -9,6 +9,9 @@ use std::path::{Path, PathBuf};
 /// Bytes read of one file at one look; the rest comes with the next.
 const READ_MAX: u64 = 16 * 1024 * 1024;
 
+/// Folders of years looked at: this one and, around New Year, the one before.
+const YEARS_MAX: usize = 2;
+
 /// How far each file has been read.
 #[derive(Debug, Default)]
 pub(super) struct Transactions {
@@ -43,20 +46,20 @@ impl Transactions {
     }
 }
 
+/// The log files of the newest years; older years are written no more.
 fn dat_files(roots: &[PathBuf]) -> BTreeMap<PathBuf, u64> {
     let list = |folder: &Path| std::fs::read_dir(folder).into_iter().flatten().flatten();
     let mut found = BTreeMap::new();
-    for year in roots.iter().flat_map(|root| list(root)) {
-        if year.file_type().is_ok_and(|kind| kind.is_dir()) {
-            for file in list(&year.path()) {
-                let name = file.file_name();
-                let is_log =
-                    name.to_str().is_some_and(|name| name.starts_with("TR_") && name.ends_with(".DAT"));
-                if let (true, Ok(metadata)) = (is_log, file.metadata())
-                    && metadata.is_file()
-                {
-                    found.insert(file.path(), metadata.len());
-                }
+    for root in roots {
+        let folders = list(root).filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_dir()));
+        let years: BTreeSet<PathBuf> = folders.map(|entry| entry.path()).collect();
+        for file in years.iter().rev().take(YEARS_MAX).flat_map(|year| list(year)) {
+            let name = file.file_name();
+            let is_log = name.to_str().is_some_and(|name| name.starts_with("TR_") && name.ends_with(".DAT"));
+            if let (true, Ok(metadata)) = (is_log, file.metadata())
+                && metadata.is_file()
+            {
+                found.insert(file.path(), metadata.len());
             }
         }
     }

@@ -3,7 +3,7 @@
 
 use super::answer_read::Read;
 use super::deviations::deviations;
-use super::{NS, REQUEST_ROOT, query};
+use super::{ACKNOWLEDGEMENT_ROOT, NS, REQUEST_ROOT, RESPONSE_ROOT, query};
 use crate::dialect::soap::Envelope;
 use crate::model::{Malformed, PatientDiscovery, PatientMatch, PeerProfile, Phi, Refusal, Severity, Warning};
 
@@ -25,6 +25,8 @@ pub struct Decoded {
 }
 
 /// The model of a message.
+// One a message, never in a list.
+#[allow(clippy::large_enum_variant)]
 #[derive(Debug)]
 pub enum Carried {
     /// A request; None when refused.
@@ -37,10 +39,10 @@ pub enum Carried {
 /// body's root is another; all per-peer switches are off.
 pub fn decode(envelope: &Envelope) -> Option<Decoded> {
     let (_, root) = envelope.body().ok()?;
-    if &*root.ns != NS {
+    let is_request = root.is(NS, REQUEST_ROOT);
+    if !is_request && !root.is(NS, RESPONSE_ROOT) && !root.is(NS, ACKNOWLEDGEMENT_ROOT) {
         return None;
     }
-    let is_request = root.local == REQUEST_ROOT;
     let nothing = if is_request { Carried::Request(None) } else { Carried::Response(Vec::new()) };
     let mut decoded = Decoded {
         carried: nothing,

@@ -151,6 +151,23 @@ fn a_request_goes_out_in_schema_order_with_home_ids_and_without_insurance() {
 }
 
 #[test]
+fn a_message_is_numbered_also_where_the_query_id_is_a_root_alone() {
+    let uuid = QueryId { root: "0a0b0c0d-0000-4000-8000-000000000001".into(), extension: None };
+    let addressing = Addressing { query: uuid.clone(), ..addressing() };
+    let (payload, sent) = Discovery::write_request(&request(), &addressing, &PeerProfile::default());
+    let body = Tree::parse(&payload.xml).unwrap();
+    assert_eq!(body.first(NS, "id").unwrap().attribute("extension"), Some("2"));
+    let query = body.path(NS, &["controlActProcess", "queryByParameter", "queryId"]).unwrap();
+    assert_eq!((query.attribute("root"), query.attribute("extension")), (Some(uuid.root.as_str()), None));
+    let answer = Ok(Answer::found(vec![PatientMatch::Found(found("P1"))]));
+    let envelope = Envelope::bare(&payload.xml);
+    let Reply::Payload(payload) = Discovery::write_answer(&envelope, &answering(), &asking(), answer) else {
+        panic!()
+    };
+    assert_eq!(read_with(Envelope::bare(&payload.xml), &sent, &asking()).unwrap().found.len(), 1);
+}
+
+#[test]
 fn an_answer_is_read_back_with_one_id_name_birth_and_sex_and_nothing_more() {
     let mut rich = found("P1");
     let mut person = person();
@@ -346,6 +363,10 @@ fn a_lookup_keeps_the_id_at_home_when_demographics_are_known() {
     };
     let (payload, sent) = write(Some(Phi::new(person())));
     assert!(!payload.xml.contains("NETWORK"));
+    let lookup = PatientIdLookup { known: known.clone(), demographics: Some(Phi::new(person())) };
+    let profile = PeerProfile { send_network_id: true, ..asking() };
+    let (agreed, _) = CrossGatewayPatientIdLookup::write_request(&lookup, &addressing(), &profile);
+    assert!(agreed.xml.contains("NETWORK"), "where the peer's file says so");
     let (by_id, _) = write(None);
     let read = CrossGatewayPatientIdLookup::read_request(&Envelope::bare(&by_id.xml), &asking());
     assert_eq!(read, Ok(PatientIdLookup { known: known.clone(), demographics: None }));

@@ -17,7 +17,11 @@ pub(super) fn begin(interaction: &str, accept: &str, addressing: &Addressing) ->
     let mut writer = Writer::new();
     writer.start(interaction).attribute("xmlns", NS).attribute("xmlns:xsi", XSI);
     writer.attribute("ITSVersion", "XML_1.0");
-    write_instance(&mut writer, "id", &addressing.query);
+    // Validators want an extension of the message's own id.
+    let numbered = addressing.query.extension.is_some();
+    let message = addressing.message.0.trim_start_matches("urn:uuid:").to_owned();
+    let own = QueryId { root: addressing.device.to_string(), extension: Some(message) };
+    write_instance(&mut writer, "id", if numbered { &addressing.query } else { &own });
     let created = format!("{}+0000", addressing.at.dtm_seconds());
     writer.start("creationTime").attribute("value", &created).end();
     let interaction_id = QueryId { root: INTERACTIONS.into(), extension: Some(interaction.into()) };

@@ -10,18 +10,30 @@ use super::values::{coded, coded_with_code, observed, people, period, time, unit
 
 const HEADS: [&str; 9] = ["項目", "番号", "結果", "単位", "基準値", "判定", "状態", "採取・測定", "備考"];
 
-/// Results under their specimen and panel.
+/// Results, or what is to be measured, under their specimen and panel. An order (ORC) stands before
+/// its panel (OBR) in orders and physiology, behind it in laboratory results.
 pub(super) fn results(message: &Message) -> Markup {
     let mut page = Page::default();
     for segment in message.segments() {
         match segment.name() {
-            "SPM" => page.specimen = specimen(segment),
-            "OBR" => {
+            "SPM" => {
                 page.close();
-                page.title = coded(segment.field(4).first());
-                page.about = panel(segment);
+                page.specimen = specimen(segment);
             }
-            "ORC" => page.ordered(segment),
+            "ORC" => {
+                if !page.rows.is_empty() {
+                    page.close();
+                }
+                page.ordered(segment);
+            }
+            "TQ1" => page.about.push(("緊急度", coded(segment.field(9).first()))),
+            "OBR" => {
+                if !page.title.is_empty() || !page.rows.is_empty() {
+                    page.close();
+                }
+                page.title = coded(segment.field(4).first());
+                page.about.extend(panel(segment));
+            }
             "OBX" => page.rows.push(observation(segment)),
             "NTE" => page.note(segment),
             _ => {}
@@ -37,32 +49,6 @@ pub(super) fn results(message: &Message) -> Markup {
 /// The observations of a message as one table.
 pub(super) fn observations(message: &Message) -> Markup {
     table(&HEADS, &message.named("OBX").map(observation).collect::<Vec<Row>>())
-}
-
-/// OML-01: specimens and what is to be measured.
-pub(super) fn order(message: &Message) -> Markup {
-    let mut page = Page::default();
-    let mut priority = String::new();
-    for segment in message.segments() {
-        match segment.name() {
-            "SPM" => page.specimen = specimen(segment),
-            "ORC" => {
-                page.close();
-                page.ordered(segment);
-            }
-            "TQ1" => priority = coded(segment.field(9).first()),
-            "OBR" => {
-                page.title = coded(segment.field(4).first());
-                page.about.extend(panel(segment));
-                page.about.push(("緊急度", std::mem::take(&mut priority)));
-            }
-            "OBX" => page.rows.push(observation(segment)),
-            "NTE" => page.note(segment),
-            _ => {}
-        }
-    }
-    page.close();
-    html! { (facts(&[("コメント", page.notes.join("\n"))])) @for section in &page.sections { (section) } }
 }
 
 /// What is gathered while a message is read from top to bottom.

@@ -3,26 +3,35 @@
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 
 use crate::dialect::hl7v2::{Message, demographics};
-use crate::dialect::ssmix2::{Kind, ReadFile};
+use crate::dialect::ssmix2::{Kind, ReadFile, StorageFile};
 use crate::model::{Demographics, NameScript, PersonName, Sex};
 
-use super::{allergies, basics, imaging, laboratory, medication, movement, problems, values};
+use super::clinical::Clinical;
+use super::{allergies, basics, imaging, laboratory, medication, movement, privacy, problems, values};
 
-/// The page of a message; None for a file that is none (it is offered as it is).
-pub(in super::super) fn page(read: &ReadFile, facility: &str) -> Option<String> {
-    let message = read.message.as_ref()?;
+/// The page of a message or CDA document; None for any other file (it is offered as it is).
+pub(in super::super) fn page(read: &ReadFile, bytes: &[u8], facility: &str) -> Option<String> {
     let (code, title) = match &read.file.kind {
         Kind::Standard(kind) => (kind.code, kind.title.to_owned()),
         Kind::Extension(kind) => ("", kind.standard.as_ref().unwrap_or(&kind.local).display.clone()),
     };
+    let (title, person, body, source, mut private) = if let Some(message) = &read.message {
+        let (person, _) = demographics(message);
+        let source = format!("{} {}", message.text_at("MSH", 9), event(message));
+        (title, person, body(code, message), source, privacy::private(message))
+    } else {
+        let clinical = (read.media_type == "text/xml").then(|| Clinical::read(bytes)).flatten()?;
+        let title = if title.is_empty() { clinical.title() } else { title };
+        (title, clinical.person(), clinical.body(), "CDA R2".to_owned(), clinical.private())
+    };
+    private.push(read.file.patient.reveal().clone());
     let title = if title.is_empty() { "診療情報".to_owned() } else { title };
-    let body = body(code, message);
-    let (person, _) = demographics(message);
     let page = html! {
         (DOCTYPE)
         html lang="ja" {
             head {
                 meta charset="utf-8";
+                meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'";
                 meta name="viewport" content="width=device-width, initial-scale=1";
                 title { (title) " － " (facility) }
                 style { (PreEscaped(include_str!("page.css"))) }
@@ -31,11 +40,11 @@ pub(in super::super) fn page(read: &ReadFile, facility: &str) -> Option<String> 
                 header { h1 { (title) } p class="facility" { (facility) } }
                 (patient(&person))
                 main { @if body.0.is_empty() { p class="empty" { "記載された項目はありません。" } } @else { (body) } }
-                (footer(read, message))
+                (footer(&read.file, &source))
             }
         }
     };
-    Some(page.into_string())
+    Some(privacy::without(page.into_string(), private))
 }
 
 fn body(code: &str, message: &Message) -> Markup {
@@ -46,11 +55,9 @@ fn body(code: &str, message: &Message) -> Markup {
         "OMP-01" => medication::prescription(message),
         "OMP-02" => medication::injection(message),
         "OMP-11" | "OMP-12" => medication::administration(message),
-        "OML-01" => laboratory::order(message),
-        "OML-11" => laboratory::results(message),
         "OMG-01" | "OMG-02" | "OMG-03" => imaging::order(message),
         "OMG-11" | "OMG-12" => imaging::performed(message),
-        "OMG-13" => laboratory::results(message),
+        "OML-01" | "OML-11" | "OMG-13" => laboratory::results(message),
         "OMD" => movement::meal(message),
         _ if code.starts_with("ADT") => movement::body(code, message),
         _ => html! { (movement::body(code, message)) (laboratory::results(message)) },
@@ -83,8 +90,7 @@ pub(super) const fn sex_word(sex: Sex) -> &'static str {
     }
 }
 
-fn footer(read: &ReadFile, message: &Message) -> Markup {
-    let file = &read.file;
+fn footer(file: &StorageFile, source: &str) -> Markup {
     html! {
         footer {
             p {
@@ -92,9 +98,7 @@ fn footer(read: &ReadFile, message: &Message) -> Markup {
                 @if let Some(department) = &file.department { "診療科 " (values::department(department)) "　" }
                 "記録日時 " (values::time(&file.sent_at))
             }
-            p {
-                "SS-MIX2 " (file.kind.code()) "（" (message.text_at("MSH", 9)) " " (event(message)) "）を読みやすく表示したもので、原本ではありません。"
-            }
+            p { "SS-MIX2 " (file.kind.code()) "（" (source) "）を読みやすく表示したもので、原本ではありません。" }
         }
     }
 }

@@ -88,15 +88,20 @@ fn picture(source: &Ssmix2) -> Vec<String> {
         let names = patient.demographics.as_ref().map(|d| d.reveal().names[0].family.clone());
         lines.push(format!("{number} {names:?}"));
         for held in &patient.held {
-            let (found, by_id) = source.index.document(held.uuid).unwrap();
-            assert_eq!((found, by_id.uuid), (number.clone(), held.uuid));
-            let entry = &held.entry;
+            let (found, by_id) = source.index.document(held.uuid()).unwrap();
+            assert_eq!((found, by_id.uuid()), (number.clone(), held.uuid()));
+            let entry = held.entry(source.index.reader());
             lines.push(format!(
                 "{number} {} {:?} {:?} {:?} {:?} {:?}",
-                held.uuid, held.form, entry.availability, entry.hash, entry.size, held.file
+                held.uuid(),
+                held.form(),
+                entry.availability,
+                entry.hash,
+                entry.size,
+                held.file
             ));
         }
-        lines.extend(patient.bad.iter().map(|bad| format!("{:?} {}", bad.path.reveal(), bad.code)));
+        lines.extend(patient.bad.named.iter().map(|bad| format!("{:?} {}", bad.path.reveal(), bad.code)));
     }
     lines.sort();
     lines.push(format!("{:?}", source.report()));

@@ -133,3 +133,45 @@ async fn entries_are_found_by_their_ids_and_nothing_else_by_others() {
     foreign.by = QueryKey::Patient(crate::model::PatientId::new(authority, NUMBER));
     assert!(ask(&source, &foreign).await.is_empty());
 }
+
+/// Everything of an entry, comparable; patient values revealed.
+fn told(entry: &DocumentEntry) -> String {
+    let origin = entry.origin.as_ref().unwrap();
+    let of = |id: &crate::model::PatientId| id.cx().into_revealed();
+    let metadata = metadata(entry);
+    format!(
+        "{entry:?} {} {} {} {} {} {:?}",
+        entry.id.unique.reveal(),
+        entry.object.0.reveal(),
+        of(&entry.patient),
+        of(&origin.patient),
+        of(&metadata.source_patient),
+        metadata.references.iter().map(crate::model::Phi::reveal).collect::<Vec<_>>()
+    )
+}
+
+#[tokio::test]
+async fn an_entry_comes_out_of_the_index_as_the_dialect_built_it() {
+    use crate::community::ssmix2::content::body_of;
+    use crate::community::ssmix2::rendition;
+    use crate::dialect::ssmix2::{Form, StorageFile, entry, read_file};
+    let (storage, source) = all_kinds().await;
+    let reader = source.index.reader();
+    let found = ask(&source, &find(NUMBER, approved())).await;
+    let mut compared = 0;
+    for kind in &crate::dialect::ssmix2::KINDS {
+        let path = storage.path(kind.code, NUMBER, AT, 1);
+        let relative = path.strip_prefix(storage.root()).unwrap().to_str().unwrap().to_owned();
+        let bytes = std::fs::read(&path).unwrap();
+        let read = read_file(StorageFile::parse_relative(relative.as_bytes()).unwrap(), &bytes).unwrap();
+        let page = rendition::page(&read, &bytes, &reader.facility.name).unwrap();
+        for (form, bytes) in [(Form::Original, bytes.as_slice()), (Form::Rendition, page.as_bytes())] {
+            let status = crate::model::Availability::Approved;
+            let built = entry(&read, form, &body_of(bytes), status, &reader.facility, &reader.secret);
+            let held = found.iter().find(|entry| entry.id == built.id).unwrap();
+            assert_eq!(told(held), told(&built));
+            compared += 1;
+        }
+    }
+    assert_eq!(compared, 52);
+}

@@ -8,8 +8,9 @@ fn page(kind: &str) -> String {
     let path = storage.path(kind, NUMBER, "20240712100000000", 1);
     let relative = path.strip_prefix(storage.root()).unwrap().to_str().unwrap().to_owned();
     let file = StorageFile::parse_relative(relative.as_bytes()).unwrap();
-    let read = read_file(file, &er7(&message(kind, NUMBER, "架橋"))).unwrap();
-    rendition::page(&read, "架橋病院").unwrap()
+    let bytes = er7(&message(kind, NUMBER, "架橋"));
+    let read = read_file(file, &bytes).unwrap();
+    rendition::page(&read, &bytes, "架橋病院").unwrap()
 }
 
 #[test]
@@ -19,6 +20,7 @@ fn no_page_shows_number_address_telephone_or_insurance() {
         for private in PRIVATE.iter().chain([&NUMBER]) {
             assert!(!page.contains(private), "{} shows {private}", kind.code);
         }
+        assert!(!page.contains("［省略］"), "no field of {} had to be struck out", kind.code);
     }
 }
 
@@ -139,11 +141,90 @@ fn abnormal_results_stand_out_and_normal_ones_do_not() {
 }
 
 #[test]
+fn an_order_before_its_panel_is_told_with_it() {
+    let text = message("OMG-13", NUMBER, "架橋")
+        .replace("\rOBR|1|", "\rORC|SC|ORDER1||||||||||D1^依頼^医師\rOBR|1|");
+    let storage = Storage::new();
+    let path = storage.path("OMG-13", NUMBER, "20240712100000000", 1);
+    let relative = path.strip_prefix(storage.root()).unwrap().to_str().unwrap().to_owned();
+    let bytes = er7(&text);
+    let read = read_file(StorageFile::parse_relative(relative.as_bytes()).unwrap(), &bytes).unwrap();
+    let page = rendition::page(&read, &bytes, "x").unwrap();
+    assert_eq!(page.matches("<h2>").count(), 1, "{page}");
+    assert!(
+        page.contains("<h2>標準１２誘導心電図</h2>") && page.contains("ORDER1") && page.contains("依頼 医師")
+    );
+}
+
+#[test]
 fn markup_in_a_message_is_text_on_the_page() {
     let text = message("OML-11", NUMBER, "<script>alert(1)</script>");
     let storage = Storage::new();
     let path = storage.path("OML-11", NUMBER, "20240712100000000", 1);
     let relative = path.strip_prefix(storage.root()).unwrap().to_str().unwrap().to_owned();
     let read = read_file(StorageFile::parse_relative(relative.as_bytes()).unwrap(), &er7(&text)).unwrap();
-    assert!(!rendition::page(&read, "x").unwrap().contains("<script"));
+    assert!(!rendition::page(&read, &[], "x").unwrap().contains("<script"));
+}
+
+/// A CDA document of the extension storage.
+fn clinical(xml: &str) -> Option<String> {
+    let kind = "^退院時要約^^18842-5^退院時サマリー^LN";
+    let path = format!(
+        "000/001/{NUMBER}/20240712/{kind}/{NUMBER}_20240712_{kind}_DS1_20240712100000000_11_1/summary.xml"
+    );
+    let file = StorageFile::parse_relative(path.as_bytes()).unwrap();
+    let read = read_file(file, xml.as_bytes()).unwrap();
+    rendition::page(&read, xml.as_bytes(), "架橋病院")
+}
+
+#[test]
+fn a_clinical_document_shows_its_narrative_without_number_address_and_telephone() {
+    let page = clinical(&format!(
+        r#"<ClinicalDocument xmlns="urn:hl7-org:v3"><title>要約</title><effectiveTime value="20240712150000+0900"/>
+        <recordTarget><patientRole><id root="2.999" extension="{NUMBER}"/>
+        <addr><state>岡山県</state><streetAddressLine>架橋市標識町１−２</streetAddressLine></addr><telecom value="tel:086-000-9999"/>
+        <patient><name use="IDE"><family>架橋</family><given>花子</given></name><administrativeGenderCode code="F"/>
+        <birthTime value="19480405"/></patient></patientRole></recordTarget>
+        <author><assignedAuthor><assignedPerson><name>長谷 徳之</name></assignedPerson></assignedAuthor></author>
+        <documentationOf><serviceEvent><effectiveTime><low value="20240701"/><high value="20240712"/></effectiveTime></serviceEvent></documentationOf>
+        <component><structuredBody><component><section><title>経過</title><text><paragraph>連絡先 086-000-9999、患者番号 {NUMBER}、
+        架橋市標識町１−２。</paragraph><list><item>骨折 &lt;b&gt;</item></list>
+        <table><thead><tr><th>薬</th></tr></thead><tbody><tr><td colspan="2">鎮痛薬</td></tr></tbody></table></text></section></component>
+        </structuredBody></component></ClinicalDocument>"#
+    ))
+    .unwrap();
+    for expected in [
+        "退院時サマリー",
+        "架橋 花子",
+        "昭和23年",
+        "長谷 徳之",
+        "2024年7月1日 ～ 2024年7月12日",
+        "<h2>経過</h2>",
+        "<li>骨折 &lt;b&gt;</li>",
+        "<td colspan=\"2\">鎮痛薬</td>",
+        "連絡先 ［省略］",
+    ] {
+        assert!(page.contains(expected), "{expected} in {page}");
+    }
+    for private in [NUMBER, "086-000-9999", "標識町"] {
+        assert!(!page.contains(private), "{private}");
+    }
+}
+
+#[test]
+fn other_xml_and_attachments_are_offered_as_they_are() {
+    assert_eq!(clinical("<a/>"), None);
+}
+
+#[test]
+fn private_values_are_struck_out_of_free_text() {
+    let storage = Storage::new();
+    let path = storage.path("OML-11", NUMBER, "20240712100000000", 1);
+    let relative = path.strip_prefix(storage.root()).unwrap().to_str().unwrap().to_owned();
+    let text =
+        message("OML-11", NUMBER, "架橋").replace("溶血あり", &format!("患者 {NUMBER} 電話 086-000-9999"));
+    let bytes = er7(&text);
+    let read = read_file(StorageFile::parse_relative(relative.as_bytes()).unwrap(), &bytes).unwrap();
+    let page = rendition::page(&read, &bytes, "x").unwrap();
+    assert!(page.contains("患者 ［省略］ 電話 ［省略］"));
 }

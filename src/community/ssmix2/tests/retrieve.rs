@@ -2,7 +2,7 @@ use futures_util::StreamExt;
 
 use super::fixture::{NUMBER, Storage, any_status, ask, context, find, put};
 use crate::community::ssmix2::Ssmix2;
-use crate::community::ssmix2::patient::body_of;
+use crate::community::ssmix2::content::body_of;
 use crate::model::{
     Answer, Community, Document, DocumentEntry, DocumentId, DocumentRetrieve, Interrupted, Oid, Phi,
     RepositoryId,

@@ -162,7 +162,7 @@ fn corpus() -> Vec<(String, Vec<u8>)> {
 
 async fn receive(bytes: Vec<u8>) -> Result<Received, Malformed> {
     let body: DocumentStream = Box::pin(stream::iter([Ok(bytes.into())]));
-    soap::receive_answer(None, body, Limits::default()).await.map_err(|unreceived| match unreceived {
+    soap::receive_any(None, body, Limits::default()).await.map_err(|unreceived| match unreceived {
         soap::Unreceived::Malformed(malformed) => malformed,
         soap::Unreceived::Interrupted(interrupted) => panic!("{interrupted}"),
     })

@@ -1,5 +1,6 @@
 //! MTOM/XOP packages (wire.md 4) as bounded-memory streams both ways.
 
+mod head;
 mod parts;
 mod receive;
 mod splitter;

@@ -7,8 +7,9 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
 use super::super::{ContentType, Envelope, decode_text};
+use super::head::PartHead;
 use super::parts::Parts;
-use super::splitter::{PartHead, Step};
+use super::splitter::Step;
 use super::under_way::{KEPT_BYTES_MAX, LEVELS, Package, PartName, Passed, Unread};
 use crate::dialect::Received;
 use crate::model::{DocumentStream, Interrupted, Malformed, Warning};

@@ -5,27 +5,8 @@
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
 
-use super::super::ContentType;
-use super::super::transfer::Transfer;
+use super::head::{HEAD_LINES_MAX, PartHead};
 use crate::model::Malformed;
-
-/// What stands over a part.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(super) struct PartHead {
-    /// Content-ID without angle brackets.
-    pub content_id: Option<String>,
-    /// Content-Type.
-    pub content_type: ContentType,
-    /// Content-Transfer-Encoding.
-    pub transfer: Option<String>,
-}
-
-impl PartHead {
-    /// A decoder for the part's bytes.
-    pub(super) fn transfer(&self) -> Transfer {
-        Transfer::named(self.transfer.as_deref())
-    }
-}
 
 /// What the bytes so far give.
 #[derive(Debug, PartialEq, Eq)]
@@ -78,7 +59,6 @@ pub(super) struct Splitter {
 }
 
 const HEAD_BYTES_MAX: usize = 16 << 10;
-const HEAD_LINES_MAX: usize = 32;
 const PADDING_BYTES_MAX: usize = 256;
 const PARTS_MAX: usize = 1000;
 const PREAMBLE_BYTES_MAX: usize = 64 << 10;
@@ -271,45 +251,8 @@ impl Splitter {
             lines.push(line);
         }
         let why = "the head of a part cannot be read";
-        let head = part_head(&lines).ok_or_else(|| self.malformed("mtom-part-head", why))?;
+        let head = PartHead::read(&lines).ok_or_else(|| self.malformed("mtom-part-head", why))?;
         self.pass(at);
         Ok(Some(head))
-    }
-}
-
-fn part_head(lines: &[&[u8]]) -> Option<PartHead> {
-    // Folded lines are joined and blanks at line ends dropped; httparse wants neither.
-    let mut clean: Vec<u8> = Vec::new();
-    for line in lines {
-        if line.starts_with(b" ") || line.starts_with(b"\t") {
-            clean.push(b' ');
-        } else if !clean.is_empty() {
-            clean.extend_from_slice(b"\r\n");
-        }
-        clean.extend_from_slice(line.trim_ascii());
-    }
-    clean.extend_from_slice(b"\r\n\r\n");
-    let mut headers = [httparse::EMPTY_HEADER; HEAD_LINES_MAX + 1];
-    let mut head = PartHead::default();
-    if lines.is_empty() {
-        return Some(head);
-    }
-    match httparse::parse_headers(&clean, &mut headers) {
-        Ok(httparse::Status::Complete((_, headers))) => {
-            for header in headers {
-                let value = String::from_utf8_lossy(header.value).trim().to_owned();
-                match header.name.to_ascii_lowercase().as_str() {
-                    "content-id" => {
-                        let bare = value.strip_prefix('<').unwrap_or(&value);
-                        head.content_id = Some(bare.strip_suffix('>').unwrap_or(bare).to_owned());
-                    }
-                    "content-type" => head.content_type = ContentType::read(&value),
-                    "content-transfer-encoding" => head.transfer = Some(value),
-                    _ => {}
-                }
-            }
-            Some(head)
-        }
-        _ => None,
     }
 }

@@ -243,6 +243,20 @@ proptest! {
     }
 
     #[test]
+    fn no_bytes_and_no_header_bring_the_reader_down(
+        header in "(multipart/related|text/xml)?;? ?(boundary=|start=|charset=)?\"?[-b<>;\\\\\"山]{0,6}",
+        bytes in proptest::collection::vec(any::<u8>(), 0..60),
+        texts in proptest::collection::vec("--b|\r\n|\n|<|s:Envelope|Content-ID: <b>|=|\\?xml encoding='x'", 0..12),
+    ) {
+        for body in [bytes, texts.concat().into_bytes()] {
+            if let Ok(read) = receive_any(Some(&header), whole(&body), Limits::default()).now_or_never().unwrap() {
+                let _ = read.envelope.body_tree();
+                let _ = read.parts.map(|parts| drained(parts.document("cid:b")));
+            }
+        }
+    }
+
+    #[test]
     fn the_split_of_the_bytes_does_not_change_what_is_read(
         pieces in proptest::collection::vec("\r\n--b\r\n|\n--b\n|--b--|--b|\r|\n|C: d\r\n|Content-ID: <1>\n|x|-", 0..20),
         cuts in proptest::collection::vec(0_usize..200, 0..30),

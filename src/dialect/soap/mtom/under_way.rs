@@ -1,14 +1,14 @@
 //! A package under way. It is read only as far as the document being polled needs; what passes
 //! meanwhile is kept for its own stream up to a cap, or skipped when nobody wants it.
 
-use std::collections::VecDeque;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use percent_encoding::percent_decode_str;
 
 use super::super::transfer::Transfer;
-use super::splitter::{PartHead, Splitter, Step};
+use super::head::PartHead;
+use super::splitter::{Splitter, Step};
 use crate::model::{DocumentStream, Interrupted, Malformed};
 
 /// A document somebody asked for.
@@ -16,8 +16,9 @@ use crate::model::{DocumentStream, Interrupted, Malformed};
 struct Want {
     name: PartName,
     /// What has come and was not taken yet.
-    waiting: VecDeque<Bytes>,
-    waiting_bytes: usize,
+    kept: BytesMut,
+    /// The piece just read on its own behalf.
+    piece: Option<Bytes>,
     /// Set once nothing more will come: how it ended.
     end: Option<Result<(), Interrupted>>,
     has_begun: bool,
@@ -44,12 +45,16 @@ pub(super) struct Package {
     current: Vec<usize>,
     transfer: Transfer,
     part_bytes: u64,
+    /// Of all documents together.
+    kept_bytes: usize,
     /// Set when nothing more can be read.
     over: Option<Interrupted>,
 }
 
 /// Bytes kept for a document while another is read.
 pub(super) const KEPT_BYTES_MAX: usize = 1 << 20;
+// The same for all documents of a package together.
+const KEPT_BYTES_ALL_MAX: usize = 16 << 20;
 // Bytes handed to the splitter at a time, so that a document leaves in pieces.
 const PIECE_BYTES: usize = 64 << 10;
 
@@ -65,6 +70,7 @@ impl Package {
             current: Vec::new(),
             transfer: Transfer::Raw,
             part_bytes: 0,
+            kept_bytes: 0,
             over: None,
         }
     }
@@ -107,7 +113,7 @@ impl Package {
             let mut transfer = passed.head.transfer();
             match transfer.decode(passed.body.clone(), true) {
                 Some(body) => {
-                    want.waiting.push_back(body);
+                    want.piece = Some(body);
                     want.end = Some(Ok(()));
                 }
                 None => want.end = Some(Err(not_encoded())),
@@ -126,9 +132,12 @@ impl Package {
         context: &Context<'_>,
     ) -> Poll<Option<Result<Bytes, Interrupted>>> {
         let Some(want) = self.wants.get_mut(index) else { return Poll::Ready(None) };
-        if let Some(bytes) = want.waiting.pop_front() {
-            want.waiting_bytes = want.waiting_bytes.saturating_sub(bytes.len());
-            return Poll::Ready(Some(Ok(bytes)));
+        if !want.kept.is_empty() {
+            self.kept_bytes = self.kept_bytes.saturating_sub(want.kept.len());
+            return Poll::Ready(Some(Ok(std::mem::take(&mut want.kept).freeze())));
+        }
+        if let Some(piece) = want.piece.take() {
+            return Poll::Ready(Some(Ok(piece)));
         }
         if let Some(end) = &mut want.end {
             // An error is told once; after it, as after the end, there is nothing.
@@ -142,7 +151,8 @@ impl Package {
     pub(super) fn leave(&mut self, index: usize) {
         if let Some(want) = self.wants.get_mut(index) {
             want.is_dropped = true;
-            want.waiting.clear();
+            want.piece = None;
+            self.kept_bytes = self.kept_bytes.saturating_sub(std::mem::take(&mut want.kept).len());
         }
         self.wants.iter_mut().for_each(Want::wake);
     }
@@ -183,13 +193,18 @@ impl Package {
             if want.is_dropped || want.end.is_some() || decoded.is_empty() {
                 continue;
             }
-            want.waiting_bytes += decoded.len();
-            if index != polled && want.waiting_bytes > KEPT_BYTES_MAX {
-                let why = "the documents were not read in the order in which they came";
-                want.waiting.clear();
-                want.end = Some(Err(Interrupted::Broken(why.into())));
+            if index == polled {
+                want.piece = Some(decoded.clone());
+                continue;
+            }
+            let is_kept = want.kept.len() + decoded.len() <= KEPT_BYTES_MAX;
+            if is_kept && self.kept_bytes + decoded.len() <= KEPT_BYTES_ALL_MAX {
+                self.kept_bytes += decoded.len();
+                want.kept.extend_from_slice(&decoded);
             } else {
-                want.waiting.push_back(decoded.clone());
+                let why = "the documents were not read in the order in which they came";
+                self.kept_bytes = self.kept_bytes.saturating_sub(std::mem::take(&mut want.kept).len());
+                want.end = Some(Err(Interrupted::Broken(why.into())));
             }
             want.wake();
         }

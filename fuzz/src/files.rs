@@ -1,0 +1,45 @@
+//! What operators write: settings, a peer's file, consents.
+
+use std::fs;
+use std::path::Path;
+use std::sync::LazyLock;
+
+use kakehashi::config;
+use kakehashi::policy::read_consents;
+use tempfile::TempDir;
+
+const BROKER: &str = include_str!("../../kakehashi.toml.example");
+
+static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a folder");
+    for name in ["certs", "peers", "policies"] {
+        fs::create_dir(folder.path().join(name)).expect("a folder");
+    }
+    fs::write(folder.path().join("kakehashi.toml"), BROKER).expect("a file");
+    folder
+});
+
+fn loaded(name: &Path, data: &[u8]) {
+    fs::write(name, data).expect("a file");
+    if let Err(errors) = config::load(&FOLDER.path().join("kakehashi.toml")) {
+        assert!(!errors.0.is_empty(), "refused without a word");
+        let _ = errors.to_string();
+    }
+}
+
+/// `kakehashi.toml`.
+pub fn broker(data: &[u8]) {
+    loaded(&FOLDER.path().join("kakehashi.toml"), data);
+}
+
+/// A file in `peers/`.
+pub fn peer(data: &[u8]) {
+    loaded(&FOLDER.path().join("peers/fuzzed.toml"), data);
+}
+
+/// A file of consents. An error repeats no value, except a number that is a line's.
+pub fn consents(data: &[u8]) {
+    if let Err(bad) = read_consents("fuzzed.csv", data) {
+        assert!(bad.to_string().len() < 64 << 10, "an endless report");
+    }
+}

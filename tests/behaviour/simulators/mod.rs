@@ -1,0 +1,10 @@
+//! What stands around a broker in these tests: keys, hospitals, portals, other networks, and a look
+//! at its records.
+
+pub mod client;
+pub mod gateway;
+pub mod hospital;
+pub mod network;
+pub mod pki;
+pub mod records;
+pub mod waiting;

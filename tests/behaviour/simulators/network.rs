@@ -1,0 +1,374 @@
+//! A whole broker in this process, started from configuration files in a temporary folder.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU16, Ordering};
+
+use kakehashi::app::control::{ControlReply, ControlRequest, send};
+use kakehashi::app::{check_sources, run, run_on};
+use kakehashi::audit::{Disk, SimulatedDisk};
+use kakehashi::config::load_with;
+use kakehashi::model::Timestamp;
+use kakehashi::policy::{CONSENT_COLUMNS, Consents};
+use kakehashi::store::Store;
+use kakehashi::telemetry::start_logging;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use super::client::{Client, Who};
+use super::hospital::Hospital;
+use super::pki;
+use super::records::Records;
+use super::waiting::attained;
+
+/// One of the networks that take part.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub name: &'static str,
+    pub community: &'static str,
+}
+
+pub const OKAYAMA: Place = Place { name: "okayama", community: "2.999.33" };
+pub const HIROSHIMA: Place = Place { name: "hiroshima", community: "2.999.34" };
+pub const TOTTORI: Place = Place { name: "tottori", community: "2.999.31" };
+
+/// What a network is to be started with.
+pub struct Plan {
+    pub place: Place,
+    pub hospitals: Vec<(Hospital, &'static str)>,
+    pub consents: Vec<String>,
+    /// More lines of `[limits]`.
+    pub limits: &'static str,
+    /// More lines above the tables of the portal's file.
+    pub portal: &'static str,
+    /// Files of other networks: name and content.
+    pub peers: Vec<(&'static str, String)>,
+    pub disk: Option<SimulatedDisk>,
+    pub policies: PathBuf,
+}
+
+/// A running broker.
+pub struct Network {
+    pub place: Place,
+    folder: TempDir,
+    ports: Ports,
+    shutdown: CancellationToken,
+    running: JoinHandle<()>,
+}
+
+#[derive(Clone, Copy)]
+struct Ports {
+    admin: u16,
+    peer: u16,
+    portal: u16,
+}
+
+/// A port nobody listens on, outside the range from which outgoing connections take theirs.
+pub fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let first = 12_000 + u16::try_from(std::process::id() % 180).unwrap() * 100;
+    loop {
+        let port = first + NEXT.fetch_add(1, Ordering::Relaxed) % 2_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// A consent of a person at a hospital toward a community.
+pub fn consent(network_id: &str, hospital: &Hospital, number: &str, toward: Place) -> String {
+    consent_of(network_id, hospital, number, toward, "*", "granted")
+}
+
+/// A consent row with its kinds and state.
+pub fn consent_of(
+    network_id: &str,
+    hospital: &Hospital,
+    number: &str,
+    toward: Place,
+    kinds: &str,
+    state: &str,
+) -> String {
+    let (facility, community) = (hospital.facility, toward.community);
+    format!(
+        "{network_id},{facility},{number},{community},*,{kinds},TREATMENT,{state},2024-01-01,,HR-1,binder,clerk"
+    )
+}
+
+fn csv(rows: &[String]) -> String {
+    format!("{}\n{}\n", CONSENT_COLUMNS.join(","), rows.join("\n"))
+}
+
+impl Plan {
+    pub fn new(place: Place) -> Self {
+        Self {
+            place,
+            hospitals: Vec::new(),
+            consents: Vec::new(),
+            limits: "",
+            portal: "",
+            peers: Vec::new(),
+            disk: None,
+            policies: Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
+        }
+    }
+
+    pub fn hospital(self, hospital: &Hospital) -> Self {
+        self.hospital_with(hospital, "")
+    }
+
+    /// With more lines above the `[ssmix2]` table.
+    pub fn hospital_with(mut self, hospital: &Hospital, more: &'static str) -> Self {
+        self.hospitals.push((hospital.clone(), more));
+        self
+    }
+
+    pub fn consent(mut self, row: String) -> Self {
+        self.consents.push(row);
+        self
+    }
+
+    pub fn limits(mut self, limits: &'static str) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Another network that may ask and is asked at this port.
+    pub fn peer(self, peer: Place, port: u16) -> Self {
+        self.peer_with(peer, port, "")
+    }
+
+    pub fn peer_with(mut self, peer: Place, port: u16, more: &str) -> Self {
+        let Place { name, community } = peer;
+        let url = format!("https://127.0.0.1:{port}");
+        let text = format!(
+            r#"
+kind = "xca"
+side = "peer"
+community = "urn:oid:{community}"
+authorities = ["urn:oid:{community}.1"]
+{more}
+tls = {{ ca = "net-ca", san_uri = "urn:oid:{community}", client = "{ours}-gateway" }}
+
+[saml]
+issuer = "https://{name}.example/idp"
+signer = "{name}-saml"
+roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", role = "nurse" }}]
+roles.out = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", role = "nurse" }}]
+
+[xca]
+patient_discovery = "{url}/xcpd"
+document_query = "{url}/xca/query"
+document_retrieve = "{url}/xca/retrieve"
+"#,
+            ours = self.place.name
+        );
+        self.peers.push((name, text));
+        self
+    }
+
+    fn write(&self, folder: &Path, ports: Ports) {
+        let Place { name, community } = self.place;
+        let (certs, policies) = (pki::CERTS.path(), &self.policies);
+        let Ports { admin, peer, portal } = ports;
+        let text = format!(
+            r#"
+community = "urn:oid:{community}"
+device = "{community}.0.1"
+timeout_ms = 10_000
+
+[identity]
+authority = "urn:oid:{community}.1"
+
+[codes]
+roles = "2.999.1.1"
+
+[portal]
+listen = "127.0.0.1:{portal}"
+certificate = "{name}-server"
+client_ca = "net-ca"
+
+[peer]
+listen = "127.0.0.1:{peer}"
+certificate = "{name}-server"
+client_ca = "net-ca"
+
+[admin]
+listen = "127.0.0.1:{admin}"
+
+[saml]
+issuer = "https://{name}.example/idp"
+certificate = "{name}-saml"
+audiences = ["urn:oid:{community}"]
+recipients = ["https://127.0.0.1:{portal}/", "https://127.0.0.1:{peer}/"]
+
+[folders]
+certs = {certs:?}
+policies = {policies:?}
+
+[limits]
+drain_ms = 200
+{limits}
+"#,
+            limits = self.limits
+        );
+        std::fs::write(folder.join("kakehashi.toml"), text).unwrap();
+        let peers = folder.join("peers");
+        std::fs::create_dir(&peers).unwrap();
+        for (system, digit) in [("portal", "30"), ("ward", "31")] {
+            let text = format!(
+                r#"
+kind = "portal"
+{more}
+tls = {{ san_uri = "urn:oid:{community}.{digit}" }}
+[saml]
+issuer = "https://portal.{name}.example/idp"
+signer = "{name}-portal-idp"
+roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", role = "nurse" }}]
+"#,
+                more = if system == "portal" { self.portal } else { "" }
+            );
+            std::fs::write(peers.join(format!("{name}-{system}.toml")), text).unwrap();
+        }
+        for (hospital, more) in &self.hospitals {
+            std::fs::write(peers.join(format!("{}.toml", hospital.name)), hospital.settings(more)).unwrap();
+        }
+        for (peer, text) in &self.peers {
+            std::fs::write(peers.join(format!("{peer}.toml")), text).unwrap();
+        }
+    }
+
+    /// Starts it and waits until it is ready.
+    pub async fn start(self) -> Network {
+        let network = self.start_unready().await;
+        network.ready().await;
+        network
+    }
+
+    /// Starts it; its indexes may not be complete yet.
+    pub async fn start_unready(self) -> Network {
+        if std::env::var_os("KAKEHASHI_LOG").is_some() {
+            // The second broker of a test finds it started.
+            let _ = start_logging("info");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let ports = Ports { admin: free_port(), peer: free_port(), portal: free_port() };
+        self.write(folder.path(), ports);
+        let settings =
+            load_with(&folder.path().join("kakehashi.toml"), None, &[&check_sources], Timestamp::now())
+                .unwrap_or_else(|errors| panic!("{errors:?}"));
+        if !self.consents.is_empty() {
+            std::fs::create_dir_all(folder.path().join("var")).unwrap();
+            let store = Store::open(&settings.broker.store_url).await.unwrap();
+            let consents = Consents::load(&store).await.unwrap();
+            let text = csv(&self.consents);
+            consents.import(&store, "consents.csv", text.as_bytes(), Timestamp::now()).await.unwrap();
+        }
+        let shutdown = CancellationToken::new();
+        let (token, disk) = (shutdown.clone(), self.disk.clone());
+        let running = tokio::spawn(async move {
+            let done = match disk {
+                None => run(settings, token).await,
+                Some(disk) => run_on(settings, |_| Ok(Box::new(disk) as Box<dyn Disk>), token).await,
+            };
+            done.unwrap_or_else(|error| panic!("{error}"));
+        });
+        Network { place: self.place, folder, ports, shutdown, running }
+    }
+}
+
+impl Network {
+    pub async fn ready(&self) {
+        attained("the broker is ready", || async {
+            assert!(!self.running.is_finished(), "the broker ended while it started");
+            (self.admin("/readyz").await.0 == 200).then_some(())
+        })
+        .await;
+    }
+
+    /// Status and body of an admin page; 0 while nobody listens.
+    pub async fn admin(&self, path: &str) -> (u16, String) {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.ports.admin)).await else {
+            return (0, String::new());
+        };
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n");
+        let mut text = String::new();
+        if stream.write_all(request.as_bytes()).await.is_err()
+            || stream.read_to_string(&mut text).await.is_err()
+        {
+            return (0, String::new());
+        }
+        let status = text.split(' ').nth(1).and_then(|word| word.parse().ok()).unwrap_or(0);
+        (status, text.split_once("\r\n\r\n").map(|(_, body)| body.to_owned()).unwrap_or_default())
+    }
+
+    /// Where other networks ask.
+    pub const fn peer_port(&self) -> u16 {
+        self.ports.peer
+    }
+
+    /// Somebody of another network asking here through that network's gateway.
+    pub fn asked_by(&self, place: Place, who: Who) -> Client {
+        let certificate = format!("{}-gateway", place.name);
+        let issuer = format!("https://{}.example/idp", place.name);
+        let signer = format!("{}-saml", place.name);
+        Client::new(self.place, place, &certificate, (&issuer, &signer), self.ports.peer, who)
+    }
+
+    /// Somebody at our own portal.
+    pub fn portal(&self, who: Who) -> Client {
+        self.at_system("portal", who)
+    }
+
+    /// Somebody at one of our own systems.
+    pub fn at_system(&self, system: &str, who: Who) -> Client {
+        let name = self.place.name;
+        let (certificate, issuer) =
+            (format!("{name}-{system}"), format!("https://portal.{name}.example/idp"));
+        let signer = format!("{name}-portal-idp");
+        Client::new(self.place, self.place, &certificate, (&issuer, &signer), self.ports.portal, who)
+    }
+
+    /// What stands in the audit log.
+    pub fn records(&self) -> Records {
+        Records::new(self.folder.path().join("var/audit"))
+    }
+
+    pub async fn control(&self, request: ControlRequest) -> ControlReply {
+        send(&self.folder.path().join("var/kakehashi.sock"), &request).await.unwrap().unwrap()
+    }
+
+    /// `kakehashi consent import` while it runs.
+    pub async fn import(&self, rows: &[String]) {
+        let request = ControlRequest::ConsentImport { file: "more.csv".to_owned(), text: csv(rows) };
+        let reply = self.control(request).await;
+        assert!(reply.ok, "{}", reply.text);
+    }
+
+    /// `kakehashi consent withdraw` while it runs.
+    pub async fn withdraw(&self, network_id: &str) {
+        let reply = self
+            .control(ControlRequest::ConsentWithdraw {
+                network_id: network_id.to_owned(),
+                facility: None,
+                community: None,
+                form: "HR-2".to_owned(),
+                evidence: "binder".to_owned(),
+                entered_by: "clerk".to_owned(),
+            })
+            .await;
+        assert!(reply.ok, "{}", reply.text);
+    }
+
+    /// Stops it in order; what its log says must hold.
+    pub async fn stop(self) -> Records {
+        self.shutdown.cancel();
+        tokio::time::timeout(std::time::Duration::from_secs(20), self.running).await.unwrap().unwrap();
+        let records = Records::keeping(self.folder.path().join("var/audit"), self.folder);
+        records.verify();
+        records
+    }
+}
