@@ -315,7 +315,9 @@ fn patients(act: &Tree) -> impl Iterator<Item = &Tree> {
 
 fn instance(id: &Tree, marks: Marks) -> Value {
     let root = id.attribute("root").unwrap_or_default();
-    json!({ "root": marks.word(root), "extension": marks.text(id.attribute("extension").unwrap_or_default()) })
+    // A root that is none may be a number in the wrong place.
+    let root = if is_root(root) { root.into() } else { marks.text(root) };
+    json!({ "root": root, "extension": marks.text(id.attribute("extension").unwrap_or_default()) })
 }
 
 fn persons(patients: &[&Tree], marks: Marks) -> Value {

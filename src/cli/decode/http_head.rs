@@ -43,7 +43,12 @@ pub(super) fn read(bytes: &[u8]) -> Result<Option<Head>, Malformed> {
         let is_over = line.trim().is_empty();
         if at > HEAD_BYTES_MAX {
             let why = format!("header lines of more than {HEAD_BYTES_MAX} bytes");
-            return if has_start_line { Err(Malformed::new("http-head", "1:1", why)) } else { Ok(None) };
+            let is_known = |field: &String| {
+                let field = field.to_ascii_lowercase();
+                field.starts_with("content-type") || field.starts_with("mime-version")
+            };
+            let is_head = has_start_line || fields.iter().any(is_known);
+            return if is_head { Err(Malformed::new("http-head", "1:1", why)) } else { Ok(None) };
         }
         if is_over || end.is_none() {
             if !is_over {

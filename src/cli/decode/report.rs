@@ -136,7 +136,7 @@ impl Report {
     pub(super) fn line(&self, file: &str, marks: Marks) -> String {
         let error = |e: &Carried| json!({ "code": marks.word(&e.code), "severity": e.severity, "text": marks.phi(&e.text) });
         let refusal = self.refusal.as_ref().map(|malformed| {
-            let is_quoting = malformed.code == "malformed-xml";
+            let is_quoting = matches!(malformed.code, "malformed-xml" | "unexpected-element");
             let text = if is_quoting { marks.without_quotes(&malformed.why) } else { malformed.why.clone() };
             json!({ "code": malformed.code, "where": malformed.at, "text": text })
         });

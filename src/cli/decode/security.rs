@@ -122,7 +122,7 @@ fn show(claims: &Unverified, marks: Marks, report: &mut Report) {
     report.show(
         "requester",
         json!({
-            "issuer": hidden(&claims.issuer),
+            "issuer": claims.issuer,
             "name_id": hidden(claims.name_id.reveal()),
             "person": hidden(claims.person.reveal()),
             "organization": claims.organization,

@@ -35,6 +35,8 @@ impl Message<'_> {
 
 /// Bytes of a root part.
 const ROOT_BYTES_MAX: u64 = 64 << 20;
+/// As bytes come from a network: the receiver looks for a boundary line in the first of them.
+const PIECE_BYTES: usize = 32 << 10;
 
 /// Decodes a message.
 pub(super) fn decode(
@@ -58,7 +60,13 @@ pub(super) fn decode(
     let ids = content_ids(&bytes);
     let body = Bytes::from(bytes);
     let kept = body.clone();
-    let stream = Box::pin(futures_util::stream::once(async move { Ok::<_, Interrupted>(body) }));
+    let pieces = std::iter::successors(Some((Bytes::new(), body)), |(_, rest)| {
+        let mut rest = rest.clone();
+        let piece = rest.split_to(rest.len().min(PIECE_BYTES));
+        (!piece.is_empty()).then_some((piece, rest))
+    });
+    let pieces = pieces.skip(1).map(|(piece, _)| Ok::<_, Interrupted>(piece));
+    let stream = Box::pin(futures_util::stream::iter(pieces));
     // The bytes are all there: nothing is ever waited for.
     let received = receive_root(content_type, stream, limits, read).now_or_never();
     let mut scan = scanned.take();
