@@ -12,7 +12,7 @@ use crate::community::ssmix2::{self, Ssmix2};
 use crate::community::{Endpoints, Ends, Exchange, Xca};
 use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind};
 use crate::dialect::soap;
-use crate::model::{Community, Descriptor};
+use crate::model::{Community, Descriptor, PeerProfile};
 use crate::policy::{Policies, PolicyError};
 use crate::telemetry::Metrics;
 use crate::transport::HttpClient;
@@ -108,7 +108,7 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
             receiver_device: file.device.clone().unwrap_or_else(|| file.community.0.clone()),
             receiver: file.community.clone(),
         },
-        profile: file.wire.clone(),
+        profile: PeerProfile { send_network_id: file.send_network_id, ..file.wire.clone() },
         issuing: Arc::new(issuing(broker, file, None)?),
         limits: soap::Limits { part_bytes_max: file.limits.document_bytes_max, ..soap::Limits::default() },
         answer_bytes_max: file.limits.answer_bytes_max,

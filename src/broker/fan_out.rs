@@ -70,7 +70,7 @@ impl<R: OutboundRequest> Planned<R> {
         LegRecord {
             target: descriptor.name.clone(),
             community: descriptor.community.clone(),
-            transaction: context.transaction,
+            transaction: transaction(outbound),
             message: leg.message.clone(),
             query: leg.query.clone(),
             query_element: self.target.describe().query_element(context, leg, outbound),
@@ -210,6 +210,15 @@ pub async fn fan_out<R: OutboundRequest>(
     }
     log_outages(context, &merged.unavailable);
     (merged, outcomes)
+}
+
+// The transaction at an XCA peer; a source of ours is asked without a message.
+const fn transaction(outbound: Outbound<'_>) -> &'static str {
+    match outbound {
+        Outbound::DocumentQuery(_) => "ITI-38",
+        Outbound::DocumentRetrieve(_) => "ITI-39",
+        Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
+    }
 }
 
 fn log_outages(context: &RequestContext, outages: &[Outage]) {

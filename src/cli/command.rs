@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{audit, check, consent, exit, r#match, serve};
+use super::{ask, audit, check, consent, decode, demo, exit, r#match, serve};
 use crate::app::{check_policies, check_sources};
 use crate::config::{BrokerConfig, load};
 
@@ -24,12 +24,18 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Ask as a portal: find a patient, list documents, fetch one
+    Ask(ask::AskArgs),
     /// Verify and search the audit log: who saw what, and why
     Audit(WithConfig<audit::AuditArgs>),
     /// Check the configuration: every fault with file, line and hint
     Check(check::CheckArgs),
     /// Import, withdraw and list consents
     Consent(WithConfig<consent::ConsentArgs>),
+    /// Two invented networks, both directions, with a report
+    Demo(demo::DemoArgs),
+    /// Decode messages and files: what they are, what is put up with, why one is refused
+    Decode(decode::DecodeArgs),
     /// Dry run of the matcher on an exported patient list
     Match(r#match::MatchArgs),
     /// Run the broker
@@ -69,6 +75,7 @@ pub fn run() -> ExitCode {
 
 async fn carry_out(command: Command) -> ExitCode {
     match command {
+        Command::Ask(args) => ExitCode::from(ask::run(args).await),
         Command::Audit(with) => match settings(&with.config) {
             Ok(broker) => audit::run(with.args, &broker.audit, Some(&broker.store_url)).await,
             Err(code) => code,
@@ -83,6 +90,8 @@ async fn carry_out(command: Command) -> ExitCode {
             }
             Err(code) => code,
         },
+        Command::Demo(args) => ExitCode::from(demo::run(args).await),
+        Command::Decode(args) => ExitCode::from(decode::run(&args)),
         Command::Match(args) => ExitCode::from(r#match::run(&args)),
         Command::Serve(args) => ExitCode::from(serve::run(args).await),
     }

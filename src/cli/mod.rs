@@ -1,9 +1,12 @@
 //! Floor 9: what a person types. Each command is a file with its arguments and its help.
 
+pub mod ask;
 pub mod audit;
 pub mod check;
 mod command;
 pub mod consent;
+pub mod decode;
+pub mod demo;
 pub mod exit;
 pub mod r#match;
 pub mod serve;

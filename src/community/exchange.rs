@@ -106,7 +106,9 @@ impl Exchange {
         let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
         let identity = self.issuing.identity(requester).map_err(refused)?;
         let id = uuid::Uuid::new_v4();
-        let security = self.issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
+        // Each message names the URL it goes to; a responder that knows its own refuses another.
+        let issuing = Issuing { recipient: to.to_string(), ..(*self.issuing).clone() };
+        let security = issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
         let framed =
             soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, Some(&security), payload);
         Ok((framed, sent))

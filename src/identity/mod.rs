@@ -9,11 +9,13 @@ mod dom;
 mod saml;
 mod signature;
 mod trust;
+mod unverified;
 mod verify;
 
 pub use admit::{Admission, Admitted, Arrival, NotAdmitted};
 pub use assertion::{Identity, Issuing, NameFormat, Signer};
 pub use trust::{IdentityError, SamlTrust, TrustedIssuer};
+pub use unverified::{Unverified, read_unverified};
 pub use verify::{VerifiedAssertion, verify};
 
 #[cfg(test)]

@@ -25,6 +25,9 @@ pub struct PeerProfile {
     /// Authorities the peer may speak for; filled in from its file.
     #[serde(skip)]
     pub authorities: Vec<Authority>,
+    /// Whether our network id of a person goes with their demographics (decisions A8); from its file.
+    #[serde(skip)]
+    pub send_network_id: bool,
     /// Documents asked for in one retrieve; 0 is no limit.
     pub documents_per_retrieve: usize,
     /// Whether patient queries carry AdhocQuery/@home.

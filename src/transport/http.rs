@@ -13,6 +13,7 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use super::failure::{of_body, of_request};
@@ -81,23 +82,29 @@ impl HttpClient {
     /// # Errors
     /// A key, certificate or list that cannot be used.
     pub fn new(target: &TargetFile) -> Result<Self, TlsError> {
+        let connect = Duration::from_millis(target.timeout_ms);
+        let idle = Duration::from_millis(target.limits.body_idle_ms);
+        let connections = usize::try_from(target.limits.in_flight).unwrap_or(16);
+        Ok(Self::with(client_config(target)?, connect, idle, connections))
+    }
+
+    /// From TLS settings: time to connect, time between two pieces of an answer, idle connections
+    /// kept.
+    pub fn with(tls: ClientConfig, connect: Duration, idle: Duration, connections: usize) -> Self {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(Duration::from_millis(target.timeout_ms)));
+        tcp.set_connect_timeout(Some(connect));
         // HTTP/1.1: faster than HTTP/2 for documents as measured (crates.md 4.1), and every SOAP
         // stack speaks it.
-        let https = HttpsConnectorBuilder::new()
-            .with_tls_config(client_config(target)?)
-            .https_only()
-            .enable_http1()
-            .wrap_connector(tcp);
+        let https =
+            HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
-            .pool_max_idle_per_host(usize::try_from(target.limits.in_flight).unwrap_or(16))
+            .pool_max_idle_per_host(connections)
             .build(https);
-        Ok(Self { client, idle: Duration::from_millis(target.limits.body_idle_ms) })
+        Self { client, idle }
     }
 
     /// Posts a message; returns with the answer's head. Dropping the future gives the request up.

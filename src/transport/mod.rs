@@ -16,4 +16,4 @@ pub use certificate::{CertificateFacts, PeerMap, Stranger};
 pub use http::{HttpAnswer, HttpClient, Post};
 pub use listen::{Listener, Rejection, RejectionReason, Serving};
 pub use serving::{BodyFault, BoxBody, Connected, ListenLimits, read_body};
-pub use tls::{TlsError, Trust, client_config, crypto_provider, observe_expiries};
+pub use tls::{TlsError, Trust, client_config, client_config_of, crypto_provider, observe_expiries};

@@ -14,7 +14,7 @@ use rustls_pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
 
 use super::certificate::{CertificateFacts, PeerMap, Stranger};
 use super::revocation::{Clients, Servers};
-use crate::config::{BrokerConfig, CaFile, KeyPair, ListenerConfig, TargetFile};
+use crate::config::{BrokerConfig, CaFile, KeyPair, ListenerConfig, PeerTls, TargetFile};
 use crate::model::TargetName;
 use crate::telemetry::Metrics;
 
@@ -174,13 +174,21 @@ pub fn client_config(target: &TargetFile) -> Result<ClientConfig, TlsError> {
     let Some(tls) = &target.tls else {
         return Err(TlsError::new(&target.path, "has no `tls` table".to_owned()));
     };
+    client_config_of(tls, &target.path)
+}
+
+/// The same from a `tls` table alone; `file` is named in errors.
+///
+/// # Errors
+/// A key, certificate or list that cannot be used.
+pub fn client_config_of(tls: &PeerTls, file: &Path) -> Result<ClientConfig, TlsError> {
     let provider = crypto_provider();
     let servers = Servers::new(&tls.ca, &tls.server_pins, &provider)?;
     let versions: &[&'static SupportedProtocolVersion] =
         if tls.allow_tls12 { &[&TLS13, &TLS12] } else { &[&TLS13] };
     let builder = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(versions)
-        .map_err(|e| TlsError::new(&target.path, e.to_string()))?
+        .map_err(|e| TlsError::new(file, e.to_string()))?
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(servers));
     let mut config = match &tls.client {

@@ -8,7 +8,7 @@ use crate::model::{PartialDate, Warning};
 use crate::xml::Tree;
 
 /// All deviations of a message, each code once.
-pub(super) fn deviations(body: &Tree) -> Vec<Warning> {
+pub fn deviations(body: &Tree) -> Vec<Warning> {
     let mut found = Found::new();
     let is_request = body.first(NS, "acknowledgement").is_none();
     wrapper(body, is_request, &mut found);

@@ -142,6 +142,9 @@ impl Transaction for CrossGatewayPatientIdLookup {
         profile: &PeerProfile,
     ) -> (Payload, Sent) {
         let discovery = match &request.demographics {
+            Some(known) if profile.send_network_id => {
+                PatientDiscovery { demographics: known.clone(), ids: vec![request.known.clone()] }
+            }
             Some(known) => PatientDiscovery { demographics: known.clone(), ids: Vec::new() },
             None => PatientDiscovery { demographics: Default::default(), ids: vec![request.known.clone()] },
         };

@@ -12,6 +12,7 @@ mod values;
 mod wrapper;
 
 pub use decode::{Carried, Decoded, decode};
+pub use deviations::deviations;
 use iti55::ACKNOWLEDGEMENT_ROOT;
 pub use iti55::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup, NS, REQUEST_ROOT, RESPONSE_ROOT};
 

@@ -363,6 +363,10 @@ fn a_lookup_keeps_the_id_at_home_when_demographics_are_known() {
     };
     let (payload, sent) = write(Some(Phi::new(person())));
     assert!(!payload.xml.contains("NETWORK"));
+    let lookup = PatientIdLookup { known: known.clone(), demographics: Some(Phi::new(person())) };
+    let profile = PeerProfile { send_network_id: true, ..asking() };
+    let (agreed, _) = CrossGatewayPatientIdLookup::write_request(&lookup, &addressing(), &profile);
+    assert!(agreed.xml.contains("NETWORK"), "where the peer's file says so");
     let (by_id, _) = write(None);
     let read = CrossGatewayPatientIdLookup::read_request(&Envelope::bare(&by_id.xml), &asking());
     assert_eq!(read, Ok(PatientIdLookup { known: known.clone(), demographics: None }));

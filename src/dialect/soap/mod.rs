@@ -17,7 +17,7 @@ pub use copy::copy;
 pub use envelope::{Envelope, Header};
 pub use fault::Fault;
 pub use frame::{Framed, FramedBody, frame_answer, frame_request};
-pub use mtom::{Attachment, Limits, Parts, Unreceived, package, receive, receive_any};
+pub use mtom::{Attachment, Limits, Parts, Unreceived, package, receive, receive_any, receive_root};
 pub use text::decode_text;
 pub use transfer::decode_base64;
 pub use write::{write_answer, write_fault, write_request};

@@ -8,7 +8,7 @@ mod under_way;
 mod write;
 
 pub use parts::Parts;
-pub use receive::{Limits, Unreceived, receive, receive_any};
+pub use receive::{Limits, Unreceived, receive, receive_any, receive_root};
 pub use write::{Attachment, package};
 
 #[cfg(test)]

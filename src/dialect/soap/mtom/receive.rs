@@ -94,7 +94,11 @@ pub async fn receive_any(
     receive_root(content_type, body, limits, read).await
 }
 
-async fn receive_root(
+/// As [`receive`], the root part's text read by `read`.
+///
+/// # Errors
+/// As [`receive`], and those of `read`.
+pub async fn receive_root(
     content_type: Option<&str>,
     mut body: DocumentStream,
     limits: Limits,
