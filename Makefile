@@ -2,43 +2,58 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo test format lint deny unit bench fuzz tools rust
+.PHONY: help demo test rust tools deny format lint dashboards unit bench fuzz
+.NOTPARALLEL:
 
 help:
 	@echo 'make demo          build, lay out two networks, run both directions (KEEP=1 leaves them up)'
-	@echo 'make test          format, lint, house rules, dependencies, all tests'
-	@echo 'make fuzz          every reader for a minute (FUZZ_SECONDS=60)'
+	@echo 'make test          licences, format, lint, dashboards, house rules and all tests'
+	@echo 'make fuzz          every reader for a minute (FUZZ_SECONDS=60; one: fuzz/run.sh READER SECONDS)'
 	@echo 'make bench         instruction counts of the hot paths'
 
+# rust-version in Cargo.toml says which compiler; there is no toolchain file.
 rust:
-	@have=$$($(CARGO) --version 2>/dev/null | sed -E 's/cargo ([0-9]+)\.([0-9]+).*/\1\2/'); \
-	if [ -z "$$have" ] || [ "$$have" -lt 195 ]; then \
-	  echo 'Rust 1.95 or newer is needed; install it with rustup (rustup toolchain install stable).' >&2; exit 1; fi
-	@command -v cc >/dev/null || { echo 'A C compiler is needed: apt-get install gcc' >&2; exit 1; }
+	@need=$$(sed -n 's/^rust-version = "1\.\([0-9]*\)".*/\1/p' Cargo.toml); \
+	have=$$($(CARGO) --version 2>/dev/null | sed -n 's/^cargo 1\.\([0-9]*\).*/\1/p'); \
+	if [ -z "$$have" ] || [ "$$have" -lt "$$need" ]; then \
+	  echo "Rust 1.$$need or newer is needed (found: $$($(CARGO) --version 2>/dev/null || echo none)). With rustup: rustup update stable" >&2; exit 1; fi
+	@command -v cc >/dev/null || { echo 'A C compiler is needed: apt-get install gcc libc6-dev' >&2; exit 1; }
 
 demo: rust
 	$(CARGO) build --release --locked
 	./target/release/kakehashi demo --folder target/demo $(if $(KEEP),--keep)
 
-# Foreign programs of the tests; installed by name where it may be done, else named.
+test: rust tools deny format lint dashboards unit
+
+# Foreign programs of the tests: installed by name where it may be done, else named.
 tools:
 	@./tests/install.sh
 
-test: rust tools format lint unit deny
+deny:
+	@echo '== licences, bans, sources of all dependencies'
+	@command -v cargo-deny >/dev/null || { \
+	  echo 'cargo-deny is not here: building it once, without optimisation (some minutes)'; \
+	  $(CARGO) install --locked --debug --quiet cargo-deny; }
+	$(CARGO) deny --log-level error check bans licenses sources
+	@if [ -n "$$($(CARGO) tree --locked --prefix none --edges normal --format '{p}' | grep '^ring ')" ]; then \
+	  echo 'ring is in the tree: aws-lc-rs is the one crypto provider (docs/architecture.md 8)' >&2; exit 1; fi
 
 format:
-	$(CARGO) fmt --check
+	@echo '== format'
+	@$(CARGO) fmt --check || { echo 'Run: cargo fmt' >&2; exit 1; }
 
 lint:
+	@echo '== clippy, warnings are errors'
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 
-unit:
-	$(CARGO) test --locked
+dashboards:
+	@echo '== alert rules and dashboard'
+	@./dashboards/check.sh
 
-deny:
-	@command -v cargo-deny >/dev/null || { echo 'installing cargo-deny (once, some minutes)'; $(CARGO) install --locked cargo-deny; }
-	$(CARGO) deny --log-level error check bans licenses sources
-	@if $(CARGO) tree -e normal -i ring 2>/dev/null | grep -q ring; then echo 'ring is in the tree: one crypto provider only' >&2; exit 1; fi
+# Last, so that a run ends with what the tests say.
+unit:
+	@echo '== house rules and all tests'
+	$(CARGO) test --locked
 
 bench: rust
 	./benches/run.sh

@@ -11,8 +11,9 @@ export RUSTFLAGS="--cfg fuzzing -Zsanitizer=address -Cpasses=sancov-module \
 -Cllvm-args=-sanitizer-coverage-pc-table"
 host=$(rustc -vV | sed -n 's/^host: //p')
 command -v c++ >/dev/null || { echo 'A C++ compiler is needed for libFuzzer: apt-get install g++' >&2; exit 1; }
-# A target of its own, so that these flags touch no ordinary build.
-cargo build --locked --release --target "$host" --target-dir ../target/fuzz
+# A target of its own, so that these flags touch no ordinary build. Not locked: the main build decides
+# on versions, this lock file follows.
+cargo build --release --target "$host" --target-dir ../target/fuzz
 [ "${1:-}" = build ] && exit 0
 binary=../target/fuzz/$host/release/kakehashi-fuzz
 readers=$(sed -n 's/^    ("\([a-z0-9_]*\)",.*/\1/p' src/main.rs)

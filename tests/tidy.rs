@@ -317,10 +317,8 @@ fn patient_values_are_not_opened_where_logs_and_metrics_are_written() {
 #[test]
 fn nothing_names_a_machine_or_a_registry_host() {
     let mut paths = Vec::new();
-    for (folder, ending) in
-        [("src", ".rs"), ("docs", ".md"), ("policies", ""), ("dashboards", ""), ("tests", ""), ("peers", "")]
-    {
-        files(&root().join(folder), ending, &mut paths);
+    for folder in ["src", "docs", "policies", "dashboards", "tests", "peers", "fuzz", "benches"] {
+        files(&root().join(folder), "", &mut paths);
     }
     paths.extend(
         ["README.md", "Makefile", ".ci/run", "Cargo.toml", "deny.toml"].map(|name| root().join(name)),
@@ -336,8 +334,9 @@ fn nothing_names_a_machine_or_a_registry_host() {
     ];
     let mut faults = Vec::new();
     for path in paths {
+        // Cargo itself writes where packages come from.
         let Ok(text) = fs::read_to_string(&path) else { continue };
-        for word in banned {
+        for word in banned.iter().filter(|_| !path.ends_with("Cargo.lock")) {
             if text.contains(word) {
                 faults.push(format!("{}: names `{word}`", path.display()));
             }
