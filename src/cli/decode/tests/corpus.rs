@@ -86,7 +86,13 @@ fn storage_samples_are_refused_only_where_the_file_is_at_fault() {
         }
     }
     let words: Vec<&str> = refused.keys().map(String::as_str).collect();
-    let expected =
-        ["empty-file", "path-inconsistent", "pid-differs-from-path", "temporary-file", "truncated", "unknown-format"];
+    let expected = [
+        "empty-file",
+        "path-inconsistent",
+        "pid-differs-from-path",
+        "temporary-file",
+        "truncated",
+        "unknown-format",
+    ];
     assert_eq!(words, expected, "{refused:?}");
 }

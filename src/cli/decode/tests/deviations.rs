@@ -35,15 +35,27 @@ fn header_rules_of_requests() {
         envelope(&format!("{}{}", &full[..start], &full[end..]), &asked())
     };
     refused(&decoded(&without("<a:Action", "</a:Action>")), "action-missing", "");
-    refused(&decoded(&without("<a:MessageID", "</a:MessageID>")), "message-id-missing", "accept_missing_message_id");
+    refused(
+        &decoded(&without("<a:MessageID", "</a:MessageID>")),
+        "message-id-missing",
+        "accept_missing_message_id",
+    );
     put_up(&decoded(&without("<a:ReplyTo", "</a:ReplyTo>")), "reply-to-missing");
     let body_only = envelope("", &asked()).replace("<s:Header></s:Header>", "");
     refused(&decoded(&body_only), "header-missing", "");
     let changed = |from: &str, to: &str| decoded(&envelope(&full.replace(from, to), &asked()));
     refused(&changed(QUERY_ACTION, RETRIEVE_ACTION), "action-mismatch", "route_by_body");
-    refused(&changed(QUERY_ACTION, "urn:ihe:iti: 2007:CrossGatewayQuery"), "action-blank-inside", "route_by_body");
+    refused(
+        &changed(QUERY_ACTION, "urn:ihe:iti: 2007:CrossGatewayQuery"),
+        "action-blank-inside",
+        "route_by_body",
+    );
     refused(&changed(QUERY_ACTION, "urn:other"), "action-unknown", "");
-    refused(&changed("<a:MessageID>", "<o:x xmlns:o='o' s:mustUnderstand='1'/><a:MessageID>"), "not-understood", "");
+    refused(
+        &changed("<a:MessageID>", "<o:x xmlns:o='o' s:mustUnderstand='1'/><a:MessageID>"),
+        "not-understood",
+        "",
+    );
     refused(&changed("<a:MessageID>", "<a:Action>x</a:Action><a:MessageID>"), "header-repeated", "");
     put_up(&changed("s:mustUnderstand='1'", ""), "action-not-mandatory");
     put_up(&changed("s:mustUnderstand='1'", "a:mustUnderstand='1'"), "must-understand-namespace");
@@ -68,10 +80,9 @@ fn what_stands_before_and_in_which_bytes() {
     put_up(&decoded(&format!("\n\n<!-- x -->{}", asked())), "leading-content");
     let latin: Vec<u8> = "<?xml version='1.0' encoding='UTF-8'?><a>Ø</a>".chars().map(|c| c as u8).collect();
     refused(&line(None, &latin, None, false).1, "charset-mismatch", "");
-    let soap_11 = envelope("", "<x/>").replace("2003/05/soap-envelope", "x").replace(
-        "http://www.w3.org/x",
-        "http://schemas.xmlsoap.org/soap/envelope/",
-    );
+    let soap_11 = envelope("", "<x/>")
+        .replace("2003/05/soap-envelope", "x")
+        .replace("http://www.w3.org/x", "http://schemas.xmlsoap.org/soap/envelope/");
     refused(&decoded(&soap_11), "soap-1.1", "");
 }
 
@@ -110,7 +121,9 @@ fn documents_that_cannot_be_had() {
     let root = retrieved(SUCCESS, "", &[include]);
     put_up(&decoded(&root), "mtom-part-missing");
     let package = |id: &str| {
-        format!("--b\r\nContent-Type: application/xop+xml\r\n\r\n{root}\r\n--b\r\nContent-ID: <{id}>\r\n\r\nx\r\n--b--\r\n")
+        format!(
+            "--b\r\nContent-Type: application/xop+xml\r\n\r\n{root}\r\n--b\r\nContent-ID: <{id}>\r\n\r\nx\r\n--b--\r\n"
+        )
     };
     put_up(&decoded(&package("a@b")), "cid-encoded");
     refused(&decoded(&package("other")), "mtom-part-missing", "");
@@ -177,6 +190,9 @@ fn requesters_are_shown_also_from_escaped_text() {
     put_up(&told, "trust-not-checked");
     put_up(&told, "code-as-escaped-text");
     let requester = &told["message"]["requester"];
-    assert_eq!((requester["roles"][0]["code"].as_str(), requester["purposes"][0]["code"].as_str()), (Some("physician"), Some("TREATMENT")));
+    assert_eq!(
+        (requester["roles"][0]["code"].as_str(), requester["purposes"][0]["code"].as_str()),
+        (Some("physician"), Some("TREATMENT"))
+    );
     refused(&decoded(&envelope(&security(""), &asked())), "attribute-empty", "");
 }

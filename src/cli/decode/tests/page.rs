@@ -8,8 +8,18 @@ use crate::dialect::hl7v2::deviation::DEVIATIONS;
 
 // Calls that take a code as their first text.
 const CALLS: [&str; 12] = [
-    "Warning::new(", "Malformed::new(", ".warn(", "malformed_at(", ".malformed(", "message.at(", "judge(", "here(",
-    "found.insert(", ".at(", "variant(", "at(",
+    "Warning::new(",
+    "Malformed::new(",
+    ".warn(",
+    "malformed_at(",
+    ".malformed(",
+    "message.at(",
+    "judge(",
+    "here(",
+    "found.insert(",
+    ".at(",
+    "variant(",
+    "at(",
 ];
 
 fn root() -> PathBuf {
@@ -20,7 +30,9 @@ fn is_code(text: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-' || c == '.';
     let is_stable = text.contains('-') && text.starts_with(|c: char| c.is_ascii_lowercase());
     (is_stable && text.chars().all(is_word) && !text.ends_with('-'))
-        || text.strip_prefix("XDS").is_some_and(|rest| !rest.is_empty() && rest.chars().all(char::is_alphanumeric))
+        || text
+            .strip_prefix("XDS")
+            .is_some_and(|rest| !rest.is_empty() && rest.chars().all(char::is_alphanumeric))
 }
 
 fn codes_of(source: &str) -> BTreeSet<String> {
@@ -50,9 +62,17 @@ fn every_code_stands_on_the_reference_page() {
     }
     let missing: Vec<&String> = codes.iter().filter(|code| !page.contains(&format!("`{code}`"))).collect();
     assert!(missing.is_empty(), "not on the page: {missing:?}");
-    for word in ["status-contradicts-errors", "failure-with-documents", "text-not-base64", "line-terminator",
-        "charset-mismatch", "half-width-kana", "name-split-inferred", "era-date", "trust-not-checked"]
-    {
+    for word in [
+        "status-contradicts-errors",
+        "failure-with-documents",
+        "text-not-base64",
+        "line-terminator",
+        "charset-mismatch",
+        "half-width-kana",
+        "name-split-inferred",
+        "era-date",
+        "trust-not-checked",
+    ] {
         assert!(codes.contains(word), "{word}");
     }
 }
