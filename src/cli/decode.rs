@@ -114,7 +114,7 @@ fn decode_all(args: &DecodeArgs, stdin: &mut impl Read, out: &mut impl Write) ->
 }
 
 fn report_of(file: &Path, bytes: Vec<u8>, args: &DecodeArgs) -> Report {
-    let path = if is_stdin(file) { None } else { Some(file.as_os_str().as_encoded_bytes()) };
+    let path = (!is_stdin(file)).then_some(file.as_os_str().as_encoded_bytes());
     recognise::decode(path, bytes, args.kind.as_deref(), Marks::new(args.reveal))
 }
 

@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 
 use super::report::{Carried, Marks, Report};
 use crate::model::{Malformed, Phi};

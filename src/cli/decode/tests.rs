@@ -6,8 +6,8 @@ use super::report::Marks;
 mod contract;
 mod corpus;
 mod deviations;
-mod hostile;
 mod hidden;
+mod hostile;
 mod page;
 
 const KEYS: [&str; 9] =

@@ -89,7 +89,8 @@ pub(super) fn decode(
     };
     let is_fault = scan.payload.as_ref().is_some_and(|p| p.local == "Fault");
     let kind = kind.or(is_fault.then_some("SOAP fault"));
-    Report::refused(kind.map(str::to_owned), malformed)
+    let at = if malformed.at.is_empty() { "1:1".to_owned() } else { malformed.at };
+    Report::refused(kind.map(str::to_owned), Malformed { at, ..malformed })
 }
 
 // Bytes that are no text as declared may still tell what the message was to be.

@@ -66,7 +66,10 @@ fn a_declared_kind_decides_where_neither_action_nor_root_does() {
     assert_eq!(decoded_as(&told, "ITI-43 request")["kind"], "ITI-39 request");
     let by_id = query(GET_DOCUMENTS, "", &[("$XDSDocumentEntryUniqueId", "('1.2')")]);
     let at_gateway = decoded_as(&by_id, "ITI-38 request");
-    assert_eq!((refusal(&at_gateway), at_gateway["kind"].as_str()), ("XDSMissingHomeCommunityId", Some("ITI-38 request")));
+    assert_eq!(
+        (refusal(&at_gateway), at_gateway["kind"].as_str()),
+        ("XDSMissingHomeCommunityId", Some("ITI-38 request"))
+    );
     assert_eq!(decoded_as(&by_id, "ITI-18 request")["verdict"], "accepted");
 }
 
@@ -88,7 +91,11 @@ fn a_mime_package_is_known_by_its_headers_and_by_its_boundary_line() {
         "MIME-Version: 1.0\r\ncontent-type: Multipart/Related; boundary=u:b\r\n\r\n",
     ] {
         let told = decoded(&format!("{head}{}", package("u:b")));
-        assert_eq!((told["kind"].as_str(), told["verdict"].as_str()), (Some("ITI-39 request"), Some("accepted")), "{head}");
+        assert_eq!(
+            (told["kind"].as_str(), told["verdict"].as_str()),
+            (Some("ITI-39 request"), Some("accepted")),
+            "{head}"
+        );
     }
 }
 
@@ -116,7 +123,10 @@ fn a_storage_path_tells_the_kind_and_a_temporary_name_is_refused() {
     let temporary = line(Some(&format!("{path}.tmp")), message.as_bytes(), None, false).1;
     assert_eq!((temporary["kind"].as_str(), refusal(&temporary)), (Some("SS-MIX2 ADT-00"), "temporary-file"));
     let other = line(Some(path), message.replace("0005064077^", "0005064078^").as_bytes(), None, false).1;
-    assert_eq!((refusal(&other), other["refusal"]["where"].as_str()), ("pid-differs-from-path", Some("PID-3")));
+    assert_eq!(
+        (refusal(&other), other["refusal"]["where"].as_str()),
+        ("pid-differs-from-path", Some("PID-3"))
+    );
     assert_eq!(decoded(message)["kind"], "SS-MIX2 ADT-00");
 }
 
@@ -135,7 +145,10 @@ fn documents_of_the_extension_storage_are_accepted_as_such() {
 
 #[test]
 fn faults_audit_messages_and_assertions_are_known() {
-    let fault = envelope("", "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason><s:Text>x</s:Text></s:Reason></s:Fault>");
+    let fault = envelope(
+        "",
+        "<s:Fault><s:Code><s:Value>s:Sender</s:Value></s:Code><s:Reason><s:Text>x</s:Text></s:Reason></s:Fault>",
+    );
     let fault = decoded(&fault);
     assert_eq!((fault["kind"].as_str(), &fault["status"]), (Some("SOAP fault"), &Value::Null));
     assert_eq!(fault["errors"][0]["code"], "Sender");
@@ -144,5 +157,8 @@ fn faults_audit_messages_and_assertions_are_known() {
         displayName='Query'/></EventIdentification><ActiveParticipant UserID='u'/>\
         <AuditSourceIdentification AuditSourceID='k'/></AuditMessage>";
     let audit = decoded(audit);
-    assert_eq!((audit["kind"].as_str(), codes(&audit)), (Some("DICOM audit message"), vec!["audit-old-codes"]));
+    assert_eq!(
+        (audit["kind"].as_str(), codes(&audit)),
+        (Some("DICOM audit message"), vec!["audit-old-codes"])
+    );
 }

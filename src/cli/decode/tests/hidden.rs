@@ -8,7 +8,7 @@ const MARKS: [&str; 5] = ["PLANTED7", "秘密太郎", "19610203", "0861112222", 
 fn planted() -> Vec<(Option<&'static str>, String)> {
     let cx = "PLANTED7^^^&amp;2.999.33.1&amp;ISO";
     let person = "<administrativeGenderCode code='M'/>";
-    let discovery = format!(
+    let discovery =
         "<PRPA_IN201305UV02 xmlns='urn:hl7-org:v3' ITSVersion='XML_1.0'><id root='2.999.1' extension='1'/>\
          <sender><device><id root='2.999.1'/><asAgent><representedOrganization><id root='2.999.33'/>\
          </representedOrganization></asAgent></device></sender><controlActProcess><queryByParameter>\
@@ -19,7 +19,7 @@ fn planted() -> Vec<(Option<&'static str>, String)> {
          <patientAddress><value><city>秘密太郎</city><postalCode>PLANTED7</postalCode></value></patientAddress>\
          <patientTelecom><value value='tel:0861112222'/></patientTelecom>\
          </parameterList></queryByParameter></controlActProcess></PRPA_IN201305UV02>"
-    );
+        .to_owned();
     let response = format!(
         "<PRPA_IN201306UV02 xmlns='urn:hl7-org:v3'><acknowledgement><typeCode code='AA'/><acknowledgementDetail>\
          <text>秘密太郎 PLANTED7</text></acknowledgementDetail></acknowledgement><controlActProcess><subject>\
@@ -86,8 +86,15 @@ fn planted() -> Vec<(Option<&'static str>, String)> {
         (None, hl7.to_owned()),
         (None, audit),
         (None, location.to_owned()),
-        (None, "{\"resourceType\":\"Patient\",\"id\":\"PLANTED7\",\"name\":[{\"text\":\"秘密太郎\"}]}".to_owned()),
-        (None, "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"diagnostics\":\"秘密太郎\"}]}".to_owned()),
+        (
+            None,
+            "{\"resourceType\":\"Patient\",\"id\":\"PLANTED7\",\"name\":[{\"text\":\"秘密太郎\"}]}"
+                .to_owned(),
+        ),
+        (
+            None,
+            "{\"resourceType\":\"OperationOutcome\",\"issue\":[{\"diagnostics\":\"秘密太郎\"}]}".to_owned(),
+        ),
     ]
 }
 

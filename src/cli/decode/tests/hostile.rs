@@ -8,11 +8,16 @@ fn samples() -> Vec<Vec<u8>> {
     let mut samples: Vec<Vec<u8>> = [
         envelope(&addressing(RETRIEVE_ACTION), RETRIEVE),
         query(FIND_DOCUMENTS, "", &[("$XDSDocumentEntryPatientId", "'1^^^&amp;2.999&amp;ISO'"), APPROVED]),
-        retrieved(SUCCESS, "", &["QUJD", "<x:Include xmlns:x='http://www.w3.org/2004/08/xop/include' href='cid:a'/>"]),
+        retrieved(
+            SUCCESS,
+            "",
+            &["QUJD", "<x:Include xmlns:x='http://www.w3.org/2004/08/xop/include' href='cid:a'/>"],
+        ),
         "{\"resourceType\":\"Bundle\",\"entry\":[{\"resource\":{\"resourceType\":\"Patient\"}}]}".to_owned(),
         "MSH|^~\\&|A|B|C|D|20240712||ADT^A08^ADT_A01|1|P|2.5\rPID|0001||1^^^^PI||A^B\r".to_owned(),
         "#SSMIX,2.00,1,2,-,ADT-00,9,INS,-,20241016081516866\r\nMSH|^~\\&|A\r".to_owned(),
-        "POST / HTTP/1.1\r\nContent-Type: multipart/related; boundary=b\r\n\r\n--b\r\n\r\n<a/>\r\n--b--".to_owned(),
+        "POST / HTTP/1.1\r\nContent-Type: multipart/related; boundary=b\r\n\r\n--b\r\n\r\n<a/>\r\n--b--"
+            .to_owned(),
     ]
     .into_iter()
     .map(String::into_bytes)
@@ -48,7 +53,8 @@ proptest! {
 #[test]
 fn hostile_documents_are_refused_by_their_word() {
     let nested = "<a>".repeat(10_000);
-    let dense = format!("<PRPA_IN201310UV02 xmlns='urn:hl7-org:v3'>{}</PRPA_IN201310UV02>", "<a/>".repeat(60_000));
+    let dense =
+        format!("<PRPA_IN201310UV02 xmlns='urn:hl7-org:v3'>{}</PRPA_IN201310UV02>", "<a/>".repeat(60_000));
     let attributes: String = (0..100).map(|n| format!(" a{n}='1'")).collect();
     let attributes = format!("<r{attributes}/>");
     let fields = format!("POST / HTTP/1.1\r\n{}", "X: y\r\n".repeat(20_000));
