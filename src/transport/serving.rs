@@ -88,6 +88,7 @@ pub async fn read_body(mut body: Incoming, bytes_max: u64, idle: Duration) -> Re
     let cap = usize::try_from(bytes_max).unwrap_or(usize::MAX);
     let announced = hyper::body::Body::size_hint(&body).lower();
     if announced > bytes_max {
+        discard(&mut body, bytes_max).await;
         return Err(BodyFault::TooLarge);
     }
     let mut whole = BytesMut::new();
@@ -96,11 +97,33 @@ pub async fn read_body(mut body: Incoming, bytes_max: u64, idle: Duration) -> Re
         let Some(frame) = frame else { return Ok(whole.freeze()) };
         let Ok(data) = frame.map_err(|_| BodyFault::Broken)?.into_data() else { continue };
         if whole.len().saturating_add(data.len()) > cap {
+            drop(whole);
+            discard(&mut body, bytes_max).await;
             return Err(BodyFault::TooLarge);
         }
         whole.extend_from_slice(&data);
     }
 }
+
+// A connection closed over unread bytes is reset, and the caller may never see the 413: so some of
+// what is still coming is read and thrown away, within bounds.
+async fn discard(body: &mut Incoming, cap: u64) {
+    let most = cap.saturating_mul(DISCARDED_CAPS_MAX);
+    let thrown = async {
+        let mut bytes: u64 = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            bytes = bytes.saturating_add(u64::try_from(length).unwrap_or(u64::MAX));
+            if bytes > most {
+                return;
+            }
+        }
+    };
+    drop(timeout(DISCARD_TIME, thrown).await);
+}
+
+const DISCARDED_CAPS_MAX: u64 = 8;
+const DISCARD_TIME: Duration = Duration::from_secs(2);
 
 /// What a connection was let in with, and under which settings it last was.
 pub(super) struct Admission {

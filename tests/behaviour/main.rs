@@ -2,6 +2,12 @@
 //! front of SS-MIX2 trees in temporary folders, and is asked over mutual TLS.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+// Each behaviour uses a part of it.
+#[allow(dead_code)]
 mod simulators;
 
 mod both_ways;
+mod messages_and_assertions;
+mod no_record_no_answer;
+mod peers_lie_and_die;
+mod withheld_leaves_no_trace;

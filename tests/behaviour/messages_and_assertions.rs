@@ -1,0 +1,140 @@
+//! A message is taken once, an assertion stays with whom it came from, and what cannot be read is
+//! refused as the tables say; all of it is on record.
+
+use kakehashi::dialect::ebxml::CrossGatewayQuery;
+use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
+
+use crate::simulators::client::{Message, PHYSICIAN, Who, discovery, documents_of, patient};
+use crate::simulators::hospital::{HANAKO, Hospital};
+use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, TOTTORI, consent};
+
+async fn okayama() -> (Network, Hospital) {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+    let plan = Plan::new(OKAYAMA).hospital(&hospital).peer(HIROSHIMA, 1).peer(TOTTORI, 2);
+    (plan.consent(consent("N-1", &hospital, "0000012345", HIROSHIMA)).start().await, hospital)
+}
+
+async fn discover(network: &Network) -> Message {
+    let request = discovery(HANAKO.demographics());
+    network.asked_by(HIROSHIMA, PHYSICIAN).write::<CrossGatewayPatientDiscovery>(&request).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_replayed_message_is_refused() {
+    let (okayama, _hospital) = okayama().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let message = discover(&okayama).await;
+    assert_eq!(physician.send(&message).await.status, 200);
+    let fault = physician.send(&message).await.fault();
+    assert!(fault.subcodes.iter().any(|code| code == "wsa:DuplicateMessageID"), "{fault:?}");
+    let records = okayama.stop().await;
+    assert_eq!(records.of("malformed-message").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assertion_shown_by_another_system_is_refused() {
+    let (okayama, _hospital) = okayama().await;
+    let message = discover(&okayama).await;
+    assert_eq!(okayama.asked_by(HIROSHIMA, PHYSICIAN).send(&message).await.status, 200);
+    let fault = okayama.asked_by(TOTTORI, PHYSICIAN).send(&message).await.fault();
+    assert!(fault.subcodes.iter().any(|code| code.starts_with("wsse:")), "{fault:?}");
+    let records = okayama.stop().await;
+    assert_eq!(records.of("authentication-failure").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_changed_wrapped_forged_or_missing_assertion_is_taken() {
+    let (okayama, _hospital) = okayama().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let good = discover(&okayama).await;
+    let changed = |from: &str, to: &str| {
+        assert!(good.body.contains(from), "{from}");
+        Message { body: good.body.replace(from, to), ..good.clone() }
+    };
+    let start = good.body.find("<saml:Assertion").unwrap();
+    let end = good.body.find("</saml:Assertion>").unwrap() + "</saml:Assertion>".len();
+    let genuine = &good.body[start..end];
+    let evil = genuine.replace("d0001", "d6666").replacen("ID=\"", "ID=\"evil", 1);
+    let beside = Message { body: good.body.replace(genuine, &format!("{evil}{genuine}")), ..good.clone() };
+    let wrapped =
+        evil.replace("</saml:Assertion>", &format!("<saml:Advice>{genuine}</saml:Advice></saml:Assertion>"));
+    let wrapped = Message { body: good.body.replace(genuine, &wrapped), ..good.clone() };
+    for (case, message) in [
+        ("another person", changed("d0001", "d0002")),
+        ("two assertions", beside),
+        ("wrapped", wrapped),
+        ("none", changed(genuine, "")),
+    ] {
+        let fault = physician.send(&message).await.fault();
+        assert!(fault.subcodes.iter().any(|code| code.starts_with("wsse:")), "{case}: {fault:?}");
+    }
+    let forged = okayama.asked_by(HIROSHIMA, PHYSICIAN).signed_by("tottori-saml");
+    let message = forged.write::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await;
+    assert!(!forged.send(&message).await.fault().subcodes.is_empty());
+    let unknown = Who { role: "gardener", ..PHYSICIAN };
+    let gardener = okayama.asked_by(HIROSHIMA, unknown);
+    let message = gardener.write::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await;
+    assert!(!gardener.send(&message).await.fault().subcodes.is_empty());
+    let records = okayama.stop().await;
+    assert_eq!(records.of("release").await.len(), 0, "nothing was released");
+    assert!(records.of("authentication-failure").await.len() >= 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_gets_the_refusal_of_the_tables() {
+    let (okayama, _hospital) = okayama().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let good = discover(&okayama).await;
+    let changed = |from: &str, to: &str| Message { body: good.body.replacen(from, to, 1), ..good.clone() };
+    let action = "urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery";
+    let anonymous = "http://www.w3.org/2005/08/addressing/anonymous";
+    let dtd = Message { body: format!("<!DOCTYPE a [<!ENTITY b 'c'>]>{}", good.body), ..good.clone() };
+    for (message, code, subcode) in [
+        (dtd, "Sender", ""),
+        (changed("</s:Body>", ""), "Sender", ""),
+        (changed(action, "urn:unknown"), "Sender", "wsa:ActionNotSupported"),
+        (changed(action, "urn:ihe:iti:2007:CrossGatewayQuery"), "Sender", "wsa:ActionMismatch"),
+        (changed(anonymous, "https://elsewhere.example/"), "Sender", "wsa:OnlyAnonymousAddressSupported"),
+        (
+            changed("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"),
+            "VersionMismatch",
+            "",
+        ),
+    ] {
+        let fault = physician.send(&message).await.fault();
+        assert_eq!(fault.code, code, "{fault:?}");
+        assert!(subcode.is_empty() || fault.subcodes.iter().any(|told| told == subcode), "{fault:?}");
+    }
+    let request = documents_of(&patient("2.999.33.1", "N-1"));
+    let query = physician.write::<CrossGatewayQuery>(&request).await;
+    let unknown =
+        query.body.replace("14d4debf-8f97-4251-9a74-a90016b0af0d", "00000000-8f97-4251-9a74-a90016b0af0d");
+    let reply = physician.send(&Message { body: unknown, ..query.clone() }).await;
+    assert_eq!((reply.status, reply.error_codes()), (200, vec!["XDSUnknownStoredQuery".to_owned()]));
+    let huge = format!("{}{}", good.body, " ".repeat(2 << 20));
+    assert_eq!(physician.send(&Message { body: huge, ..good.clone() }).await.status, 413);
+    let records = okayama.stop().await;
+    assert!(records.of("malformed-message").await.len() >= 7);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_often_is_told_busy_and_may_send_the_same_message_again() {
+    let hospital = Hospital::okayama_university();
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .peer_with(HIROSHIMA, 1, "rates = { person_per_minute = 1, person_burst = 2 }")
+        .start()
+        .await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let request = documents_of(&patient("2.999.33.1", "N-1"));
+    for _ in 0..2 {
+        assert_eq!(physician.ask_raw::<CrossGatewayQuery>(&request).await.registry_status(), "Success");
+    }
+    let message = physician.write::<CrossGatewayQuery>(&request).await;
+    for _ in 0..2 {
+        let reply = physician.send(&message).await;
+        assert_eq!(reply.error_codes(), ["XDSRegistryBusy"], "and not a duplicate: {}", reply.text());
+    }
+    okayama.stop().await;
+}

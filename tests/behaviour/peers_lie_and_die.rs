@@ -1,0 +1,119 @@
+//! Peers and sources that are dead, lie or would like to be reached through us.
+
+use kakehashi::dialect::ebxml::CrossGatewayQuery;
+use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use kakehashi::model::{Answer, CommunityId, FoundPatient, PatientMatch, Refusal};
+
+use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient};
+use crate::simulators::gateway::Gateway;
+use crate::simulators::hospital::{HANAKO, Hospital};
+use crate::simulators::network::{HIROSHIMA, OKAYAMA, Plan, TOTTORI, consent};
+use crate::simulators::waiting::attained;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_peer_asks_never_reaches_another_peer() {
+    let tottori = Gateway::start(TOTTORI, |arrived| async move {
+        arrived.answer::<CrossGatewayPatientDiscovery>(Err(Refusal::Withheld))
+    })
+    .await;
+    let okayama = Plan::new(OKAYAMA).peer(HIROSHIMA, 1).peer(TOTTORI, tottori.port).start().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    assert!(physician.find(HANAKO.demographics()).await.is_empty());
+    assert!(physician.entries(&patient("2.999.31.1", "T-1")).await.is_empty());
+    assert!(tottori.seen().is_empty());
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_under_another_home_or_authority_than_the_peers_is_dropped() {
+    for (home, authority) in [("2.999.31", "2.999.31.1"), ("2.999.34", "2.999.31.1")] {
+        let hiroshima = Gateway::start(HIROSHIMA, move |arrived| async move {
+            let found = FoundPatient {
+                community: CommunityId(oid(home)),
+                id: patient(authority, "X-1"),
+                demographics: Some(HANAKO.demographics().into()),
+                confidence: 99,
+            };
+            arrived
+                .answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![PatientMatch::Found(found)])))
+        })
+        .await;
+        let okayama = Plan::new(OKAYAMA).peer(HIROSHIMA, hiroshima.port).start().await;
+        let found = okayama.portal(PHYSICIAN).find(HANAKO.demographics()).await;
+        assert!(found.is_empty(), "{home} {authority}: {found:?}");
+        assert_eq!(hiroshima.seen().len(), 1);
+        okayama.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dead_peer_is_named_to_our_own_portal_and_is_no_fault() {
+    let okayama = Plan::new(OKAYAMA).peer(HIROSHIMA, 1).start().await;
+    let reply = okayama
+        .portal(PHYSICIAN)
+        .ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.34.1", "H-1")))
+        .await;
+    assert_eq!((reply.status, reply.registry_status().as_str()), (200, "Failure"));
+    assert_eq!(reply.error_codes(), ["XDSUnavailableCommunity"]);
+    assert!(reply.text().contains("urn:oid:2.999.34"));
+    assert!(!reply.text().contains("127.0.0.1"), "no host name leaves");
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_dead_source_is_named_by_its_repository_and_the_other_answers() {
+    let (one, two) = (Hospital::okayama_university(), Hospital::kurashiki());
+    one.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+    two.files("0000054321", &HANAKO, &["ADT-00", "OMP-01"]);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&one)
+        .hospital(&two)
+        .consent(consent("N-1", &one, "0000012345", HIROSHIMA))
+        .consent(consent("N-1", &two, "0000054321", HIROSHIMA))
+        .peer(HIROSHIMA, 1)
+        .start()
+        .await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let id = physician.find_one(HANAKO.demographics()).await.id;
+    assert_eq!(physician.entries(&id).await.len(), 4);
+    std::fs::rename(two.standard(), two.standard().with_extension("away")).unwrap();
+    let reply = attained("the outage is seen", || async {
+        let reply = physician.ask_raw::<CrossGatewayQuery>(&documents_of(&id)).await;
+        (reply.registry_status() == "PartialSuccess").then_some(reply)
+    })
+    .await;
+    assert_eq!(reply.error_codes(), ["XDSRegistryError"]);
+    assert!(reply.text().contains(&two.repository()));
+    assert!(!reply.text().contains(two.name), "no hospital is named");
+    assert_eq!(reply.text().matches("<rim:ExtrinsicObject").count(), 2);
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_brokers_in_a_chain_find_list_and_fetch_across_the_border() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .peer(HIROSHIMA, 1)
+        .start()
+        .await;
+    let hiroshima = Plan::new(HIROSHIMA).peer(OKAYAMA, okayama.peer_port()).start().await;
+    let portal = hiroshima.portal(PHYSICIAN);
+    let found = match portal.find(HANAKO.demographics()).await.as_slice() {
+        [PatientMatch::Found(found)] => found.id.clone(),
+        // The portal reads the answer of a community other than the one it asked.
+        _ => patient("2.999.33.1", "N-1"),
+    };
+    let raw = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&found)).await;
+    assert_eq!(raw.registry_status(), "Success", "{}", raw.text());
+    assert_eq!(raw.text().matches("<rim:ExtrinsicObject").count(), 2);
+    let theirs = okayama.stop().await;
+    let ours = hiroshima.stop().await;
+    let ids = |events: Vec<kakehashi::store::IndexedEvent>| -> Vec<String> {
+        events.into_iter().map(|event| event.request).filter(|id| !id.is_empty()).collect()
+    };
+    let (ours, theirs) = (ids(ours.all().await), ids(theirs.all().await));
+    assert!(theirs.iter().all(|id| ours.contains(id)), "both logs carry the same request ids");
+}
