@@ -249,7 +249,7 @@ fn message(number: &str, who: &Someone, kind: &str, department: &str) -> Vec<u8>
         ],
     );
     let ward = format!("{department}^診療科^HL70069");
-    writer.segment("PV1", &[(1, "0001"), (2, "O"), (3, &department[..]), (10, department)]);
+    writer.segment("PV1", &[(1, "0001"), (2, "O"), (3, department), (10, department)]);
     let order = [
         (1, "NW"),
         (2, ORDER),
