@@ -153,6 +153,9 @@ impl Running {
                 () = self.shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
             }
+            if tick.is_multiple_of(4) {
+                self.mend_audit().await;
+            }
             self.observe_audit(&mut before);
             self.observe_sources();
             self.metrics.consent_version(self.authorizer.consent_version());
@@ -163,6 +166,24 @@ impl Running {
                 self.once_a_minute().await;
             }
             tick += 1;
+        }
+    }
+
+    // A disk that was full has room again, a volume is back: the writer is opened anew, which verifies
+    // the log and closes what was under way (decisions D1). Until that succeeds nothing is released.
+    async fn mend_audit(&self) {
+        if !matches!(self.audit.health(), AuditHealth::Down(_)) {
+            return;
+        }
+        match self.audit.reopen().await {
+            Ok(recovered) => {
+                if recovered.cut.is_some() {
+                    self.metrics.audit_torn_tail();
+                }
+                let (opens, releases) = (recovered.closed_opens, recovered.closed_releases);
+                tracing::warn!(opens, releases, "the audit log can be written again");
+            }
+            Err(error) => tracing::debug!(%error, "the audit log still cannot be written"),
         }
     }
 

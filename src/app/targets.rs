@@ -110,7 +110,10 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         },
         profile: PeerProfile { send_network_id: file.send_network_id, ..file.wire.clone() },
         issuing: Arc::new(issuing(broker, file, None)?),
-        limits: soap::Limits { part_bytes_max: file.limits.document_bytes_max, ..soap::Limits::default() },
+        limits: soap::Limits {
+            root_bytes_max: file.limits.answer_bytes_max,
+            part_bytes_max: file.limits.document_bytes_max,
+        },
         answer_bytes_max: file.limits.answer_bytes_max,
         timeout: Duration::from_millis(file.timeout_ms),
     };

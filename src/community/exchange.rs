@@ -44,7 +44,7 @@ pub struct Exchange {
     pub issuing: Arc<Issuing>,
     /// Caps of an answer.
     pub limits: soap::Limits,
-    /// Bytes of an answer, its documents included.
+    /// Bytes of an answer, its documents not counted.
     pub answer_bytes_max: u64,
     /// Time until an answer's head is there.
     pub timeout: Duration,
@@ -66,8 +66,11 @@ impl Exchange {
         let FramedBody::Whole(body) = whole(framed.body).await? else {
             return Err(Failure::Unreachable("the request could not be written".into()));
         };
+        // Documents have a cap of their own, each.
+        let documents = u64::try_from(sent.documents.len()).unwrap_or(u64::MAX);
+        let documents = documents.saturating_mul(self.limits.part_bytes_max);
         let post = Post {
-            answer_bytes_max: self.answer_bytes_max,
+            answer_bytes_max: self.answer_bytes_max.saturating_add(documents),
             body,
             content_type: &framed.content_type,
             timeout: self.timeout,

@@ -51,6 +51,8 @@ pub struct Client {
     profile: PeerProfile,
     base: String,
     who: Who,
+    /// Whose objects it expects in answers.
+    speaking: CommunityId,
 }
 
 /// A message that has not left yet.
@@ -210,7 +212,16 @@ impl Client {
             },
             base: format!("https://127.0.0.1:{port}"),
             who,
+            speaking: community(asked),
         }
+    }
+
+    /// Reads answers in which the broker asked passes on what another network said.
+    pub fn expecting(mut self, place: Place) -> Self {
+        self.speaking = CommunityId(oid(place.community));
+        self.profile.community = Some(self.speaking.clone());
+        self.profile.authorities = vec![Authority(oid(&format!("{}.1", place.community)))];
+        self
     }
 
     /// With assertions signed by somebody else under the same name.
@@ -266,14 +277,23 @@ impl Client {
 
     /// Sends a message and reads the head of what comes back.
     pub async fn begin(&self, message: &Message) -> Arriving {
+        self.attempt(message).await.unwrap()
+    }
+
+    /// Sends a message to somebody who may hang up.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub async fn attempt(&self, message: &Message) -> Result<Arriving, String> {
         let mut request = HttpRequest::post(format!("{}{}", self.base, message.path))
             .header("content-type", &message.content_type);
         if let Some(trace) = &message.traceparent {
             request = request.header("traceparent", trace);
         }
         let request = request.body(Full::new(Bytes::from(message.body.clone()))).unwrap();
-        let (head, body) = self.http.request(request).await.unwrap().into_parts();
-        Arriving { status: head.status.as_u16(), headers: head.headers, body }
+        let answer = self.http.request(request).await.map_err(|error| error.to_string())?;
+        let (head, body) = answer.into_parts();
+        Ok(Arriving { status: head.status.as_u16(), headers: head.headers, body })
     }
 
     /// Sends a message and reads all that comes back.
@@ -306,7 +326,8 @@ impl Client {
     ) -> Result<Answer<<T::Request as Request>::Found>, Failure> {
         let body: DocumentStream = Box::pin(stream::iter([Ok(reply.body.clone())]));
         let received = soap::receive(reply.content_type(), body, soap::Limits::default()).await;
-        T::read_answer(received.unwrap(), &message.sent, &self.profile)
+        let sent = Sent { home: self.speaking.clone(), ..message.sent.clone() };
+        T::read_answer(received.unwrap(), &sent, &self.profile)
     }
 
     /// ITI-55.
@@ -346,6 +367,14 @@ impl Client {
 }
 
 impl Arriving {
+    /// The answer with its documents still to be read.
+    pub async fn documents(self, message: &Message) -> Vec<Document> {
+        let content_type = self.content_type();
+        let received = soap::receive(content_type.as_deref(), self.stream(), soap::Limits::default()).await;
+        let profile = PeerProfile::default();
+        CrossGatewayRetrieve::read_answer(received.unwrap(), &message.sent, &profile).unwrap().found
+    }
+
     /// The body as it comes.
     pub fn stream(self) -> DocumentStream {
         let stream = self.body.into_data_stream();

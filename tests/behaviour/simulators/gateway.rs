@@ -16,8 +16,9 @@ use hyper_util::rt::TokioIo;
 use kakehashi::dialect::soap::{Envelope, FramedBody, frame_answer};
 use kakehashi::dialect::{Addressing, Transaction};
 use kakehashi::model::{
-    Answer, Authority, CommunityId, Interrupted, MessageId, PeerProfile, QueryId, Refusal,
-    Request as ModelRequest, Timestamp,
+    Answer, Authority, Availability, Code, CommunityId, Document, DocumentEntry, DocumentId, Dtm, Encoded,
+    EntryMetadata, Interrupted, MessageId, ObjectId, PatientId, PeerProfile, Phi, QueryId, Refusal,
+    RepositoryId, Request as ModelRequest, Timestamp,
 };
 use kakehashi::transport::crypto_provider;
 use rustls::server::WebPkiClientVerifier;
@@ -181,5 +182,51 @@ impl Arrived {
             .header("content-type", framed.content_type)
             .body(body)
             .unwrap()
+    }
+}
+
+/// An entry as a network shows it.
+pub fn entry(place: Place, patient: PatientId, unique: &str) -> DocumentEntry {
+    let code = |value: &str| Code::new(value, "2.999.9.1", value);
+    DocumentEntry {
+        id: DocumentId {
+            community: CommunityId(oid(place.community)),
+            repository: RepositoryId(oid(&format!("{}.20.9", place.community))),
+            unique: Phi::new(unique.to_owned()),
+        },
+        object: ObjectId(Phi::new(format!("urn:uuid:{}", uuid::Uuid::new_v4()))),
+        patient: patient.clone(),
+        class: code("処方・調剤・注射"),
+        type_code: code("57833-6"),
+        format: code("format"),
+        confidentiality: vec![Code::new("N", "2.16.840.1.113883.5.25", "normal")],
+        availability: Availability::Approved,
+        media_type: "text/html".to_owned(),
+        hash: None,
+        size: None,
+        origin: None,
+        encoded: Encoded::Metadata(Arc::new(EntryMetadata {
+            title: "処方".to_owned(),
+            creation: Dtm::parse("20240712083055").unwrap(),
+            service_start: None,
+            service_stop: None,
+            language: "ja-JP".to_owned(),
+            source_patient: patient,
+            facility_type: code("HOSP"),
+            practice_setting: code("01"),
+            event_codes: Vec::new(),
+            authors: Vec::new(),
+            references: Vec::new(),
+        })),
+    }
+}
+
+/// A small document with this content.
+pub fn document(id: &DocumentId, content: &'static str) -> Document {
+    Document {
+        id: id.clone(),
+        media_type: "text/html".to_owned(),
+        size: Some(content.len() as u64),
+        body: Box::pin(futures_util::stream::iter([Ok(Bytes::from_static(content.as_bytes()))])),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU16, Ordering};
 use kakehashi::app::control::{ControlReply, ControlRequest, send};
 use kakehashi::app::{check_sources, run, run_on};
 use kakehashi::audit::{Disk, SimulatedDisk};
-use kakehashi::config::load_with;
+use kakehashi::config::{Settings, load_with};
 use kakehashi::model::Timestamp;
 use kakehashi::policy::{CONSENT_COLUMNS, Consents};
 use kakehashi::store::Store;
@@ -42,7 +42,7 @@ pub struct Plan {
     pub consents: Vec<String>,
     /// More lines of `[limits]`.
     pub limits: &'static str,
-    /// More lines above the tables of the portal's file.
+    /// More lines of `[saml]` in the portal's file.
     pub portal: &'static str,
     /// Files of other networks: name and content.
     pub peers: Vec<(&'static str, String)>,
@@ -222,12 +222,12 @@ drain_ms = 200
             let text = format!(
                 r#"
 kind = "portal"
-{more}
 tls = {{ san_uri = "urn:oid:{community}.{digit}" }}
 [saml]
 issuer = "https://portal.{name}.example/idp"
 signer = "{name}-portal-idp"
 roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", role = "nurse" }}]
+{more}
 "#,
                 more = if system == "portal" { self.portal } else { "" }
             );
@@ -257,9 +257,7 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
         let folder = tempfile::tempdir().unwrap();
         let ports = Ports { admin: free_port(), peer: free_port(), portal: free_port() };
         self.write(folder.path(), ports);
-        let settings =
-            load_with(&folder.path().join("kakehashi.toml"), None, &[&check_sources], Timestamp::now())
-                .unwrap_or_else(|errors| panic!("{errors:?}"));
+        let settings = settings(folder.path());
         if !self.consents.is_empty() {
             std::fs::create_dir_all(folder.path().join("var")).unwrap();
             let store = Store::open(&settings.broker.store_url).await.unwrap();
@@ -268,16 +266,22 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
             consents.import(&store, "consents.csv", text.as_bytes(), Timestamp::now()).await.unwrap();
         }
         let shutdown = CancellationToken::new();
-        let (token, disk) = (shutdown.clone(), self.disk.clone());
-        let running = tokio::spawn(async move {
-            let done = match disk {
-                None => run(settings, token).await,
-                Some(disk) => run_on(settings, |_| Ok(Box::new(disk) as Box<dyn Disk>), token).await,
-            };
-            done.unwrap_or_else(|error| panic!("{error}"));
-        });
+        let running = tokio::spawn(serve(settings, self.disk.clone(), shutdown.clone()));
         Network { place: self.place, folder, ports, shutdown, running }
     }
+}
+
+fn settings(folder: &Path) -> Settings {
+    let file = folder.join("kakehashi.toml");
+    load_with(&file, None, &[&check_sources], Timestamp::now()).unwrap_or_else(|errors| panic!("{errors:?}"))
+}
+
+async fn serve(settings: Settings, disk: Option<SimulatedDisk>, shutdown: CancellationToken) {
+    let done = match disk {
+        None => run(settings, shutdown).await,
+        Some(disk) => run_on(settings, |_| Ok(Box::new(disk) as Box<dyn Disk>), shutdown).await,
+    };
+    done.unwrap_or_else(|error| panic!("{error}"));
 }
 
 impl Network {
@@ -363,10 +367,25 @@ impl Network {
         assert!(reply.ok, "{}", reply.text);
     }
 
-    /// Stops it in order; what its log says must hold.
-    pub async fn stop(self) -> Records {
+    /// Stops it in order and starts it again on the same folder.
+    pub async fn restarted(mut self) -> Self {
+        self.end().await;
+        self.shutdown = CancellationToken::new();
+        let settings = settings(self.folder.path());
+        self.running = tokio::spawn(serve(settings, None, self.shutdown.clone()));
+        self.ready().await;
+        self
+    }
+
+    async fn end(&mut self) {
         self.shutdown.cancel();
-        tokio::time::timeout(std::time::Duration::from_secs(20), self.running).await.unwrap().unwrap();
+        let ended = tokio::time::timeout(std::time::Duration::from_secs(20), &mut self.running).await;
+        ended.unwrap().unwrap();
+    }
+
+    /// Stops it in order; what its log says must hold.
+    pub async fn stop(mut self) -> Records {
+        self.end().await;
         let records = Records::keeping(self.folder.path().join("var/audit"), self.folder);
         records.verify();
         records

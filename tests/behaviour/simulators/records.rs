@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use kakehashi::audit::{search, verify};
+use kakehashi::audit::{Crash, Disk, SimulatedDisk, search, verify};
 use kakehashi::store::{AuditQuery, IndexedEvent};
 use tempfile::TempDir;
 
@@ -62,4 +62,10 @@ impl Records {
         let verified = verify(&self.folder, None).unwrap();
         assert!(verified.breaks.is_empty(), "{:?}", verified.breaks);
     }
+}
+
+/// Whether these bytes stand anywhere in a log that a power cut left.
+pub fn left_by_a_power_cut(disk: &SimulatedDisk, bytes: &[u8]) -> bool {
+    let left = disk.crashed(Crash(0));
+    left.list().unwrap().iter().any(|name| memchr::memmem::find(&left.content(name), bytes).is_some())
 }
