@@ -7,7 +7,14 @@
 mod simulators;
 
 mod both_ways;
+mod correlation;
+mod documents_stream;
+mod emergencies;
+mod every_step_of_the_log;
 mod messages_and_assertions;
 mod no_record_no_answer;
+mod one_person_or_nobody;
 mod peers_lie_and_die;
+mod slow_and_failing_peers;
+mod start_and_restart;
 mod withheld_leaves_no_trace;

@@ -4,7 +4,7 @@
 use kakehashi::dialect::ebxml::CrossGatewayQuery;
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 
-use crate::simulators::client::{Message, PHYSICIAN, Who, discovery, documents_of, patient};
+use crate::simulators::client::{Client, Message, PHYSICIAN, Who, discovery, documents_of, patient};
 use crate::simulators::hospital::{HANAKO, Hospital};
 use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, TOTTORI, consent};
 
@@ -135,6 +135,73 @@ async fn who_asks_too_often_is_told_busy_and_may_send_the_same_message_again() {
     for _ in 0..2 {
         let reply = physician.send(&message).await;
         assert_eq!(reply.error_codes(), ["XDSRegistryBusy"], "and not a duplicate: {}", reply.text());
+    }
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_assertion_first_shown_by_one_system_of_ours_is_refused_from_another() {
+    let okayama = Plan::new(OKAYAMA).start().await;
+    let (portal, ward) = (okayama.portal(PHYSICIAN), okayama.at_system("ward", PHYSICIAN));
+    let request = discovery(HANAKO.demographics());
+    let security = portal.security();
+    for _ in 0..2 {
+        let message = portal.write_with::<CrossGatewayPatientDiscovery>(&request, Some(&security)).await;
+        assert_eq!(portal.send(&message).await.status, 200, "it may serve several messages of that system");
+    }
+    let message = ward.write_with::<CrossGatewayPatientDiscovery>(&request, Some(&security)).await;
+    let fault = ward.send(&message).await.fault();
+    assert!(fault.subcodes.iter().any(|code| code.starts_with("wsse:")), "{fault:?}");
+    let records = okayama.stop().await;
+    assert_eq!(records.of("authentication-failure").await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_may_send_the_very_same_message_again_and_each_attempt_is_on_record() {
+    let mut plan = Plan::new(OKAYAMA);
+    plan.portal = "resend_s = 60";
+    let okayama = plan.start().await;
+    let portal = okayama.portal(PHYSICIAN);
+    let message = portal.write::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await;
+    let mut statuses = Vec::new();
+    for _ in 0..6 {
+        statuses.push(portal.send(&message).await.status);
+    }
+    assert_eq!(statuses, [200, 200, 200, 500, 500, 500], "three times at most");
+    let other = Message { body: message.body.replace("086-000-1111", "086-000-1112"), ..message };
+    assert_eq!(portal.send(&other).await.status, 500, "and never with another body");
+    let records = okayama.stop().await;
+    assert_eq!(records.of("release").await.len(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_certificate_nobody_is_configured_for_is_turned_away_and_on_record() {
+    let okayama = Plan::new(OKAYAMA).peer(HIROSHIMA, 1).start().await;
+    let issuer = ("https://hiroshima.example/idp", "hiroshima-saml");
+    let stranger = Client::new(OKAYAMA, HIROSHIMA, "stranger", issuer, okayama.peer_port(), PHYSICIAN);
+    let message = stranger.write::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await;
+    assert!(stranger.attempt(&message).await.is_err());
+    // Nor is one that is known, at the other side's door.
+    let issuer = ("https://portal.okayama.example/idp", "okayama-portal-idp");
+    let portal = Client::new(OKAYAMA, OKAYAMA, "okayama-portal", issuer, okayama.peer_port(), PHYSICIAN);
+    let message = portal.write::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await;
+    assert!(portal.attempt(&message).await.is_err());
+    okayama.records().attained("authentication-failure", 2).await;
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_patient_stands_in_metrics_or_health() {
+    let (okayama, _hospital) = okayama().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let found = physician.find_one(HANAKO.demographics()).await;
+    assert!(!physician.entries(&found.id).await.is_empty());
+    let (status, metrics) = okayama.admin("/metrics").await;
+    assert_eq!(status, 200);
+    assert!(metrics.contains("transaction=\"ITI-38\"") && metrics.contains("hiroshima"));
+    let health = okayama.admin("/healthz").await.1;
+    for word in ["架橋", "カキョウ", "N-1", "0000012345", "19480405", "086-000-1111", "d0001"] {
+        assert!(!metrics.contains(word) && !health.contains(word), "{word}");
     }
     okayama.stop().await;
 }

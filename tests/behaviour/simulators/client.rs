@@ -224,6 +224,11 @@ impl Client {
         self
     }
 
+    /// Who sits in front of it.
+    pub const fn who(&self) -> Who {
+        self.who
+    }
+
     /// With assertions signed by somebody else under the same name.
     pub fn signed_by(mut self, signer: &str) -> Self {
         let key = std::fs::read_to_string(pki::file(&format!("{signer}.key.pem"))).unwrap();

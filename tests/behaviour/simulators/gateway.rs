@@ -155,6 +155,15 @@ impl Arrived {
         &self,
         answer: Result<Answer<<T::Request as ModelRequest>::Found>, Refusal>,
     ) -> Response<Body> {
+        self.answer_bent::<T>(answer, |truth| truth)
+    }
+
+    /// The answer to it, bent before it leaves where it is plain SOAP.
+    pub fn answer_bent<T: Transaction>(
+        &self,
+        answer: Result<Answer<<T::Request as ModelRequest>::Found>, Refusal>,
+        bend: impl FnOnce(String) -> String,
+    ) -> Response<Body> {
         let envelope = Envelope::read(&self.envelope).unwrap();
         let message = MessageId::fresh();
         let addressing = Addressing {
@@ -171,7 +180,10 @@ impl Arrived {
         let reply = T::write_answer(&envelope, &addressing, &PeerProfile::default(), answer);
         let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, Some(&envelope.header), reply);
         let body = match framed.body {
-            FramedBody::Whole(bytes) => Full::new(bytes).map_err(|never| match never {}).boxed_unsync(),
+            FramedBody::Whole(bytes) => {
+                let bent = bend(String::from_utf8(bytes.to_vec()).unwrap());
+                Full::new(Bytes::from(bent)).map_err(|never| match never {}).boxed_unsync()
+            }
             FramedBody::Stream(stream) => {
                 use futures_util::TryStreamExt;
                 StreamBody::new(stream.map_ok(Frame::data)).boxed_unsync()

@@ -1,5 +1,6 @@
 //! SS-MIX2 storages of invented hospitals in temporary folders, written with the crate's own writer.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -185,13 +186,20 @@ poll_ms = 100
     }
 
     /// Files a document of the extension storage: a discharge summary of so many bytes.
-    pub fn summary(&self, number: &str, bytes: &[u8]) -> PathBuf {
+    pub fn summary(&self, number: &str, bytes: usize) -> PathBuf {
         let root = self.folder.path().join("extension");
         let kind = "^サマリー^99XYZ^18842-5^Discharge summary^LN";
         let folder = self.patient_folder(&root, number).join(DATE).join(kind);
         let name = format!("{number}_{DATE}_{kind}_DS1_20240712083055963_01_1");
         let path = folder.join(name).join("summary.pdf");
-        put(&path, bytes);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        let unfinished = path.with_extension("tmp");
+        let mut file = std::fs::File::create(&unfinished).unwrap();
+        let piece: Vec<u8> = b"%PDF-1.7 ".iter().copied().cycle().take(64 << 10).collect();
+        for at in (0..bytes).step_by(piece.len()) {
+            file.write_all(&piece[..piece.len().min(bytes - at)]).unwrap();
+        }
+        std::fs::rename(unfinished, &path).unwrap();
         path
     }
 

@@ -46,6 +46,8 @@ pub struct Plan {
     pub portal: &'static str,
     /// Files of other networks: name and content.
     pub peers: Vec<(&'static str, String)>,
+    /// Where other networks are to ask; any free port when None.
+    pub peer_port: Option<u16>,
     pub disk: Option<SimulatedDisk>,
     pub policies: PathBuf,
 }
@@ -111,6 +113,7 @@ impl Plan {
             limits: "",
             portal: "",
             peers: Vec::new(),
+            peer_port: None,
             disk: None,
             policies: Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
         }
@@ -255,7 +258,8 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
             let _ = start_logging("info");
         }
         let folder = tempfile::tempdir().unwrap();
-        let ports = Ports { admin: free_port(), peer: free_port(), portal: free_port() };
+        let ports =
+            Ports { admin: free_port(), peer: self.peer_port.unwrap_or_else(free_port), portal: free_port() };
         self.write(folder.path(), ports);
         let settings = settings(folder.path());
         if !self.consents.is_empty() {

@@ -100,10 +100,12 @@ pub async fn receive_any(
 /// As [`receive`], and those of `read`.
 pub async fn receive_root(
     content_type: Option<&str>,
-    mut body: DocumentStream,
+    body: DocumentStream,
     limits: Limits,
     read: impl Fn(&str) -> Result<Envelope, Malformed>,
 ) -> Result<Received, Unreceived> {
+    // Looking at the first bytes may reach the end already; a stream must not be asked again then.
+    let mut body: DocumentStream = Box::pin(body.fuse());
     let header = ContentType::read(content_type.unwrap_or_default());
     let mut begun = BytesMut::new();
     let boundary = match header.parameter("boundary").filter(|_| header.is_multipart()) {

@@ -274,3 +274,15 @@ proptest! {
         prop_assert_eq!(outcome(body(single)), at_once);
     }
 }
+
+#[tokio::test]
+async fn an_empty_answer_is_malformed_and_its_end_is_asked_for_once() {
+    for whole in ["", "x"] {
+        let pieces = vec![Ok(Bytes::from_static(whole.as_bytes()))];
+        let once = futures_util::stream::unfold(pieces.into_iter(), |mut left| async {
+            left.next().map(|p| (p, left))
+        });
+        let received = receive(Some("text/plain"), Box::pin(once), Limits::default()).await;
+        assert!(matches!(received, Err(Unreceived::Malformed(_))));
+    }
+}

@@ -1,0 +1,107 @@
+//! A person known at home is looked for abroad only where a consent names the peer, under no number
+//! of ours, and never before it is on record.
+
+use kakehashi::dialect::ebxml::CrossGatewayQuery;
+use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use kakehashi::model::{
+    Answer, CommunityId, DocumentEntry, FoundPatient, PatientId, PatientMatch, QueryKey, RegistryObject,
+};
+
+use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient};
+use crate::simulators::gateway::{Arrived, Body, Gateway, entry};
+use crate::simulators::hospital::{HANAKO, Hospital};
+use crate::simulators::network::{HIROSHIMA, OKAYAMA, Place, Plan, TOTTORI, consent};
+
+const THEIRS: &str = "H-1";
+
+/// Answers ITI-55 with its own number of the person, and ITI-38 with these entries.
+fn answering(arrived: &Arrived, entries: Vec<DocumentEntry>) -> http::Response<Body> {
+    let Place { community, .. } = arrived.place;
+    if arrived.path == "/xcpd" {
+        let found = FoundPatient {
+            community: CommunityId(oid(community)),
+            id: theirs(),
+            demographics: Some(HANAKO.bare().into()),
+            confidence: 95,
+        };
+        return arrived
+            .answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![PatientMatch::Found(found)])));
+    }
+    let found = entries.into_iter().map(RegistryObject::Entry).collect();
+    arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(found)))
+}
+
+fn theirs() -> PatientId {
+    patient("2.999.34.1", THEIRS)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_of_our_hospital_is_looked_for_only_where_their_consent_names_the_peer() {
+    let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
+        let one = entry(HIROSHIMA, theirs(), "2.999.34.7.1");
+        answering(&arrived, vec![one])
+    })
+    .await;
+    let tottori = Gateway::start(TOTTORI, |arrived| async move { answering(&arrived, Vec::new()) }).await;
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .peer(HIROSHIMA, hiroshima.port)
+        .peer(TOTTORI, tottori.port)
+        .start()
+        .await;
+    let portal = okayama.portal(PHYSICIAN);
+    for asked in [patient("2.999.33.1", "N-1"), patient("2.999.33.20.1", "0000012345")] {
+        let before = hiroshima.seen().len();
+        let reply = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&asked)).await;
+        assert_eq!(reply.registry_status(), "Success", "{}", reply.text());
+        let text = reply.text();
+        assert_eq!(text.matches("home=\"urn:oid:2.999.33\"").count(), 4, "originals and renditions of ours");
+        assert_eq!(text.matches("home=\"urn:oid:2.999.34\"").count(), 1, "and one of theirs");
+        let cx = format!("value=\"{}\"", asked.cx().reveal().replace('&', "&amp;"));
+        assert_eq!(text.matches(&cx).count(), 5, "every entry carries the id that was asked for");
+
+        let seen = hiroshima.seen().split_off(before);
+        let paths: Vec<&str> = seen.iter().map(|arrived| arrived.path.as_str()).collect();
+        assert_eq!(paths, ["/xcpd", "/xca/query"]);
+        let lookup = seen[0].request::<CrossGatewayPatientDiscovery>();
+        assert!(lookup.ids.is_empty(), "no number of ours crosses");
+        assert_eq!(lookup.demographics.reveal().birth, HANAKO.demographics().birth);
+        assert!(!seen.iter().any(|arrived| arrived.envelope.contains("0000012345")));
+        let query = seen[1].request::<CrossGatewayQuery>();
+        assert_eq!(query.by, QueryKey::Patient(theirs()), "theirs is asked under their number");
+    }
+    assert!(tottori.seen().is_empty(), "no consent names that peer");
+    let records = okayama.stop().await;
+    assert_eq!(records.of("open").await.len(), 2);
+    for arrived in hiroshima.seen() {
+        assert!(records.hold(arrived.message().0.as_bytes()), "every message that left is on record");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn entries_of_another_patient_or_of_another_home_than_the_peers_are_dropped() {
+    let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
+        let entries =
+            ["2.999.34.7.1", "2.999.34.7.2", "2.999.34.7.3"].map(|id| entry(HIROSHIMA, theirs(), id));
+        let found = entries.into_iter().map(RegistryObject::Entry).collect();
+        arrived.answer_bent::<CrossGatewayQuery>(Ok(Answer::found(found)), |truth| {
+            let mut objects: Vec<String> = truth.split("<rim:ExtrinsicObject").map(str::to_owned).collect();
+            objects[2] = objects[2].replace("H-1^^^", "H-2^^^");
+            objects[3] = objects[3].replace("home=\"urn:oid:2.999.34\"", "home=\"urn:oid:2.999.31\"");
+            objects.join("<rim:ExtrinsicObject")
+        })
+    })
+    .await;
+    let okayama = Plan::new(OKAYAMA).peer(HIROSHIMA, hiroshima.port).start().await;
+    let reply = okayama.portal(PHYSICIAN).ask_raw::<CrossGatewayQuery>(&documents_of(&theirs())).await;
+    let text = reply.text();
+    assert_eq!(text.matches("<rim:ExtrinsicObject").count(), 1, "{text}");
+    assert!(
+        text.contains("2.999.34.7.1") && !text.contains("2.999.34.7.2") && !text.contains("2.999.34.7.3")
+    );
+    assert!(!text.contains("H-2"), "the other patient is not named either");
+    okayama.stop().await;
+}

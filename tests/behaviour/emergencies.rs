@@ -1,0 +1,59 @@
+//! Emergency access: for physicians, where the agreement says so, toward the community that asked.
+
+use kakehashi::model::Purpose;
+
+use crate::simulators::client::{IN_AN_EMERGENCY, PHYSICIAN, Who};
+use crate::simulators::hospital::{HANAKO, Hospital, TARO};
+use crate::simulators::network::{HIROSHIMA, OKAYAMA, Plan, TOTTORI, consent_of};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_a_physician_of_a_community_whose_agreement_has_it_gets_emergency_access() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+    hospital.file("0000012345", &HANAKO, "OML-11", "02");
+    let plan = Plan::new(OKAYAMA).hospital(&hospital).peer(HIROSHIMA, 1).peer(TOTTORI, 2);
+    let okayama = plan.start().await;
+
+    let nurse = Who { role: "nurse", ..IN_AN_EMERGENCY };
+    for (place, who) in [(HIROSHIMA, nurse), (TOTTORI, IN_AN_EMERGENCY)] {
+        let client = okayama.asked_by(place, who);
+        let outcome = client
+            .ask::<kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery>(
+                &crate::simulators::client::discovery(HANAKO.demographics()),
+            )
+            .await;
+        assert!(outcome.is_err(), "{}: not permitted at all", place.name);
+    }
+    let physician = okayama.asked_by(HIROSHIMA, IN_AN_EMERGENCY);
+    assert_eq!(physician.who().purpose, Purpose::Emergency);
+    let found = physician.find_one(HANAKO.demographics()).await;
+    let entries = physician.entries(&found.id).await;
+    assert_eq!(entries.len(), 2, "the agreement still withholds the psychiatric department");
+    let bytes = physician.fetch(&entries[0].id).await.unwrap();
+    assert!(!String::from_utf8_lossy(&bytes).contains("0000012345"), "no hospital number in what is shown");
+    let records = okayama.stop().await;
+    let releases = records.of("release").await;
+    assert!(releases.iter().filter(|release| release.shown > 0).all(|release| release.emergency));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_holds_in_an_emergency_and_a_kind_list_does_not() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00", "OMP-01", "OML-11"]);
+    hospital.files("0000067890", &TARO, &["ADT-00", "OMP-01"]);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .consent(consent_of("N-1", &hospital, "0000012345", HIROSHIMA, "ADT-00", "limited"))
+        .consent(consent_of("N-2", &hospital, "0000067890", HIROSHIMA, "*", "refused"))
+        .peer(HIROSHIMA, 1)
+        .start()
+        .await;
+    let treatment = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let found = treatment.find_one(HANAKO.demographics()).await;
+    assert_eq!(treatment.entries(&found.id).await.len(), 1, "only the listed kind");
+    let emergency = okayama.asked_by(HIROSHIMA, IN_AN_EMERGENCY);
+    assert_eq!(emergency.find_one(HANAKO.demographics()).await.id, found.id, "their own id");
+    assert_eq!(emergency.entries(&found.id).await.len(), 3, "all kinds of the agreement");
+    assert!(emergency.find(TARO.demographics()).await.is_empty());
+    okayama.stop().await;
+}
