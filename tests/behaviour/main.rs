@@ -6,6 +6,7 @@
 #[allow(dead_code)]
 mod simulators;
 
+mod a_seeded_run;
 mod both_ways;
 mod correlation;
 mod documents_stream;
@@ -13,6 +14,7 @@ mod emergencies;
 mod every_step_of_the_log;
 mod messages_and_assertions;
 mod no_record_no_answer;
+mod nothing_about_patients_in_operation;
 mod one_person_or_nobody;
 mod peers_lie_and_die;
 mod slow_and_failing_peers;

@@ -189,19 +189,3 @@ async fn a_certificate_nobody_is_configured_for_is_turned_away_and_on_record() {
     okayama.records().attained("authentication-failure", 2).await;
     okayama.stop().await;
 }
-
-#[tokio::test(flavor = "multi_thread")]
-async fn no_patient_stands_in_metrics_or_health() {
-    let (okayama, _hospital) = okayama().await;
-    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
-    let found = physician.find_one(HANAKO.demographics()).await;
-    assert!(!physician.entries(&found.id).await.is_empty());
-    let (status, metrics) = okayama.admin("/metrics").await;
-    assert_eq!(status, 200);
-    assert!(metrics.contains("transaction=\"ITI-38\"") && metrics.contains("hiroshima"));
-    let health = okayama.admin("/healthz").await.1;
-    for word in ["架橋", "カキョウ", "N-1", "0000012345", "19480405", "086-000-1111", "d0001"] {
-        assert!(!metrics.contains(word) && !health.contains(word), "{word}");
-    }
-    okayama.stop().await;
-}

@@ -194,3 +194,36 @@ async fn a_withdrawal_and_a_new_consent_take_effect_at_once() {
     let records = okayama.stop().await;
     assert_eq!(records.of("consent-change").await.len(), 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_empty_answer_to_another_network_leaves_on_a_step_of_time_whatever_it_hides() {
+    let (okayama, _hospital) = okayama().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    for who in [HANAKO, TARO, NOBODY] {
+        let message = physician.write::<CrossGatewayPatientDiscovery>(&discovery(who.demographics())).await;
+        let since = std::time::Instant::now();
+        assert_eq!(physician.send(&message).await.status, 200);
+        assert!(since.elapsed() >= std::time::Duration::from_millis(50));
+    }
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn too_many_results_counts_only_what_may_be_shown() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00", "ADT-61", "OMP-01"]);
+    hospital.file("0000012345", &HANAKO, "OML-11", "02");
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .peer(HIROSHIMA, 1)
+        .limits("results_max = 2")
+        .start()
+        .await;
+    let request = documents_of(&patient("2.999.33.1", "N-1"));
+    let reply = okayama.asked_by(HIROSHIMA, PHYSICIAN).ask_raw::<CrossGatewayQuery>(&request).await;
+    assert_eq!(reply.error_codes(), ["XDSTooManyResults"], "{}", reply.text());
+    let reply = okayama.asked_by(HIROSHIMA, NURSE).ask_raw::<CrossGatewayQuery>(&request).await;
+    assert_eq!(reply.registry_status(), "Success", "a nurse may see two, whatever else there is");
+    okayama.stop().await;
+}

@@ -49,6 +49,8 @@ pub struct Plan {
     /// Where other networks are to ask; any free port when None.
     pub peer_port: Option<u16>,
     pub disk: Option<SimulatedDisk>,
+    /// As the program of its own that operators start, logging all it can to `log.jsonl`.
+    pub is_process: bool,
     pub policies: PathBuf,
 }
 
@@ -115,6 +117,7 @@ impl Plan {
             peers: Vec::new(),
             peer_port: None,
             disk: None,
+            is_process: false,
             policies: Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
         }
     }
@@ -270,7 +273,11 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
             consents.import(&store, "consents.csv", text.as_bytes(), Timestamp::now()).await.unwrap();
         }
         let shutdown = CancellationToken::new();
-        let running = tokio::spawn(serve(settings, self.disk.clone(), shutdown.clone()));
+        let running = if self.is_process {
+            tokio::spawn(serve_as_process(folder.path().to_owned(), shutdown.clone()))
+        } else {
+            tokio::spawn(serve(settings, self.disk.clone(), shutdown.clone()))
+        };
         Network { place: self.place, folder, ports, shutdown, running }
     }
 }
@@ -288,7 +295,32 @@ async fn serve(settings: Settings, disk: Option<SimulatedDisk>, shutdown: Cancel
     done.unwrap_or_else(|error| panic!("{error}"));
 }
 
+async fn serve_as_process(folder: PathBuf, shutdown: CancellationToken) {
+    let log = std::fs::File::create(folder.join("log.jsonl")).unwrap();
+    let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_kakehashi"))
+        .args(["serve", "--config"])
+        .arg(folder.join("kakehashi.toml"))
+        .env("KAKEHASHI_LOG", "debug")
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap();
+    let pid = child.id().unwrap().to_string();
+    tokio::select! {
+        status = child.wait() => panic!("it ended by itself: {status:?}"),
+        () = shutdown.cancelled() => {}
+    }
+    let told = tokio::process::Command::new("kill").args(["-TERM", &pid]).status().await.unwrap();
+    assert!(told.success());
+    assert_eq!(child.wait().await.unwrap().code(), Some(0), "SIGTERM ends it in order");
+}
+
 impl Network {
+    /// What a process of its own has logged so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("log.jsonl")).unwrap()
+    }
+
     pub async fn ready(&self) {
         attained("the broker is ready", || async {
             assert!(!self.running.is_finished(), "the broker ended while it started");
