@@ -1,0 +1,60 @@
+//! Telephones, addresses and insurance numbers that many persons share (a nursing home, the
+//! hospital's own number, a number made up): they agree without saying that two are one.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use super::keys::Prepared;
+
+/// Families of one telephone, address or insurance number beyond which it is nobody's own. A
+/// household has two or three.
+const FAMILIES_MAX: usize = 4;
+
+/// A key by its number: two keys of one number only cost a comparison more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key(u64);
+
+impl Key {
+    pub(super) fn of(kind: char, parts: impl Hash) -> Self {
+        let mut hasher = DefaultHasher::new();
+        (kind, parts).hash(&mut hasher);
+        Self(hasher.finish())
+    }
+}
+
+/// What many share, among the records it was made from.
+#[derive(Debug, Clone, Default)]
+pub struct Shared(HashSet<Key>);
+
+impl Shared {
+    /// Counts over records; each value is told by the families that use it.
+    pub fn among<'a>(records: impl IntoIterator<Item = &'a Prepared>) -> Self {
+        let mut families: HashMap<Key, BTreeSet<String>> = HashMap::new();
+        for record in records {
+            let Some(family) = record.family_mark() else { continue };
+            for key in record.sharable() {
+                let known = families.entry(key).or_default();
+                if known.len() <= FAMILIES_MAX {
+                    known.insert(family.clone());
+                }
+            }
+        }
+        let many = families.into_iter().filter(|(_, families)| families.len() > FAMILIES_MAX);
+        Self(many.map(|(key, _)| key).collect())
+    }
+
+    /// Whether too many share it.
+    pub fn contains(&self, key: Key) -> bool {
+        self.0.contains(&key)
+    }
+
+    /// How many values too many share.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether no value is shared by too many.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}

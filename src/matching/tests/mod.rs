@@ -1,0 +1,3 @@
+//! The matcher on single pairs (`rules`) and on whole invented populations (`sweep`).
+
+mod rules;
