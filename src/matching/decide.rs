@@ -66,7 +66,8 @@ fn vetoes(one: &Prepared, two: &Prepared, compared: &Comparison) -> Vec<&'static
         vetoes.push("birth-date");
     }
     // Brother and sister of the same reading.
-    if compared.sex == Agreement::Differs && compared.given_kanji != Agreement::Equal {
+    let is_same_name = compared.given_kanji == Agreement::Equal && compared.given_kana != Agreement::Differs;
+    if compared.sex == Agreement::Differs && !is_same_name {
         vetoes.push("sex");
     }
     // Name, birth date and sex alone are shared by strangers.
@@ -84,8 +85,13 @@ fn vetoes(one: &Prepared, two: &Prepared, compared: &Comparison) -> Vec<&'static
 // Equal in one script. Where no name is written in a script of both, or only its sound resembles,
 // nothing is proven.
 fn has_one_given_name(compared: &Comparison) -> bool {
-    if [compared.given_kana, compared.given_kanji].contains(&Agreement::Equal) {
+    if compared.given_kanji == Agreement::Equal {
         return true;
+    }
+    if compared.given_kana == Agreement::Equal {
+        // A source that drops voicing marks writes 大輝 ダイキ as タイキ, his twin's name: kanji that
+        // differ then want the personal insurance number.
+        return compared.given_kanji != Agreement::Differs || compared.is_same_branch;
     }
     let is_silent = |agreement| matches!(agreement, Agreement::Missing | Agreement::Partial);
     compared.given_roman == Agreement::Equal

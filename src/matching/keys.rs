@@ -91,12 +91,15 @@ impl Prepared {
     }
 
     /// The keys of what a household shares, and sometimes hundreds.
-    pub(super) fn sharable(&self) -> impl Iterator<Item = Key> + '_ {
+    pub fn sharable(&self) -> impl Iterator<Item = Key> + '_ {
         let addresses = self.addresses.iter().filter_map(|(_, address)| address.as_ref());
         self.phones
             .iter()
             .map(|phone| phone_key(phone))
-            .chain(addresses.filter(|address| address.is_house).map(address_key))
+            .chain(addresses.filter(|address| address.is_house).flat_map(|address| {
+                let room = address.room.is_some().then(|| address_key(address, true));
+                std::iter::once(address_key(address, false)).chain(room)
+            }))
             .chain(self.insurance.iter().map(insurance_key))
     }
 }
@@ -105,8 +108,9 @@ pub(super) fn phone_key(phone: &str) -> Key {
     Key::of('p', phone)
 }
 
-pub(super) fn address_key(address: &AddressKey) -> Key {
-    Key::of('a', (&address.lot, &address.room))
+/// The key of a room, or of the whole building.
+pub(super) fn address_key(address: &AddressKey, with_room: bool) -> Key {
+    Key::of('a', (&address.lot, address.room.as_ref().filter(|_| with_room)))
 }
 
 pub(super) fn insurance_key(insurance: &InsuranceKey) -> Key {

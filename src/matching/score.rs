@@ -191,8 +191,8 @@ fn address(one: &Prepared, two: &Prepared, shared: &Shared) -> Scored {
         if a.lot == b.lot && same_room && !a.is_house {
             scored(1.5, Agreement::Partial, "town")
         } else if a.lot == b.lot && same_room {
-            let is_shared = [a, b].into_iter().any(|key| shared.contains(keys::address_key(key)));
-            if is_shared {
+            let with_room = a.room.is_some() && b.room.is_some();
+            if shared.contains(keys::address_key(a, with_room)) {
                 scored(1.5, Agreement::Partial, "shared")
             } else {
                 scored(6.0, Agreement::Equal, "equal")

@@ -132,7 +132,7 @@ struct Person {
 
 pub fn population(seed: u64, style: Style, persons: usize) -> Vec<Record> {
     let mut maker = Maker { rng: Rng::new(seed), style, homes: Vec::new() };
-    maker.homes = (0..3 + persons / 800).map(|_| maker.home()).collect();
+    maker.homes = (0..1 + persons / 1000).map(|_| maker.home()).collect();
     let mut people: Vec<Person> = Vec::new();
     while people.len() < persons {
         let household = maker.household();
@@ -222,6 +222,9 @@ impl Maker {
         if self.rng.percent(70) {
             let born = self.birth(born.0.saturating_sub(3), 7);
             let mut wife = self.person(&family, Sex::Female, born, &home, 1);
+            while wife.name.given.0 == all[0].name.given.0 {
+                wife.name.given = self.given(Sex::Female);
+            }
             if self.rng.percent(25) {
                 wife.name.before = Some(self.family());
             }
@@ -233,6 +236,11 @@ impl Maker {
             let born = self.birth(first, 12);
             let mut one = self.person(&family, sex, born, &home, 2 + child);
             // A child with the father's name, or his first kanji; some born on his birthday.
+            while all.iter().any(|other: &Person| {
+                other.name.given.1 == one.name.given.1 || other.name.given.0 == one.name.given.0
+            }) {
+                one.name.given = self.given(sex);
+            }
             let father = all[0].clone();
             if sex == Sex::Male && self.rng.percent(5) {
                 one.name.given = father.name.given;
@@ -273,6 +281,9 @@ impl Maker {
         for branch in 0..1 + self.rng.below(3) {
             let (family, given, roman_family, roman_given) = self.rng.of(&FOREIGN);
             let born = self.birth(1970, 35);
+            if all.iter().any(|other: &Person| other.birth == born || other.name.given.0 == given) {
+                continue;
+            }
             let mut one = self.person(&owned((family, family)), Sex::Female, born, &home, branch);
             one.sex = self.rng.of(&[Sex::Male, Sex::Female]);
             one.name.given = owned((given, given));
