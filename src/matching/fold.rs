@@ -161,11 +161,17 @@ pub fn long_vowels(kana: &str) -> String {
 // The vowel of a kana key's letter.
 fn row(c: char) -> char {
     let plain = c.nfd().next().unwrap_or(c);
-    ["アカサタナハマヤラワ", "イキシチニヒミリ", "ウクスツヌフムユル", "エケセテネヘメレ", "オコソトノホモヨロ"]
-        .into_iter()
-        .find(|row| row.contains(plain))
-        .and_then(|row| row.chars().next())
-        .unwrap_or(c)
+    [
+        "アカサタナハマヤラワ",
+        "イキシチニヒミリ",
+        "ウクスツヌフムユル",
+        "エケセテネヘメレ",
+        "オコソトノホモヨロ",
+    ]
+    .into_iter()
+    .find(|row| row.contains(plain))
+    .and_then(|row| row.chars().next())
+    .unwrap_or(c)
 }
 
 /// Whether a character stands for a kanji the sender could not encode (the eligibility system shows

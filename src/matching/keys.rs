@@ -1,10 +1,10 @@
 //! A record with all its keys made once.
 
 use super::address::{self, AddressKey};
+use super::fold;
 use super::names::NameKey;
 use super::roman;
 use super::shared::Key;
-use super::fold;
 use crate::model::{Demographics, Insurance, NameScript, PartialDate, PersonName, Sex};
 
 /// Insurance with its widths folded.
@@ -137,12 +137,7 @@ fn roman_key(family: &str, given: &str) -> NameKey {
     let (family, given) = (letters(&family), letters(&given));
     let is_split = !family.is_empty() && !given.is_empty();
     let part = |text: String| if is_split { text.into() } else { Box::default() };
-    NameKey {
-        whole: words.join(" ").into(),
-        family: part(family),
-        given: part(given),
-        coarse: coarse.into(),
-    }
+    NameKey { whole: words.join(" ").into(), family: part(family), given: part(given), coarse: coarse.into() }
 }
 
 // A whole name in one component is split where a blank stands.
@@ -193,7 +188,19 @@ fn aliases(name: &PersonName) -> (PersonName, Option<PersonName>) {
 }
 
 const NEWBORN: [&str; 13] = [
-    "ベビー", "ベビ-", "ベイビ", "ベービ", "べびー", "新生児", "男児", "女児", "双胎", "胎児", "赤ちゃん", "baby", "newborn",
+    "ベビー",
+    "ベビ-",
+    "ベイビ",
+    "ベービ",
+    "べびー",
+    "新生児",
+    "男児",
+    "女児",
+    "双胎",
+    "胎児",
+    "赤ちゃん",
+    "baby",
+    "newborn",
 ];
 const TEST: [&str; 9] =
     ["テスト", "てすと", "test", "ダミー", "dummy", "試験患者", "架空", "サンプル", "動作確認"];

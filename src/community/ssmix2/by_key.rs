@@ -50,3 +50,76 @@ impl ByKey {
         (found.flatten().cloned().collect(), shared)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::matching::compare_among;
+    use crate::matching::tests::population::{Style, population};
+    use crate::model::{Demographics, Grade, NameScript, PartialDate};
+
+    // What a peer may send of a person.
+    fn queries(of: &Demographics) -> Vec<Demographics> {
+        let sent = Demographics { insurance: None, ..of.clone() };
+        let only = |script: NameScript| {
+            let mut query = sent.clone();
+            query.names.retain(|name| name.script_or_told() == script);
+            query
+        };
+        let year = sent.birth.map(|date| PartialDate { month: None, day: None, ..date });
+        let end = sent.birth.map(|date| PartialDate { year: date.year + 2, ..date });
+        let range = sent.birth.zip(end);
+        vec![
+            sent.clone(),
+            only(NameScript::Ideographic),
+            only(NameScript::Syllabic),
+            only(NameScript::Alphabetic),
+            Demographics { birth: year, ..sent.clone() },
+            Demographics { birth: None, birth_range: range, ..sent.clone() },
+            Demographics { birth: None, phones: Vec::new(), ..sent.clone() },
+            Demographics { phones: Vec::new(), addresses: Vec::new(), ..sent },
+        ]
+    }
+
+    #[test]
+    fn keys_find_whom_comparing_with_everyone_would_find() {
+        for style in [Style::Usual, Style::Dirty, Style::Coincident] {
+            let records = population(41, style, 150);
+            let number = |at: usize| Arc::<str>::from(format!("{at:010}"));
+            let prepared: Vec<Prepared> = records.iter().map(|r| Prepared::new(&r.demographics)).collect();
+            let mut by_key = ByKey::default();
+            for (at, record) in prepared.iter().enumerate() {
+                by_key.insert(&number(at), record);
+            }
+            for query in records.iter().flat_map(|record| queries(&record.demographics)) {
+                let query = Prepared::new(&query);
+                let (found, shared) =
+                    by_key.find(&query, |number| prepared.get(number.parse::<usize>().unwrap()));
+                for (at, record) in prepared.iter().enumerate() {
+                    let graded = compare_among(&query, record, &shared);
+                    let is_found = graded.grade == Grade::None || found.contains(&number(at));
+                    assert!(is_found, "{style:?} {:?}", graded.reasons);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_patient_removed_is_found_by_no_key() {
+        let records = population(42, Style::Usual, 20);
+        let mut by_key = ByKey::default();
+        let all: Vec<(Arc<str>, Prepared)> = (0..)
+            .zip(&records)
+            .map(|(at, record)| (Arc::from(format!("{at}")), Prepared::new(&record.demographics)))
+            .collect();
+        for (number, record) in &all {
+            by_key.insert(number, record);
+        }
+        for (number, record) in &all {
+            by_key.remove(number, record);
+            let (found, _) = by_key.find(record, |_| None);
+            assert!(!found.contains(number));
+        }
+        assert!(by_key.0.is_empty());
+    }
+}

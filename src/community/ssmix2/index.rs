@@ -8,8 +8,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures_util::StreamExt;
 
-use super::content::Reader;
 use super::by_key::ByKey;
+use super::content::Reader;
 use super::patient::{Held, Patient};
 use super::quarantine::{Report, Tally};
 use crate::matching::{Prepared, Shared};
@@ -92,6 +92,12 @@ impl Index {
         self.read().patients.get(number).cloned()
     }
 
+    /// All patients by number, as they are now.
+    #[cfg(test)]
+    pub(super) fn patients(&self) -> Vec<(Arc<str>, Arc<Patient>)> {
+        self.read().patients.iter().map(|(number, p)| (Arc::clone(number), Arc::clone(p))).collect()
+    }
+
     /// The patients a query may mean, each once: those named by number, and those found by its keys;
     /// and what too many patients share of what the query holds.
     pub(super) fn resembling(
@@ -101,7 +107,10 @@ impl Index {
     ) -> (BTreeMap<Arc<str>, Arc<Patient>>, Shared) {
         let books = self.read();
         let patient = |number: &str| {
-            books.patients.get_key_value(number).map(|(number, patient)| (Arc::clone(number), Arc::clone(patient)))
+            books
+                .patients
+                .get_key_value(number)
+                .map(|(number, patient)| (Arc::clone(number), Arc::clone(patient)))
         };
         let mut found: BTreeMap<_, _> = numbers.iter().filter_map(|number| patient(number)).collect();
         let prepared = |number: &Arc<str>| books.patients.get(number)?.prepared.as_deref();

@@ -171,9 +171,8 @@ impl Patient {
 impl Patient {
     fn prepare(&self, previous: Option<&Self>) -> Option<Arc<Prepared>> {
         let person = self.demographics.as_ref()?;
-        let before = previous.filter(|before| {
-            before.demographics.as_ref().is_some_and(|before| Arc::ptr_eq(before, person))
-        });
+        let before = previous
+            .filter(|before| before.demographics.as_ref().is_some_and(|before| Arc::ptr_eq(before, person)));
         let kept = before.and_then(|before| before.prepared.clone());
         kept.or_else(|| Some(Arc::new(Prepared::new(person.reveal()))))
     }

@@ -1,5 +1,5 @@
-use crate::matching::{Postings, Prepared, fold, grade};
 use crate::matching::address::address;
+use crate::matching::{Postings, Prepared, fold, grade};
 use crate::model::{Address, Demographics, Grade, Insurance, NameScript, PartialDate, PersonName, Sex};
 
 fn name(script: NameScript, family: &str, given: &str) -> PersonName {
