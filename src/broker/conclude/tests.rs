@@ -1,5 +1,7 @@
+use super::Standing::{Consented, Emergency, Hidden, Unconsented};
 use super::*;
 use crate::matching::tests::population::{Style, population};
+use crate::matching::{Prepared, compare};
 use crate::model::{
     Address, Authority, Insurance, NameScript, Oid, PartialDate, PersonName, Phi, Sex, TargetName,
 };
@@ -83,8 +85,6 @@ fn told(conclusion: Conclusion) -> String {
         }
     }
 }
-
-use Standing::{Consented, Emergency, Hidden, Unconsented};
 
 #[test]
 fn a_consented_person_who_is_sure_and_alone_is_answered() {
@@ -229,17 +229,20 @@ fn a_person_asked_for_by_one_of_their_records_is_found_or_nobody_is() {
     let (mut asked, mut found) = (0, 0);
     for (style, seed) in [(Style::Usual, 31), (Style::Dirty, 32)] {
         let records = population(seed, style, 200);
+        let prepared: Vec<Prepared> = records.iter().map(|r| Prepared::new(&r.demographics)).collect();
         for (at, query) in records.iter().enumerate().filter(|(_, query)| !query.placeholder) {
             // Insurance is never sent.
             let sent = Demographics { insurance: None, ..query.demographics.clone() };
-            let others = records.iter().enumerate().filter(|(other, _)| *other != at);
+            let keys = Prepared::new(&sent);
+            let others = records.iter().zip(&prepared).enumerate().filter(|(other, _)| *other != at);
             let all: Vec<Candidate> = others
-                .map(|(other, r)| {
-                    let network = format!("N{}", r.person);
-                    let number = other.to_string();
-                    graded(&sent, &number, r.demographics.clone(), Some(&network), Consented)
+                .map(|(other, (r, record))| (other, r, compare(&keys, record)))
+                .filter(|(_, _, graded)| graded.grade > Grade::None)
+                .map(|(other, r, graded)| {
+                    let (network, number) = (format!("N{}", r.person), other.to_string());
+                    let (record, network) = (r.demographics.clone(), Some(network.as_str()));
+                    with_grade(&number, record, network, Consented, graded.grade, graded.score)
                 })
-                .filter(|candidate| candidate.record.grade > Grade::None)
                 .collect();
             let is_there = records.iter().filter(|r| r.person == query.person && !r.placeholder).count() > 1;
             asked += usize::from(is_there);
