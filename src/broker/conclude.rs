@@ -52,6 +52,7 @@ pub enum Conclusion {
 
 struct Person {
     records: Vec<Candidate>,
+    network_id: Option<PatientId>,
     standing: Standing,
     grade: Grade,
     score: f64,
@@ -63,6 +64,7 @@ impl Person {
             standing: candidate.standing,
             grade: candidate.record.grade,
             score: candidate.record.score,
+            network_id: candidate.network_id.clone(),
             records: vec![candidate],
         }
     }
@@ -78,24 +80,34 @@ impl Person {
         };
         self.grade = self.grade.max(other.grade);
         self.score = self.score.max(other.score);
+        self.network_id = self.network_id.take().or(other.network_id);
         self.records.extend(other.records);
     }
 
     fn is_same(&self, other: &Self) -> bool {
-        self.records.iter().any(|one| {
-            other.records.iter().any(|two| match (&one.network_id, &two.network_id) {
-                (Some(one), Some(two)) => one == two,
-                // Two persons that consents name apart are never joined by resemblance.
-                _ => resemblance(one, two) == Grade::Auto,
-            })
-        })
+        match (&self.network_id, &other.network_id) {
+            // Two persons that consents name apart are never joined, also not by a third record that
+            // resembles both.
+            (Some(one), Some(two)) => one == two,
+            _ => self.resembles(other, Grade::Auto),
+        }
+    }
+
+    fn resembles(&self, other: &Self, from: Grade) -> bool {
+        self.records.iter().any(|one| other.records.iter().any(|two| resemblance(one, two) >= from))
+    }
+
+    /// Whether it stands above another or within the margin below.
+    fn is_near(&self, top: &Self) -> bool {
+        self.score >= top.score - MARGIN
     }
 
     fn best(self, standing: Standing) -> Option<Candidate> {
-        self.records
-            .into_iter()
-            .filter(|candidate| candidate.standing == standing)
-            .max_by(|one, two| one.record.score.total_cmp(&two.record.score))
+        self.records.into_iter().filter(|candidate| candidate.standing == standing).max_by(|one, two| {
+            // At home not every record has a network id; the one that has it stands for all.
+            let by_id = one.network_id.is_some().cmp(&two.network_id.is_some());
+            by_id.then(one.record.score.total_cmp(&two.record.score))
+        })
     }
 }
 
@@ -110,7 +122,7 @@ pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
     if let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Auto)
     {
         let top = persons.remove(at);
-        let mut near = persons.iter().filter(|other| other.score > top.score - MARGIN).peekable();
+        let mut near = persons.iter().filter(|other| other.is_near(&top)).peekable();
         if near.peek().is_none() {
             return top
                 .best(Standing::Consented)
@@ -130,9 +142,11 @@ pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
         return Conclusion::Nobody;
     };
     let top = persons.remove(at);
-    let unconsented =
-        |other: &Person| other.standing != Standing::Consented && other.score > top.score - MARGIN;
-    if persons.iter().any(unconsented) { Conclusion::Nobody } else { more_attributes(top, sent) }
+    // One who is sure and may not be known is more likely meant than one who resembles.
+    let is_obstacle = |other: &Person| {
+        other.standing != Standing::Consented && (other.is_near(&top) || other.grade == Grade::Auto)
+    };
+    if persons.iter().any(is_obstacle) { Conclusion::Nobody } else { more_attributes(top, sent) }
 }
 
 fn join(candidates: Vec<Candidate>) -> Vec<Person> {
@@ -148,16 +162,17 @@ fn join(candidates: Vec<Candidate>) -> Vec<Person> {
     persons
 }
 
-// A sole `auto` without any consent row, and no hidden person resembling it (decisions C4).
+// A sole `auto` without any consent row, and no hidden person resembling it (decisions C4). Hidden
+// persons who do not resemble what was asked are not among the candidates.
 fn sole_emergency(persons: &[Person]) -> Option<usize> {
     let at = persons.iter().position(|p| p.standing == Standing::Emergency && p.grade == Grade::Auto)?;
     let top = persons.get(at)?;
-    let others = || persons.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, person)| person);
-    let is_near = others().any(|other| other.score > top.score - MARGIN);
-    let resembles_hidden = others().filter(|other| other.standing == Standing::Hidden).any(|hidden| {
-        hidden.records.iter().any(|h| top.records.iter().any(|t| resemblance(h, t) >= Grade::Review))
-    });
-    (!is_near && !resembles_hidden).then_some(at)
+    let mut others = persons.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, person)| person);
+    let is_obstacle = |other: &Person| {
+        let is_rival = other.is_near(top) || other.grade == Grade::Auto;
+        is_rival || (other.standing == Standing::Hidden && other.resembles(top, Grade::Review))
+    };
+    (!others.any(is_obstacle)).then_some(at)
 }
 
 fn more_attributes(top: Person, sent: &Demographics) -> Conclusion {
@@ -177,3 +192,6 @@ fn more_attributes(top: Person, sent: &Demographics) -> Conclusion {
         _ => Conclusion::Nobody,
     }
 }
+
+#[cfg(test)]
+mod tests;

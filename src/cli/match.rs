@@ -9,8 +9,9 @@ use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::exit;
-use crate::matching::{Prepared, candidates, compare};
-use crate::model::{Address, Demographics, Grade, Insurance, NameScript, PartialDate, PersonName, Sex};
+use crate::dialect::hl7v2::birth_date;
+use crate::matching::{Graded, Postings, Prepared, compare_among};
+use crate::model::{Address, Demographics, Grade, Insurance, NameScript, PersonName, Sex};
 
 /// Arguments of `kakehashi match`.
 #[derive(Debug, Args)]
@@ -57,56 +58,104 @@ pub fn run(args: &MatchArgs) -> u8 {
     }
 }
 
-struct Record {
-    id: String,
-    prepared: Prepared,
+/// Records whose pairs are held at once, per thread.
+const TURN: usize = 1024;
+
+/// The list: ids and keys at the same positions.
+#[derive(Default)]
+struct Records {
+    ids: Vec<String>,
+    prepared: Vec<Prepared>,
+}
+
+/// A pair that is linked or to be looked at.
+struct Link {
+    one: usize,
+    two: usize,
+    graded: Graded,
 }
 
 fn links(args: &MatchArgs, out: &mut dyn Write) -> Result<(), MatchError> {
     let records = read_records(&args.records)?;
     let truth = args.truth.as_deref().map(read_truth).transpose()?;
-    let prepared: Vec<Prepared> = records.iter().map(|record| record.prepared.clone()).collect();
-    let (pairs, left_out) = candidates(&prepared);
-    let progress = progress(pairs.len());
+    let postings = Postings::of(&records.prepared);
+    let progress = progress(records.ids.len());
     let mut tally = Tally::default();
     writeln!(out, "record_a\trecord_b\tgrade\tscore\treasons").map_err(MatchError::Output)?;
-    for (done, (a, b)) in pairs.iter().enumerate() {
-        if done % 4096 == 0 {
-            progress.set_position(done as u64);
+    let threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(16));
+    for from in (0..records.ids.len()).step_by(TURN * threads) {
+        progress.set_position(from as u64);
+        for (compared, found) in turn(&records, &postings, from, threads) {
+            tally.compared += compared;
+            for link in found {
+                let (Some(one), Some(two)) = (records.ids.get(link.one), records.ids.get(link.two)) else {
+                    continue;
+                };
+                let graded = &link.graded;
+                let word = if graded.grade == Grade::Auto { "auto" } else { "review" };
+                tally.count(graded.grade, truth.as_ref().map(|truth| is_same(truth, one, two)));
+                let reasons = graded.reasons.join(",");
+                writeln!(out, "{one}\t{two}\t{word}\t{:.1}\t{reasons}", graded.score)
+                    .map_err(MatchError::Output)?;
+            }
         }
-        let (Some(one), Some(two)) = (records.get(*a), records.get(*b)) else { continue };
-        let graded = compare(&one.prepared, &two.prepared);
-        let word = match graded.grade {
-            Grade::Auto => "auto",
-            Grade::Review => "review",
-            Grade::None => continue,
-        };
-        let same = truth.as_ref().map(|truth| is_same(truth, one, two));
-        tally.count(graded.grade, same);
-        let reasons = graded.reasons.join(",");
-        writeln!(out, "{}\t{}\t{word}\t{:.1}\t{reasons}", one.id, two.id, graded.score)
-            .map_err(MatchError::Output)?;
     }
     out.flush().map_err(MatchError::Output)?;
     progress.finish_and_clear();
-    tally.print(&records, pairs.len(), left_out, truth.as_ref());
+    tally.print(&records.ids, &postings, truth.as_ref());
     Ok(())
 }
 
-fn progress(pairs: usize) -> ProgressBar {
-    let bar = ProgressBar::with_draw_target(Some(pairs as u64), ProgressDrawTarget::stderr());
-    if let Ok(style) = ProgressStyle::with_template("comparing {wide_bar} {pos}/{len} pairs, {eta} left") {
+/// Compares `TURN` records a thread with all later ones of their blocks; the order of the answer is
+/// that of the records.
+fn turn(records: &Records, postings: &Postings, from: usize, threads: usize) -> Vec<(usize, Vec<Link>)> {
+    std::thread::scope(|scope| {
+        let parts: Vec<_> = (0..threads)
+            .map(|part| {
+                let from = from + part * TURN;
+                scope.spawn(move || part_of(records, postings, from..from + TURN))
+            })
+            .collect();
+        let joined = parts.into_iter().map(|part| match part.join() {
+            Ok(found) => found,
+            Err(panicked) => std::panic::resume_unwind(panicked),
+        });
+        joined.collect()
+    })
+}
+
+fn part_of(records: &Records, postings: &Postings, part: std::ops::Range<usize>) -> (usize, Vec<Link>) {
+    let mut compared = 0;
+    let mut found = Vec::new();
+    for one in part {
+        let Some(record) = records.prepared.get(one) else { break };
+        for two in postings.after(one, record) {
+            let Some(other) = records.prepared.get(two) else { continue };
+            compared += 1;
+            let graded = compare_among(record, other, postings.shared());
+            if graded.grade != Grade::None {
+                found.push(Link { one, two, graded });
+            }
+        }
+    }
+    (compared, found)
+}
+
+fn progress(records: usize) -> ProgressBar {
+    let bar = ProgressBar::with_draw_target(Some(records as u64), ProgressDrawTarget::stderr());
+    if let Ok(style) = ProgressStyle::with_template("comparing {wide_bar} {pos}/{len} records, {eta} left") {
         bar.set_style(style);
     }
     bar
 }
 
-fn is_same(truth: &HashMap<String, String>, one: &Record, two: &Record) -> bool {
-    truth.get(&one.id).is_some_and(|person| truth.get(&two.id) == Some(person))
+fn is_same(truth: &HashMap<String, String>, one: &str, two: &str) -> bool {
+    truth.get(one).is_some_and(|person| truth.get(two) == Some(person))
 }
 
 #[derive(Default)]
 struct Tally {
+    compared: usize,
     auto: usize,
     auto_true: usize,
     review: usize,
@@ -126,28 +175,29 @@ impl Tally {
     }
 
     #[allow(clippy::cast_precision_loss)]
-    fn print(
-        &self,
-        records: &[Record],
-        compared: usize,
-        left_out: usize,
-        truth: Option<&HashMap<String, String>>,
-    ) {
+    fn print(&self, ids: &[String], postings: &Postings, truth: Option<&HashMap<String, String>>) {
         let share = |part: usize, whole: usize| if whole == 0 { 1.0 } else { part as f64 / whole as f64 };
-        let load = if records.is_empty() { 0.0 } else { self.review as f64 / records.len() as f64 };
+        let load = if ids.is_empty() { 0.0 } else { self.review as f64 / ids.len() as f64 };
         eprintln!(
-            "{} records, {compared} pairs compared, {} auto, {} review, {load:.3} review pairs a record",
-            records.len(),
+            "{} records, {} pairs compared, {} auto, {} review, {load:.3} review pairs a record",
+            ids.len(),
+            self.compared,
             self.auto,
             self.review
         );
-        if left_out > 0 {
-            eprintln!("{left_out} keys shared by too many records were not used");
+        if postings.left_out() > 0 {
+            eprintln!("{} keys shared by too many records were not used to find pairs", postings.left_out());
+        }
+        if !postings.shared().is_empty() {
+            eprintln!(
+                "{} telephones, addresses or insurance numbers shared by many families corroborate nothing",
+                postings.shared().len()
+            );
         }
         let Some(truth) = truth else { return };
         let mut persons: HashMap<&str, usize> = HashMap::new();
-        for record in records {
-            if let Some(person) = truth.get(&record.id) {
+        for id in ids {
+            if let Some(person) = truth.get(id) {
                 *persons.entry(person).or_default() += 1;
             }
         }
@@ -168,85 +218,137 @@ impl Tally {
     }
 }
 
-type Row = HashMap<String, String>;
+/// A read table: the columns by name, the rows with their lines.
+struct Table {
+    columns: HashMap<String, usize>,
+    rows: Vec<(u64, csv::StringRecord)>,
+}
 
-fn read_rows(path: &Path, needed: &[&str]) -> Result<Vec<(u64, Row)>, MatchError> {
+impl Table {
+    fn field<'a>(&self, row: &'a csv::StringRecord, column: &str) -> &'a str {
+        self.columns.get(column).and_then(|at| row.get(*at)).unwrap_or_default().trim()
+    }
+}
+
+fn read_table(path: &Path, needed: &[&str]) -> Result<Table, MatchError> {
     let name = path.display().to_string();
     let unreadable = |why: String| MatchError::Unreadable { path: name.clone(), why };
     let bytes = std::fs::read(path).map_err(|error| unreadable(error.to_string()))?;
     let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
+    let data = |line: u64, why: String| MatchError::Data { path: name.clone(), line, why };
+    if let Err(error) = std::str::from_utf8(bytes) {
+        let good = bytes.get(..error.valid_up_to()).unwrap_or_default();
+        let line = 1 + memchr::memchr_iter(b'\n', good).count() as u64;
+        return Err(data(line, "not UTF-8 text".to_owned()));
+    }
     let mut reader =
         csv::ReaderBuilder::new().delimiter(b'\t').quoting(false).flexible(true).from_reader(bytes);
-    let data = |line: u64, why: String| MatchError::Data { path: name.clone(), line, why };
-    let headers = reader.headers().map_err(|error| data(1, error.to_string()))?.clone();
+    let headers = reader.headers().map_err(|error| data(1, error.to_string()))?;
+    let mut columns = HashMap::new();
+    for (at, header) in headers.iter().enumerate() {
+        if columns.insert(header.trim().to_owned(), at).is_some() && needed.contains(&header.trim()) {
+            return Err(data(1, format!("the column `{}` stands there twice", header.trim())));
+        }
+    }
     for column in needed {
-        if !headers.iter().any(|header| header.trim() == *column) {
-            return Err(data(
-                1,
-                format!("the column `{column}` is missing; the first line names the columns"),
-            ));
+        if !columns.contains_key(*column) {
+            let why = format!("the column `{column}` is missing; the first line names the columns");
+            return Err(data(1, why));
         }
     }
     let mut rows = Vec::new();
-    for record in reader.records() {
-        let record = record.map_err(|error| {
+    for row in reader.records() {
+        let row = row.map_err(|error| {
             let line = error.position().map_or(0, csv::Position::line);
-            data(line, "not UTF-8 text".to_owned())
+            data(line, error.to_string())
         })?;
-        let line = record.position().map_or(0, csv::Position::line);
-        let fields =
-            headers.iter().zip(record.iter()).map(|(h, f)| (h.trim().to_owned(), f.trim().to_owned()));
-        rows.push((line, fields.collect()));
+        rows.push((row.position().map_or(0, csv::Position::line), row));
     }
-    Ok(rows)
+    Ok(Table { columns, rows })
 }
 
 fn read_truth(path: &Path) -> Result<HashMap<String, String>, MatchError> {
-    let rows = read_rows(path, &["rec_id", "truth_person"])?;
-    let pair = |(_, mut row): (u64, Row)| Some((row.remove("rec_id")?, row.remove("truth_person")?));
-    Ok(rows.into_iter().filter_map(pair).collect())
+    let table = read_table(path, &["rec_id", "truth_person"])?;
+    let mut truth = HashMap::new();
+    for (line, row) in &table.rows {
+        let person = table.field(row, "truth_person").to_owned();
+        let before = truth.insert(table.field(row, "rec_id").to_owned(), person.clone());
+        if before.is_some_and(|before| before != person) {
+            let why = "this rec_id is another person on an earlier line".to_owned();
+            return Err(MatchError::Data { path: path.display().to_string(), line: *line, why });
+        }
+    }
+    Ok(truth)
 }
 
-fn read_records(path: &Path) -> Result<Vec<Record>, MatchError> {
-    let mut records: Vec<Record> = Vec::new();
+fn read_records(path: &Path) -> Result<Records, MatchError> {
+    let table = read_table(path, &["rec_id"])?;
+    let data = |line: u64, why: String| MatchError::Data { path: path.display().to_string(), line, why };
+    let absent: Vec<&str> = COMPARED.into_iter().filter(|c| !table.columns.contains_key(*c)).collect();
+    if !absent.is_empty() {
+        eprintln!("{}: without the columns {}", path.display(), absent.join(" "));
+    }
+    let mut records = Records::default();
     let mut seen = HashMap::new();
-    for (line, row) in read_rows(path, &["rec_id"])? {
-        let id = row.get("rec_id").cloned().unwrap_or_default();
-        if let Some(first) = seen.insert(id.clone(), line) {
-            let why = format!("this rec_id stands on line {first} already; each record needs its own");
-            return Err(MatchError::Data { path: path.display().to_string(), line, why });
+    for (line, row) in &table.rows {
+        let id = table.field(row, "rec_id");
+        if id.is_empty() {
+            return Err(data(*line, "the rec_id is empty".to_owned()));
         }
-        records.push(Record { id, prepared: Prepared::new(&demographics(&row)) });
+        if let Some(first) = seen.insert(id, *line) {
+            let why = format!("this rec_id stands on line {first} already; each record needs its own");
+            return Err(data(*line, why));
+        }
+        records.ids.push(id.to_owned());
+        records.prepared.push(Prepared::new(&demographics(&|column| table.field(row, column).to_owned())));
     }
     Ok(records)
 }
 
-fn demographics(row: &Row) -> Demographics {
-    let field = |name: &str| row.get(name).cloned().unwrap_or_default();
+const COMPARED: [&str; 13] = [
+    "family",
+    "given",
+    "family_kana",
+    "given_kana",
+    "sex",
+    "birthdate",
+    "postal",
+    "address",
+    "phone",
+    "insurer_no",
+    "symbol",
+    "number",
+    "branch",
+];
+
+fn demographics(field: &dyn Fn(&str) -> String) -> Demographics {
     let name = |family: &str, given: &str, script: Option<NameScript>| PersonName {
         script,
         family: field(family),
         given: field(given),
     };
-    let kanji = name("family", "given", None);
-    let kana = name("family_kana", "given_kana", Some(NameScript::Syllabic));
-    let insurance = Insurance {
-        insurer: field("insurer_no"),
-        symbol: field("symbol"),
-        number: field("number"),
-        branch: field("branch"),
-    };
+    // Either column pair may hold another script: katakana or roman letters of a foreign resident.
+    let names = [name("family", "given", None), name("family_kana", "given_kana", None)];
+    let sex = field("sex");
     Demographics {
-        names: [kanji, kana].into_iter().filter(|n| !(n.family.is_empty() && n.given.is_empty())).collect(),
-        birth: PartialDate::from_digits(&field("birthdate")),
-        sex: match field("sex").to_ascii_uppercase().as_str() {
-            "M" | "1" | "MALE" | "男" => Some(Sex::Male),
-            "F" | "2" | "FEMALE" | "女" => Some(Sex::Female),
+        names: names.into_iter().filter(|n| !(n.family.is_empty() && n.given.is_empty())).collect(),
+        birth: birth_date(&field("birthdate")).date,
+        sex: match sex.to_ascii_uppercase().as_str() {
+            "M" | "1" | "MALE" | "男" | "男性" => Some(Sex::Male),
+            "F" | "2" | "FEMALE" | "女" | "女性" => Some(Sex::Female),
             _ => None,
         },
         addresses: vec![Address { postal_code: field("postal"), text: field("address") }],
         phones: Some(field("phone")).filter(|phone| !phone.is_empty()).into_iter().collect(),
-        insurance: Some(insurance),
+        insurance: Some(Insurance {
+            insurer: field("insurer_no"),
+            symbol: field("symbol"),
+            number: field("number"),
+            branch: field("branch"),
+        }),
         ..Demographics::default()
     }
 }
+
+#[cfg(test)]
+mod tests;

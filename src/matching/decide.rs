@@ -2,7 +2,8 @@
 //! safety: each sends the pair to a person at best.
 
 use super::keys::Prepared;
-use super::score::{Agreement, Comparison, score};
+use super::score::{Agreement, Comparison, is_generation_apart, score};
+use super::shared::Shared;
 use crate::model::{Demographics, Grade};
 
 /// Points from which two records are one person, if no veto speaks.
@@ -29,28 +30,28 @@ pub fn grade(one: &Demographics, two: &Demographics) -> Graded {
 
 /// Grades two records whose keys are made.
 pub fn compare(one: &Prepared, two: &Prepared) -> Graded {
-    let comparison = score(one, two);
-    let vetoes = vetoes(one, two, &comparison);
+    compare_among(one, two, &Shared::default())
+}
+
+/// Grades two records among others: a telephone, address or insurance number that many share
+/// corroborates nothing.
+pub fn compare_among(one: &Prepared, two: &Prepared, shared: &Shared) -> Graded {
+    let comparison = score(one, two, shared);
     let points = comparison.score;
-    let grade = if points >= AUTO_FROM && vetoes.is_empty() {
-        Grade::Auto
-    } else if points >= REVIEW_FROM {
-        Grade::Review
-    } else {
-        Grade::None
-    };
-    let mut reasons = comparison.reasons;
+    if points < REVIEW_FROM {
+        return Graded { grade: Grade::None, score: points, reasons: comparison.reasons() };
+    }
+    let vetoes = vetoes(one, two, &comparison);
+    let grade = if points >= AUTO_FROM && vetoes.is_empty() { Grade::Auto } else { Grade::Review };
+    let mut reasons = comparison.reasons();
     reasons.extend(vetoes.into_iter().map(|veto| format!("veto:{veto}")));
     Graded { grade, score: points, reasons }
 }
 
 fn vetoes(one: &Prepared, two: &Prepared, compared: &Comparison) -> Vec<&'static str> {
     let mut vetoes = Vec::new();
-    // Twins and siblings: the given name agrees in no script. A name present in one script only is
-    // judged by that one.
-    let agrees = [compared.given_kana, compared.given_kanji].contains(&Agreement::Equal);
-    let is_known = [compared.given_kana, compared.given_kanji].iter().any(|a| *a != Agreement::Missing);
-    if is_known && !agrees {
+    // Twins and siblings: the given name agrees in no script.
+    if !has_one_given_name(compared) {
         vetoes.push("given-name");
     }
     // One insurance number, another branch: family.
@@ -58,9 +59,16 @@ fn vetoes(one: &Prepared, two: &Prepared, compared: &Comparison) -> Vec<&'static
         vetoes.push("insurance-branch");
     }
     // Parent and child of one name, or a slip of the pen: the birth date must be exactly the same,
-    // unless the personal insurance number is.
-    if compared.birth != Agreement::Equal && !compared.is_same_branch {
+    // unless the personal insurance number is. Records of the time before branch numbers hold 00 for
+    // a whole family, so a generation between them is no slip.
+    let is_slip = compared.birth != Agreement::Differs && !is_generation_apart(one, two);
+    if compared.birth != Agreement::Equal && !(compared.is_same_branch && is_slip) {
         vetoes.push("birth-date");
+    }
+    // Brother and sister of the same reading.
+    let is_same_name = compared.given_kanji == Agreement::Equal && compared.given_kana != Agreement::Differs;
+    if compared.sex == Agreement::Differs && !is_same_name {
+        vetoes.push("sex");
     }
     // Name, birth date and sex alone are shared by strangers.
     let corroborates = [compared.phone, compared.address, compared.insurance];
@@ -72,4 +80,21 @@ fn vetoes(one: &Prepared, two: &Prepared, compared: &Comparison) -> Vec<&'static
         vetoes.push("placeholder-name");
     }
     vetoes
+}
+
+// Equal in one script. Where no name is written in a script of both, or only its sound resembles,
+// nothing is proven.
+fn has_one_given_name(compared: &Comparison) -> bool {
+    if compared.given_kanji == Agreement::Equal {
+        return true;
+    }
+    if compared.given_kana == Agreement::Equal {
+        // A source that drops voicing marks writes 大輝 ダイキ as タイキ, his twin's name: kanji that
+        // differ then want the personal insurance number.
+        return compared.given_kanji != Agreement::Differs || compared.is_same_branch;
+    }
+    let is_silent = |agreement| matches!(agreement, Agreement::Missing | Agreement::Partial);
+    compared.given_roman == Agreement::Equal
+        && is_silent(compared.given_kana)
+        && is_silent(compared.given_kanji)
 }

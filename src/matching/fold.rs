@@ -1,5 +1,5 @@
-//! Foldings of names, addresses and numbers (japan.md 2.2). A table of code points is never
-//! complete, so an unequal kanji key costs little when kana and birth date agree.
+//! Foldings of names and numbers (japan.md 2.2). A table of code points is never complete, so an
+//! unequal kanji key costs little when kana and birth date agree.
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -61,7 +61,7 @@ const GROUPS: [&str; 49] = [
     "梅楳",
 ];
 
-static FOLDED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
+pub(super) static FOLDED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
     GROUPS
         .iter()
         .filter_map(|group| group.chars().next().map(|key| (key, group)))
@@ -135,8 +135,63 @@ pub fn skeleton(kana: &str) -> String {
     key
 }
 
+/// The key between kana key and skeleton: the ways to write a long vowel become one, but long stays
+/// long (ユウコ ユーコ; not ユコ) and voicing stays.
+pub fn long_vowels(kana: &str) -> String {
+    let mut key = String::new();
+    let mut last = ' ';
+    for c in kana.chars() {
+        let is_long = match c {
+            'ー' | '-' => true,
+            'ウ' => matches!(row(last), 'オ' | 'ウ'),
+            'オ' => row(last) == 'オ',
+            'イ' => matches!(row(last), 'エ' | 'イ'),
+            'ア' => row(last) == 'ア',
+            'エ' => row(last) == 'エ',
+            _ => false,
+        };
+        key.push(if is_long { 'ー' } else { c });
+        if !is_long {
+            last = c;
+        }
+    }
+    key
+}
+
+// The vowel of a kana key's letter.
+fn row(c: char) -> char {
+    let plain = c.nfd().next().unwrap_or(c);
+    [
+        "アカサタナハマヤラワ",
+        "イキシチニヒミリ",
+        "ウクスツヌフムユル",
+        "エケセテネヘメレ",
+        "オコソトノホモヨロ",
+    ]
+    .into_iter()
+    .find(|row| row.contains(plain))
+    .and_then(|row| row.chars().next())
+    .unwrap_or(c)
+}
+
+/// Whether a character stands for a kanji the sender could not encode (the eligibility system shows
+/// ●).
+pub const fn is_unencodable(c: char) -> bool {
+    matches!(c, '●' | '■' | '〓' | '□' | '◆' | '\u{fffd}' | '?')
+}
+
+/// Whether two kanji keys are one where what could not be encoded is left open. At least half of the
+/// letters must be told.
+pub fn fits_where_told(one: &str, two: &str) -> bool {
+    let (a, b): (Vec<char>, Vec<char>) = (one.chars().collect(), two.chars().collect());
+    let is_open = |(a, b): &(&char, &char)| is_unencodable(**a) || is_unencodable(**b);
+    let open = a.iter().zip(&b).filter(is_open).count();
+    let fits = a.iter().zip(&b).all(|pair| is_open(&pair) || pair.0 == pair.1);
+    a.len() == b.len() && open > 0 && open * 2 <= a.len() && fits
+}
+
 fn is_blank(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '・' | '･' | '\u{3000}' | ',' | '、' | '.' | '=' | '*')
+    c.is_whitespace() || matches!(c, '・' | '･' | '\u{3000}' | ',' | '、' | '.' | '=' | '*' | '\'' | '’')
 }
 
 fn katakana(c: char) -> char {
@@ -195,112 +250,4 @@ pub fn phone(text: &str) -> Option<String> {
 pub fn postcode(text: &str) -> Option<String> {
     let digits: String = plain(text).chars().filter(char::is_ascii_digit).collect();
     (digits.len() == 7 && digits != "0000000").then_some(digits)
-}
-
-/// An address as far as its lot number, and the room after it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct AddressKey {
-    /// Town and lot: `倉敷市架橋4-2-17`.
-    pub lot: String,
-    /// The room's number after the building's name.
-    pub room: Option<String>,
-}
-
-/// The key of an address; None when nothing is left.
-pub fn address(text: &str) -> Option<AddressKey> {
-    let text: String = plain(text).chars().filter(|c| !c.is_whitespace()).collect();
-    let text = without_prefecture(&text);
-    let text = numerals(&text);
-    let mut lot = String::new();
-    let mut rest = text.as_str();
-    let mut in_lot = false;
-    while let Some(c) = rest.chars().next() {
-        let marker = ["丁目", "番地の", "番地", "番", "号室", "号", "の", "ノ"]
-            .into_iter()
-            .find(|m| rest.starts_with(m));
-        if c.is_ascii_digit() {
-            in_lot = true;
-            lot.push(c);
-            rest = rest.get(1..).unwrap_or_default();
-        } else if let Some(marker) = marker.filter(|_| ends_in_digit(&lot)) {
-            lot.push('-');
-            rest = rest.get(marker.len()..).unwrap_or_default();
-        } else if is_dash(c) && ends_in_digit(&lot) {
-            lot.push('-');
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        } else if in_lot && lot.contains('-') {
-            // A building begins.
-            break;
-        } else {
-            lot.push(if matches!(c, 'ヶ' | 'ケ' | 'が' | 'ガ') {
-                'ケ'
-            } else {
-                *FOLDED.get(&c).unwrap_or(&c)
-            });
-            rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        }
-    }
-    let lot = lot.trim_end_matches('-').to_owned();
-    let room: String =
-        rest.chars().rev().skip_while(|c| !c.is_ascii_digit()).take_while(char::is_ascii_digit).collect();
-    let room: String = room.chars().rev().collect();
-    (!lot.is_empty()).then(|| AddressKey { lot, room: Some(room).filter(|room| !room.is_empty()) })
-}
-
-fn ends_in_digit(text: &str) -> bool {
-    text.ends_with(|c: char| c.is_ascii_digit())
-}
-
-const fn is_dash(c: char) -> bool {
-    matches!(c, '-' | '\u{2010}'..='\u{2015}' | '\u{2212}' | 'ー' | '\u{ff0d}' | '\u{ff70}')
-}
-
-fn without_prefecture(text: &str) -> String {
-    for name in ["東京都", "北海道", "京都府", "大阪府"] {
-        if let Some(rest) = text.strip_prefix(name) {
-            return rest.to_owned();
-        }
-    }
-    let mut chars = text.char_indices();
-    let ken = chars.by_ref().take(4).find(|(_, c)| *c == '県').map(|(at, c)| at + c.len_utf8());
-    ken.and_then(|at| text.get(at..)).unwrap_or(text).to_owned()
-}
-
-// Kanji numerals before 丁目, 番 and 号 become digits: 三丁目, 二十一番.
-fn numerals(text: &str) -> String {
-    let mut out = String::new();
-    let mut run = String::new();
-    for (at, c) in text.char_indices() {
-        if "一二三四五六七八九十".contains(c) {
-            run.push(c);
-            continue;
-        }
-        let is_counted =
-            matches!(c, '番' | '号') || text.get(at..).is_some_and(|rest| rest.starts_with("丁目"));
-        match number(&run).filter(|_| is_counted) {
-            Some(number) => out.push_str(&number.to_string()),
-            None => out.push_str(&run),
-        }
-        run.clear();
-        out.push(c);
-    }
-    out.push_str(&run);
-    out
-}
-
-fn number(run: &str) -> Option<u32> {
-    let mut total = 0;
-    let mut digit = 0;
-    for c in run.chars() {
-        if c == '十' {
-            total += digit.max(1) * 10;
-            digit = 0;
-        } else {
-            digit = "一二三四五六七八九"
-                .chars()
-                .position(|known| known == c)
-                .and_then(|at| u32::try_from(at + 1).ok())?;
-        }
-    }
-    (!run.is_empty()).then_some(total + digit)
 }

@@ -1,18 +1,11 @@
 //! A record with all its keys made once.
 
-use super::fold::{self, AddressKey};
+use super::address::{self, AddressKey};
+use super::fold;
+use super::names::NameKey;
+use super::roman;
+use super::shared::Key;
 use crate::model::{Demographics, Insurance, NameScript, PartialDate, PersonName, Sex};
-
-/// One name's key: whole and, where the source split it, given.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NameKey {
-    /// Family and given name in one.
-    pub whole: String,
-    /// The family name, empty where it was not split.
-    pub family: String,
-    /// The given name, empty where it was not split.
-    pub given: String,
-}
 
 /// Insurance with its widths folded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,7 +16,7 @@ pub struct InsuranceKey {
     pub branch: Option<String>,
 }
 
-/// A record ready for comparing. Debug prints a mark.
+/// A record ready for comparing, its keys made once. Debug prints a mark.
 #[derive(Clone, Default)]
 pub struct Prepared {
     pub(super) kanji: Vec<NameKey>,
@@ -58,7 +51,7 @@ impl Prepared {
             ..Self::default()
         };
         for address in &person.addresses {
-            let key = (fold::postcode(&address.postal_code), fold::address(&address.text));
+            let key = (fold::postcode(&address.postal_code), address::address(&address.text));
             if key != (None, None) {
                 prepared.addresses.push(key);
             }
@@ -72,57 +65,159 @@ impl Prepared {
     fn name(&mut self, name: &PersonName) {
         let (name, alias) = aliases(name);
         for name in std::iter::once(name).chain(alias) {
-            let (fold, keys): (fn(&str) -> String, _) = match name.script_or_told() {
-                NameScript::Ideographic => (fold::kanji, &mut self.kanji),
-                NameScript::Syllabic => (fold::kana, &mut self.kana),
-                NameScript::Alphabetic => (fold::kanji, &mut self.roman),
-            };
             let (family, given) = split(&name);
-            let (family, given) = (fold(&family), fold(&given));
-            let whole = format!("{family}{given}");
-            if given.is_empty() && !whole.is_empty() {
-                keys.push(NameKey { whole, family: String::new(), given });
-            } else if !whole.is_empty() {
-                keys.push(NameKey { whole, family, given });
+            let script = name.script_or_told();
+            let (key, keys) = match script {
+                NameScript::Ideographic => {
+                    (key(fold::kanji(&family), fold::kanji(&given), |_| String::new()), &mut self.kanji)
+                }
+                NameScript::Syllabic => {
+                    (key(fold::kana(&family), fold::kana(&given), fold::skeleton), &mut self.kana)
+                }
+                NameScript::Alphabetic => (roman_key(&family, &given), &mut self.roman),
+            };
+            if !key.whole.is_empty() && !keys.contains(&key) {
+                keys.push(key);
             }
         }
     }
+
+    /// What tells a family apart roughly: the first two letters of the name.
+    pub(super) fn family_mark(&self) -> Option<String> {
+        let name = self.kana.first().map(|name| &name.coarse);
+        let name = name.or_else(|| self.kanji.first().map(|name| &name.whole));
+        let name = name.or_else(|| self.roman.first().map(|name| &name.family));
+        name.map(|name| name.chars().take(2).collect())
+    }
+
+    /// The keys of what a household shares, and sometimes hundreds.
+    pub fn sharable(&self) -> impl Iterator<Item = Key> + '_ {
+        let addresses = self.addresses.iter().filter_map(|(_, address)| address.as_ref());
+        self.phones
+            .iter()
+            .map(|phone| phone_key(phone))
+            .chain(addresses.filter(|address| address.is_house).flat_map(|address| {
+                let room = address.room.is_some().then(|| address_key(address, true));
+                std::iter::once(address_key(address, false)).chain(room)
+            }))
+            .chain(self.insurance.iter().map(insurance_key))
+    }
 }
 
-// A whole name in the family component is split where a blank stands.
+pub(super) fn phone_key(phone: &str) -> Key {
+    Key::of('p', phone)
+}
+
+/// The key of a room, or of the whole building.
+pub(super) fn address_key(address: &AddressKey, with_room: bool) -> Key {
+    Key::of('a', (&address.lot, address.room.as_ref().filter(|_| with_room)))
+}
+
+pub(super) fn insurance_key(insurance: &InsuranceKey) -> Key {
+    Key::of('i', &insurance.number)
+}
+
+fn key(family: String, given: String, coarse: fn(&str) -> String) -> NameKey {
+    let whole = format!("{family}{given}");
+    let is_split = !family.is_empty() && !given.is_empty();
+    let part = |text: String| if is_split { text.into() } else { Box::default() };
+    NameKey { coarse: coarse(&whole).into(), whole: whole.into(), family: part(family), given: part(given) }
+}
+
+// The order of foreign names differs: the words of the whole are sorted.
+fn roman_key(family: &str, given: &str) -> NameKey {
+    let plain = |text: &str| fold::plain(text).to_lowercase();
+    let letters = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+    let (family, given) = (plain(family), plain(given));
+    let both = format!("{family} {given}");
+    let mut words: Vec<String> =
+        both.split([' ', ',', '　']).map(letters).filter(|word| !word.is_empty()).collect();
+    words.sort();
+    let coarse = roman::coarse(&both);
+    let (family, given) = (letters(&family), letters(&given));
+    let is_split = !family.is_empty() && !given.is_empty();
+    let part = |text: String| if is_split { text.into() } else { Box::default() };
+    NameKey { whole: words.join(" ").into(), family: part(family), given: part(given), coarse: coarse.into() }
+}
+
+// A whole name in one component is split where a blank stands.
 fn split(name: &PersonName) -> (String, String) {
-    if !name.given.trim().is_empty() {
-        return (name.family.clone(), name.given.clone());
+    let (family, given) = (name.family.trim(), name.given.trim());
+    if !family.is_empty() && !given.is_empty() {
+        return (family.to_owned(), given.to_owned());
     }
-    let family = name.family.trim();
-    match family.split_once(char::is_whitespace) {
+    let whole = if family.is_empty() { given } else { family };
+    match whole.split_once(char::is_whitespace) {
         Some((family, given)) => (family.to_owned(), given.to_owned()),
-        None => (family.to_owned(), String::new()),
+        None => (whole.to_owned(), String::new()),
     }
 }
 
-// 渡辺（山本）: what stands in brackets is another family name of the same person.
+// 渡辺（山本）, 渡辺［旧姓 山本］: what stands in brackets is another family name of the same person.
 fn aliases(name: &PersonName) -> (PersonName, Option<PersonName>) {
-    let family = fold::plain(&name.family);
-    let Some((before, rest)) = family.split_once('(') else { return (name.clone(), None) };
-    let (inside, after) = rest.split_once(')').unwrap_or((rest, ""));
-    let outer = PersonName { family: format!("{before}{after}"), ..name.clone() };
-    let alias = PersonName { family: format!("{inside}{after}"), ..name.clone() };
-    (outer, (!inside.trim().is_empty()).then_some(alias))
+    let bracket = |text: &str| -> String {
+        let round = |c: char| match c {
+            '[' | '〔' | '【' | '〈' | '《' | '「' | '{' => '(',
+            ']' | '〕' | '】' | '〉' | '》' | '」' | '}' => ')',
+            c => c,
+        };
+        fold::plain(text).chars().map(round).collect()
+    };
+    let cut = |text: &str| -> Option<(String, String, String)> {
+        let (before, rest) = text.split_once('(')?;
+        let (inside, after) = rest.split_once(')').unwrap_or((rest, ""));
+        let inside = inside.trim_start_matches(|c| "旧姓通称名本:・ ".contains(c)).trim();
+        Some((before.to_owned(), inside.to_owned(), after.to_owned()))
+    };
+    let (family, given) = (bracket(&name.family), bracket(&name.given));
+    let mut outer = name.clone();
+    let mut inner = None;
+    if let Some((before, inside, after)) = cut(&given) {
+        outer.given = format!("{before}{after}");
+        inner = Some((inside, String::new()));
+    }
+    if let Some((before, inside, after)) = cut(&family) {
+        outer.family = format!("{before}{after}");
+        inner = Some((inside, after));
+    }
+    let alias = inner.filter(|(inside, _)| !inside.is_empty()).map(|(inside, after)| PersonName {
+        family: if inside.contains(char::is_whitespace) { inside } else { format!("{inside}{after}") },
+        ..outer.clone()
+    });
+    (outer, alias)
 }
+
+const NEWBORN: [&str; 13] = [
+    "ベビー",
+    "ベビ-",
+    "ベイビ",
+    "ベービ",
+    "べびー",
+    "新生児",
+    "男児",
+    "女児",
+    "双胎",
+    "胎児",
+    "赤ちゃん",
+    "baby",
+    "newborn",
+];
+const TEST: [&str; 9] =
+    ["テスト", "てすと", "test", "ダミー", "dummy", "試験患者", "架空", "サンプル", "動作確認"];
 
 fn is_placeholder_name(name: &PersonName) -> bool {
-    let whole = fold::plain(&format!("{}{}", name.family, name.given));
-    let is_newborn =
-        ["ベビー", "ベビ-", "べびー", "新生児", "男児", "女児"].iter().any(|word| whole.contains(word))
-            || (whole.contains('第') && whole.ends_with('子'));
-    let is_test = ["テスト", "てすと", "TEST", "test", "ダミー"].iter().any(|word| whole.contains(word))
-        || name.family == "患者";
-    is_newborn || is_test
+    let whole = fold::plain(&format!("{}{}", name.family, name.given)).to_lowercase();
+    let is_newborn = NEWBORN.iter().any(|word| whole.contains(word))
+        || (whole.contains('第') && whole.ends_with(['子', '児']))
+        || ["ノコ", "の子", "ノ子"].iter().any(|word| whole.ends_with(word));
+    let is_test = TEST.iter().any(|word| whole.contains(word))
+        || ["患者", "カンジャ", "かんじゃ"].contains(&fold::plain(&name.family).trim());
+    let is_unknown = ["不明", "氏名不詳", "身元不明", "unknown"].iter().any(|word| whole.contains(word));
+    is_newborn || is_test || is_unknown
 }
 
 fn is_placeholder_date(date: PartialDate) -> bool {
-    date.year <= 1868 || date.year >= 9000 || (date.year, date.month, date.day) == (1900, Some(1), Some(1))
+    date.year <= 1868 || date.year >= 2100 || (date.year, date.month, date.day) == (1900, Some(1), Some(1))
 }
 
 fn insurance(insurance: &Insurance) -> Option<InsuranceKey> {

@@ -1,8 +1,9 @@
 //! Points of each attribute (japan.md 2.4, additive log2 weights) and the reasons for them. Reasons
 //! name fields and rules, never values.
 
-use super::fold;
-use super::keys::{NameKey, Prepared};
+use super::keys::{self, Prepared};
+use super::names::{self, NameKey};
+use super::shared::Shared;
 
 /// How two values stand to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -22,11 +23,13 @@ pub enum Agreement {
 pub struct Comparison {
     /// Sum of all points.
     pub score: f64,
-    /// `kana=equal`, `birth=differs`, ...
-    pub reasons: Vec<String>,
+    fields: [(&'static str, Scored); 8],
+    is_common: bool,
     pub(super) birth: Agreement,
+    pub(super) sex: Agreement,
     pub(super) given_kana: Agreement,
     pub(super) given_kanji: Agreement,
+    pub(super) given_roman: Agreement,
     pub(super) phone: Agreement,
     pub(super) address: Agreement,
     pub(super) insurance: Agreement,
@@ -34,24 +37,35 @@ pub struct Comparison {
     pub(super) is_same_branch: bool,
 }
 
-struct Scored {
-    points: f64,
-    agreement: Agreement,
-    word: &'static str,
+impl Comparison {
+    /// `kana=equal`, `birth=differs`, ...
+    pub fn reasons(&self) -> Vec<String> {
+        let told = self.fields.iter().filter(|(_, scored)| scored.agreement != Agreement::Missing);
+        let told = told.map(|(field, scored)| format!("{field}={}", scored.word));
+        told.chain(self.is_common.then(|| "common-surname".to_owned())).collect()
+    }
+}
+
+/// What one attribute gives.
+#[derive(Debug, Clone, Copy)]
+pub struct Scored {
+    pub points: f64,
+    pub agreement: Agreement,
+    pub word: &'static str,
 }
 
 const MISSING: Scored = Scored { points: 0.0, agreement: Agreement::Missing, word: "" };
 
-const fn scored(points: f64, agreement: Agreement, word: &'static str) -> Scored {
+pub const fn scored(points: f64, agreement: Agreement, word: &'static str) -> Scored {
     Scored { points, agreement, word }
 }
 
-/// Compares two records.
-pub fn score(one: &Prepared, two: &Prepared) -> Comparison {
-    let kana = best(&one.kana, &two.kana, kana_points);
-    let kanji = best(&one.kanji, &two.kanji, kanji_points);
+/// Compares two records; what `shared` holds agrees without telling much.
+pub fn score(one: &Prepared, two: &Prepared, shared: &Shared) -> Comparison {
+    let kana = best(&one.kana, &two.kana, names::kana_points);
+    let kanji = best(&one.kanji, &two.kanji, names::kanji_points);
     let roman = match (kana.agreement, kanji.agreement) {
-        (Agreement::Missing, Agreement::Missing) => best(&one.roman, &two.roman, kanji_points),
+        (Agreement::Missing, Agreement::Missing) => roman(one, two),
         _ => MISSING,
     };
     let birth = birth(one, two);
@@ -60,21 +74,9 @@ pub fn score(one: &Prepared, two: &Prepared) -> Comparison {
         (Some(_), Some(_)) => scored(-4.0, Agreement::Differs, "differs"),
         _ => MISSING,
     };
-    let phone = phone(one, two);
-    let address = address(one, two);
-    let (insurance, is_same_branch) = insurance(one, two);
-    let mut comparison = Comparison {
-        score: 0.0,
-        reasons: Vec::new(),
-        birth: birth.agreement,
-        given_kana: given(&one.kana, &two.kana, |a, b| fold::skeleton(a) == fold::skeleton(b)),
-        given_kanji: given(&one.kanji, &two.kanji, |a, b| a == b),
-        phone: phone.agreement,
-        address: address.agreement,
-        insurance: insurance.agreement,
-        is_other_branch: insurance.word == "other-branch",
-        is_same_branch,
-    };
+    let phone = phone(one, two, shared);
+    let address = address(one, two, shared);
+    let (insurance, is_same_branch) = insurance(one, two, shared);
     let fields = [
         ("kana", kana),
         ("kanji", kanji),
@@ -85,18 +87,33 @@ pub fn score(one: &Prepared, two: &Prepared) -> Comparison {
         ("address", address),
         ("insurance", insurance),
     ];
-    for (field, scored) in fields {
-        comparison.score += scored.points;
-        if scored.agreement != Agreement::Missing {
-            comparison.reasons.push(format!("{field}={}", scored.word));
-        }
-    }
     let common = frequency(one, two);
-    if common > 0.0 {
-        comparison.score -= common;
-        comparison.reasons.push("common-surname".to_owned());
+    Comparison {
+        score: fields.iter().map(|(_, scored)| scored.points).sum::<f64>() - common,
+        is_common: common > 0.0,
+        birth: birth.agreement,
+        sex: sex.agreement,
+        given_kana: names::given(&one.kana, &two.kana, names::given_kana),
+        given_kanji: names::given(&one.kanji, &two.kanji, names::given_kanji),
+        given_roman: names::given(&one.roman, &two.roman, names::given_roman),
+        phone: phone.agreement,
+        address: address.agreement,
+        insurance: insurance.agreement,
+        is_other_branch: insurance.word == "other-branch",
+        is_same_branch,
+        fields,
     }
-    comparison
+}
+
+// Roman letters are looked at where no Japanese script is on both sides.
+fn roman(one: &Prepared, two: &Prepared) -> Scored {
+    let straight = best(&one.roman, &two.roman, names::roman_points);
+    let across = [
+        best(&one.roman, &two.kana, names::roman_kana_points),
+        best(&two.roman, &one.kana, names::roman_kana_points),
+    ];
+    let across = across.into_iter().filter(|across| across.agreement > straight.agreement);
+    across.max_by(|a, b| a.points.total_cmp(&b.points)).unwrap_or(straight)
 }
 
 // The best of all aliases: any may match.
@@ -105,43 +122,9 @@ fn best(one: &[NameKey], two: &[NameKey], points: fn(&NameKey, &NameKey) -> Scor
     pairs.max_by(|a, b| a.points.total_cmp(&b.points)).unwrap_or(MISSING)
 }
 
-fn kana_points(one: &NameKey, two: &NameKey) -> Scored {
-    let given_equal = !one.given.is_empty() && one.given == two.given;
-    if one.whole == two.whole {
-        scored(9.0, Agreement::Equal, "equal")
-    } else if fold::skeleton(&one.whole) == fold::skeleton(&two.whole) {
-        scored(7.5, Agreement::Equal, "skeleton")
-    } else if strsim::jaro_winkler(&one.whole, &two.whole) >= 0.92 {
-        scored(3.0, Agreement::Partial, "similar")
-    } else if given_equal {
-        scored(2.0, Agreement::Partial, "given")
-    } else {
-        scored(-7.0, Agreement::Differs, "differs")
-    }
-}
-
-fn kanji_points(one: &NameKey, two: &NameKey) -> Scored {
-    let given_equal = !one.given.is_empty() && one.given == two.given;
-    if one.whole == two.whole {
-        scored(6.0, Agreement::Equal, "equal")
-    } else if strsim::jaro_winkler(&one.whole, &two.whole) >= 0.80 {
-        scored(2.0, Agreement::Partial, "similar")
-    } else if given_equal {
-        scored(1.5, Agreement::Partial, "given")
-    } else {
-        scored(-3.0, Agreement::Differs, "differs")
-    }
-}
-
-// Given names alone, for the veto. Where one side is not split, the whole names stand for them.
-fn given(one: &[NameKey], two: &[NameKey], same: fn(&str, &str) -> bool) -> Agreement {
-    let pairs = one.iter().flat_map(|a| two.iter().map(move |b| (a, b)));
-    let judged = pairs.map(|(a, b)| {
-        let is_split = !a.given.is_empty() && !b.given.is_empty();
-        let equal = if is_split { same(&a.given, &b.given) } else { same(&a.whole, &b.whole) };
-        if equal { Agreement::Equal } else { Agreement::Differs }
-    });
-    judged.max().unwrap_or(Agreement::Missing)
+/// Years between two persons from which a birth date is no slip of the pen: parent and child.
+pub fn is_generation_apart(one: &Prepared, two: &Prepared) -> bool {
+    matches!((one.birth, two.birth), (Some(a), Some(b)) if a.year.abs_diff(b.year) >= 9)
 }
 
 fn birth(one: &Prepared, two: &Prepared) -> Scored {
@@ -183,43 +166,53 @@ fn birth_in_range(one: &Prepared, two: &Prepared) -> Option<Scored> {
     })
 }
 
-fn phone(one: &Prepared, two: &Prepared) -> Scored {
+fn phone(one: &Prepared, two: &Prepared, shared: &Shared) -> Scored {
     if one.phones.is_empty() || two.phones.is_empty() {
         return MISSING;
     }
-    if one.phones.iter().any(|phone| two.phones.contains(phone)) {
+    let mut equal = one.phones.iter().filter(|phone| two.phones.contains(phone)).peekable();
+    if equal.peek().is_none() {
+        scored(-0.5, Agreement::Differs, "differs")
+    } else if equal.any(|phone| !shared.contains(keys::phone_key(phone))) {
         scored(6.0, Agreement::Equal, "equal")
     } else {
-        scored(-0.5, Agreement::Differs, "differs")
+        scored(1.0, Agreement::Partial, "shared")
     }
 }
 
-fn address(one: &Prepared, two: &Prepared) -> Scored {
+fn address(one: &Prepared, two: &Prepared, shared: &Shared) -> Scored {
     let pairs = one.addresses.iter().flat_map(|a| two.addresses.iter().map(move |b| (a, b)));
     let judged = pairs.map(|((postal_a, a), (postal_b, b))| {
         let same_postcode = postal_a.is_some() && postal_a == postal_b;
-        match (a, b) {
-            (Some(a), Some(b)) => {
-                let same_room = a.room.is_none() || b.room.is_none() || a.room == b.room;
-                if a.lot == b.lot && same_room {
-                    scored(6.0, Agreement::Equal, "equal")
-                } else if same_postcode {
-                    scored(1.5, Agreement::Partial, "postcode")
-                } else {
-                    scored(-1.0, Agreement::Differs, "differs")
-                }
+        let (Some(a), Some(b)) = (a, b) else {
+            return if same_postcode { scored(1.5, Agreement::Partial, "postcode") } else { MISSING };
+        };
+        let same_room = a.room.is_none() || b.room.is_none() || a.room == b.room;
+        if a.lot == b.lot && same_room && !a.is_house {
+            scored(1.5, Agreement::Partial, "town")
+        } else if a.lot == b.lot && same_room {
+            let with_room = a.room.is_some() && b.room.is_some();
+            if shared.contains(keys::address_key(a, with_room)) {
+                scored(1.5, Agreement::Partial, "shared")
+            } else {
+                scored(6.0, Agreement::Equal, "equal")
             }
-            _ if same_postcode => scored(1.5, Agreement::Partial, "postcode"),
-            _ => MISSING,
+        } else if same_postcode {
+            scored(1.5, Agreement::Partial, "postcode")
+        } else {
+            scored(-1.0, Agreement::Differs, "differs")
         }
     });
     judged.max_by(|a, b| a.points.total_cmp(&b.points)).unwrap_or(MISSING)
 }
 
-fn insurance(one: &Prepared, two: &Prepared) -> (Scored, bool) {
+fn insurance(one: &Prepared, two: &Prepared, shared: &Shared) -> (Scored, bool) {
     let (Some(a), Some(b)) = (&one.insurance, &two.insurance) else { return (MISSING, false) };
     if a.number != b.number {
         return (scored(-0.5, Agreement::Differs, "differs"), false);
+    }
+    if shared.contains(keys::insurance_key(a)) {
+        return (scored(1.0, Agreement::Differs, "shared"), false);
     }
     match (&a.branch, &b.branch) {
         (Some(a), Some(b)) if a == b => (scored(12.0, Agreement::Equal, "equal"), true),
@@ -256,6 +249,6 @@ const COMMON: [(&str, f64); 20] = [
 
 fn frequency(one: &Prepared, two: &Prepared) -> f64 {
     let families = one.kanji.iter().filter(|a| two.kanji.iter().any(|b| a.family == b.family));
-    let common = families.filter_map(|name| COMMON.iter().find(|(family, _)| *family == name.family));
+    let common = families.filter_map(|name| COMMON.iter().find(|(family, _)| *family == &*name.family));
     common.map(|(_, points)| *points).fold(0.0, f64::max)
 }

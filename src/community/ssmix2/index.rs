@@ -8,9 +8,11 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use futures_util::StreamExt;
 
+use super::by_key::ByKey;
 use super::content::Reader;
 use super::patient::{Held, Patient};
 use super::quarantine::{Report, Tally};
+use crate::matching::{Prepared, Shared};
 
 /// Patients looked at in one turn of a whole look.
 const SLICE_PATIENTS: usize = 256;
@@ -53,6 +55,7 @@ struct Books {
     /// Document and entry UUIDs, which are the same number, to the patient.
     documents: HashMap<u128, Arc<str>>,
     unsettled: BTreeSet<Arc<str>>,
+    by_key: ByKey,
     /// What was not taken outside patient folders, at the last full rescan.
     bad: Tally,
 }
@@ -90,8 +93,30 @@ impl Index {
     }
 
     /// All patients by number, as they are now.
+    #[cfg(test)]
     pub(super) fn patients(&self) -> Vec<(Arc<str>, Arc<Patient>)> {
         self.read().patients.iter().map(|(number, p)| (Arc::clone(number), Arc::clone(p))).collect()
+    }
+
+    /// The patients a query may mean, each once: those named by number, and those found by its keys;
+    /// and what too many patients share of what the query holds.
+    pub(super) fn resembling(
+        &self,
+        query: &Prepared,
+        numbers: &[&str],
+    ) -> (BTreeMap<Arc<str>, Arc<Patient>>, Shared) {
+        let books = self.read();
+        let patient = |number: &str| {
+            books
+                .patients
+                .get_key_value(number)
+                .map(|(number, patient)| (Arc::clone(number), Arc::clone(patient)))
+        };
+        let mut found: BTreeMap<_, _> = numbers.iter().filter_map(|number| patient(number)).collect();
+        let prepared = |number: &Arc<str>| books.patients.get(number)?.prepared.as_deref();
+        let (candidates, shared) = books.by_key.find(query, prepared);
+        found.extend(candidates.iter().filter_map(|number| patient(number)));
+        (found, shared)
     }
 
     /// A document by the number of its UUID, with its patient's number.
@@ -221,6 +246,9 @@ impl Index {
             for held in &previous.held {
                 books.documents.remove(&held.uuid());
             }
+            if let Some(prepared) = &previous.prepared {
+                books.by_key.remove(&number, prepared);
+            }
         }
         books.unsettled.remove(&number);
         if patient.is_empty() && !patient.is_unsettled() {
@@ -228,6 +256,9 @@ impl Index {
         }
         for held in &patient.held {
             books.documents.insert(held.uuid(), Arc::clone(&number));
+        }
+        if let Some(prepared) = &patient.prepared {
+            books.by_key.insert(&number, prepared);
         }
         if patient.is_unsettled() {
             books.unsettled.insert(Arc::clone(&number));

@@ -1,6 +1,7 @@
 //! One facility's SS-MIX2 storages as a source of documents and patients: an index in memory that
 //! follows the trees, originals streamed from disk, readable renditions made from them.
 
+mod by_key;
 mod content;
 mod criteria;
 mod discovery;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crate::dialect::ssmix2::{Chain, ChainKey, Form, State, StorageFile};
+use crate::matching::Prepared;
 use crate::model::{Availability, Demographics, DocumentEntry, Phi};
 
 use super::content::{Content, Outcome, Reader, Record};
@@ -52,6 +53,8 @@ pub(super) struct Patient {
     pub(super) folders: BTreeSet<PathBuf>,
     pub(super) files: BTreeMap<Arc<FileKey>, Record>,
     pub(super) demographics: Option<Arc<Phi<Demographics>>>,
+    /// The demographics' keys for comparing, made when they change.
+    pub(super) prepared: Option<Arc<Prepared>>,
     /// Newest first.
     pub(super) held: Vec<Held>,
     pub(super) bad: Tally,
@@ -158,9 +161,20 @@ impl Patient {
             }
         }
         self.demographics = newest.map(|(_, person)| person);
+        self.prepared = self.prepare(previous);
         self.held = held.into_values().collect();
         self.held.sort_by_key(Held::order);
         self.waiting = waiting;
+    }
+}
+
+impl Patient {
+    fn prepare(&self, previous: Option<&Self>) -> Option<Arc<Prepared>> {
+        let person = self.demographics.as_ref()?;
+        let before = previous
+            .filter(|before| before.demographics.as_ref().is_some_and(|before| Arc::ptr_eq(before, person)));
+        let kept = before.and_then(|before| before.prepared.clone());
+        kept.or_else(|| Some(Arc::new(Prepared::new(person.reveal()))))
     }
 }
 

@@ -121,14 +121,7 @@ impl Community for Ssmix2 {
         request: &PatientDiscovery,
     ) -> Outcome<PatientMatch> {
         self.available()?;
-        let (patients, request) = (self.index.patients(), request.clone());
-        let (descriptor, settings) = (self.descriptor.clone(), self.settings.clone());
-        // Every record is compared: too long for a thread that serves others.
-        let graded = move || discovery::graded(patients, &request, &descriptor, &settings);
-        let found = tokio::task::spawn_blocking(graded).await;
-        found
-            .map(Answer::found)
-            .map_err(|_| Failure::Unreachable("the comparing task was stopped".to_owned()))
+        Ok(Answer::found(discovery::graded(&self.index, request, &self.descriptor, &self.settings)))
     }
 
     async fn document_query(

@@ -1,4 +1,5 @@
-use super::*;
+use crate::matching::address::address;
+use crate::matching::{Postings, Prepared, fold, grade};
 use crate::model::{Address, Demographics, Grade, Insurance, NameScript, PartialDate, PersonName, Sex};
 
 fn name(script: NameScript, family: &str, given: &str) -> PersonName {
@@ -152,7 +153,7 @@ fn kana_fold_to_one_key_and_a_coarser_skeleton() {
 
 #[test]
 fn an_address_is_compared_by_its_lot() {
-    let key = |text| fold::address(text).unwrap();
+    let key = |text| address(text).unwrap();
     let lot = key("岡山県倉敷市架橋4丁目2番17号").lot;
     for other in
         ["倉敷市架橋四丁目２－１７", "岡山県倉敷市架橋4-2-17 架橋ハイツ203", "倉敷市架橋４丁目２の１７"]
@@ -167,8 +168,11 @@ fn an_address_is_compared_by_its_lot() {
 fn candidates_come_by_key_and_each_pair_once() {
     let one = Prepared::new(&person(("関", "香織"), ("セキ", "カオリ"), "19481103"));
     let far = Prepared::new(&Demographics::default());
-    let (pairs, left_out) = candidates(&[one.clone(), far, one]);
-    assert_eq!((pairs, left_out), (vec![(0, 2)], 0));
+    let records = [one.clone(), far, one];
+    let postings = Postings::of(&records);
+    assert_eq!(postings.after(0, &records[0]), [2]);
+    assert_eq!(postings.after(2, &records[2]), [0usize; 0]);
+    assert_eq!(postings.left_out(), 0);
 }
 
 proptest::proptest! {
@@ -176,6 +180,6 @@ proptest::proptest! {
     fn folding_never_panics_and_is_idempotent(text in "\\PC{0,24}") {
         let once = fold::kana(&text);
         proptest::prop_assert_eq!(fold::kana(&once), once.clone());
-        let _ = (fold::kanji(&text), fold::skeleton(&once), fold::address(&text), fold::phone(&text));
+        let _ = (fold::kanji(&text), fold::skeleton(&once), address(&text), fold::phone(&text));
     }
 }
