@@ -367,6 +367,10 @@ impl Maker {
                 self.rng.of(&[(Sex::Male, Sex::Male), (Sex::Female, Sex::Female), (Sex::Male, Sex::Female)]);
             for (branch, (given, sex)) in [(one, sexes.0), (two, sexes.1)].into_iter().enumerate() {
                 let mut twin = self.person(&family, sex, born, &home, 6 + branch);
+                // No family gives two children one name.
+                if all.iter().any(|other: &Person| other.name.given.0 == given.0) {
+                    continue;
+                }
                 twin.name.given = owned(given);
                 twin.mobile = None;
                 all.push(twin);

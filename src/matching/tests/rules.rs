@@ -1,5 +1,5 @@
 use crate::matching::address::address;
-use crate::matching::{Postings, Prepared, fold, grade};
+use crate::matching::{Postings, Prepared, compare, compare_among, fold, grade};
 use crate::model::{Address, Demographics, Grade, Insurance, NameScript, PartialDate, PersonName, Sex};
 
 fn name(script: NameScript, family: &str, given: &str) -> PersonName {
@@ -108,6 +108,83 @@ fn a_former_name_in_brackets_is_an_alias() {
     let one = person(("渡辺（山本）", "真由美"), ("ワタナベ", "マユミ"), "19550220");
     let two = person(("山本", "真由美"), ("ヤマモト", "マユミ"), "19550220");
     assert_eq!(grade_of(&one, &two), Grade::Auto);
+}
+
+#[test]
+fn names_that_only_sound_alike_without_marks_and_length_prove_nothing() {
+    let one = person(("", ""), ("イタノ", "ユウキ"), "20110501");
+    let two = person(("", ""), ("イタノ", "ユキ"), "20110501");
+    assert_eq!(grade_of(&one, &two), Grade::Review);
+    let long = person(("", ""), ("イタノ", "ユーキ"), "20110501");
+    assert_eq!(grade_of(&one, &long), Grade::Auto, "a long vowel written in another way");
+    // A source that drops voicing marks writes ダイキ as タイキ, which is the twin's name.
+    let one = person(("板野", "大輝"), ("イタノ", "タイキ"), "20110501");
+    let two = person(("板野", "泰輝"), ("イタノ", "タイキ"), "20110501");
+    assert_eq!(grade_of(&one, &two), Grade::Review);
+}
+
+#[test]
+fn without_a_name_in_a_script_of_both_nothing_is_linked_by_a_machine() {
+    let mut one = person(("板野", "美咲"), ("イタノ", "ミサキ"), "20110501");
+    let mut two = one.clone();
+    two.names.clear();
+    assert!(grade_of(&one, &two) < Grade::Auto);
+    let roman = |given: &str| vec![name(NameScript::Alphabetic, "ITANO", given)];
+    two.names = roman("MISAKI");
+    assert_eq!(grade_of(&one, &two), Grade::Review, "roman letters against kana");
+    one.names = roman("MITSUKI");
+    assert!(grade_of(&one, &two) < Grade::Auto, "twins in roman letters");
+    one.names = vec![name(NameScript::Alphabetic, "Misaki", "Itano")];
+    assert_eq!(grade_of(&one, &two), Grade::Auto, "the order of foreign names differs");
+    // Both lack the given name.
+    one.names = vec![name(NameScript::Ideographic, "板野", "")];
+    two.names.clone_from(&one.names);
+    assert!(grade_of(&one, &two) < Grade::Auto);
+}
+
+#[test]
+fn a_kanji_that_could_not_be_encoded_fits_any_and_proves_none() {
+    let one = person(("板野", "春斗"), ("イタノ", "ハルト"), "20110501");
+    let two = person(("●野", "春斗"), ("イタノ", "ハルト"), "20110501");
+    assert_eq!(grade_of(&one, &two), Grade::Auto);
+    let only = |given: &str| Demographics {
+        names: vec![name(NameScript::Ideographic, "板野", given)],
+        ..one.clone()
+    };
+    assert_eq!(grade_of(&only("春斗"), &only("春●")), Grade::Review);
+}
+
+#[test]
+fn a_town_without_a_lot_corroborates_nothing() {
+    let mut one = person(("佐藤", "恵子"), ("サトウ", "ケイコ"), "19550703");
+    one.phones.clear();
+    for town in ["岡山県倉敷市架橋", "倉敷市架橋4丁目"] {
+        let text = town.to_owned();
+        one.addresses = vec![Address { postal_code: "7100000".into(), text }];
+        assert_eq!(grade_of(&one, &one.clone()), Grade::Review, "{town}");
+    }
+}
+
+#[test]
+fn strangers_of_one_name_and_birth_date_in_one_nursing_home_are_two_persons() {
+    let resident =
+        |kanji: &str, kana: &str, birth: &str| Prepared::new(&person((kanji, "千代"), (kana, "チヨ"), birth));
+    let mut residents = vec![resident("佐藤", "サトウ", "19320703"), resident("佐藤", "サトウ", "19320703")];
+    assert_eq!(compare(&residents[0], &residents[1]).grade, Grade::Auto, "a household of two records");
+    let others =
+        [("関", "セキ"), ("宇野", "ウノ"), ("守安", "モリヤス"), ("三宅", "ミヤケ"), ("土居", "ドイ")];
+    residents.extend(others.map(|(kanji, kana)| resident(kanji, kana, "19330101")));
+    let postings = Postings::of(&residents);
+    let graded = compare_among(&residents[0], &residents[1], postings.shared());
+    assert_eq!(graded.grade, Grade::Review);
+    assert!(graded.reasons.contains(&"phone=shared".to_owned()), "{:?}", graded.reasons);
+}
+
+#[test]
+fn a_family_without_branches_shares_its_number_and_the_son_is_not_the_father() {
+    let father = insured(person(("守安", "勇"), ("モリヤス", "イサム"), "19551219"), "00");
+    let son = insured(person(("守安", "勇"), ("モリヤス", "イサム"), "19851219"), "00");
+    assert_eq!(grade_of(&father, &son), Grade::Review);
 }
 
 #[test]
