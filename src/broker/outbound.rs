@@ -49,11 +49,12 @@ impl OutboundRequest for PatientDiscovery {
     }
 
     fn asks(&self, _: &About, to: &Target) -> Vec<Ask<Self>> {
-        // Ids of other communities stay at home (decisions A8); a source gets only its own.
+        // Everyone gets only ids of its own: an id of a peer goes to that peer alone (decisions A7),
+        // ours stay at home (A8).
         let authorities = &to.descriptor().authorities;
-        let ids = if to.is_source() { self.ids.clone() } else { Vec::new() };
-        let ids = ids.into_iter().filter(|id| authorities.contains(&id.authority)).collect();
-        if self.demographics.reveal().is_empty() && !to.is_source() {
+        let ids: Vec<PatientId> =
+            self.ids.iter().filter(|id| authorities.contains(&id.authority)).cloned().collect();
+        if self.demographics.reveal().is_empty() && ids.is_empty() && !to.is_source() {
             return Vec::new();
         }
         vec![Ask::Plain(Self { ids, ..self.clone() })]
@@ -106,7 +107,11 @@ impl OutboundRequest for DocumentQuery {
                 .map(|id| Ask::Plain(self.about_patient(id)))
                 .chain(about.correlates(to).then(|| Ask::Correlated(self.whole())))
                 .collect(),
-            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => vec![Ask::Plain(self.whole())],
+            // Ids belong to one community: a query by id never goes to several (wire.md 14.1).
+            QueryKey::Objects(_) | QueryKey::UniqueIds(_) if about.means(to) => {
+                vec![Ask::Plain(self.whole())]
+            }
+            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => Vec::new(),
         }
     }
 

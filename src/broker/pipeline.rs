@@ -129,7 +129,7 @@ impl Broker {
             return Ok(());
         }
         let why = format!("{documents} documents in one request, {} at most", self.documents_max);
-        Err(Malformed::new("XDSRepositoryError", "", why).into())
+        Err(Malformed::new("XDSRepositoryOutOfResources", "", why).into())
     }
 
     fn throttle(&self, context: &RequestContext) -> Result<(), Refusal> {

@@ -49,7 +49,7 @@ impl About {
     /// The ids under which this target knows the person.
     pub fn ids_at(&self, target: &Target) -> Vec<PatientId> {
         let descriptor = target.descriptor();
-        if self.only.as_ref().is_some_and(|only| *only != descriptor.community) {
+        if !self.means(target) {
             return Vec::new();
         }
         let own = self.numbers.iter().filter(|(name, _)| *name == descriptor.name).map(|(_, id)| id.clone());
@@ -58,11 +58,16 @@ impl About {
         own.chain(peers.map(|(_, id)| id.clone())).collect()
     }
 
+    /// Whether the request means this target's community.
+    pub fn means(&self, target: &Target) -> bool {
+        self.only.as_ref().is_none_or(|only| *only == target.descriptor().community)
+    }
+
     /// Whether this target is to be asked for its id of the person first.
     pub fn correlates(&self, target: &Target) -> bool {
         let community = &target.descriptor().community;
         !target.is_source()
-            && self.only.as_ref().is_none_or(|only| only == community)
+            && self.means(target)
             && self.correlation.as_ref().is_some_and(|c| c.communities.contains(community))
     }
 

@@ -123,14 +123,17 @@ pub struct TargetLimits {
 }
 
 impl TargetLimits {
-    pub(super) fn read(mut section: Section<'_>, document_bytes_max: u64) -> Self {
+    /// A source of our own is read from memory and disk: its usual caps only keep it from being the
+    /// whole machine, so that one asker's flood does not starve the others.
+    pub(super) fn read(mut section: Section<'_>, document_bytes_max: u64, is_source: bool) -> Self {
+        let (in_flight, per_second) = if is_source { (256, 10_000) } else { (16, 20) };
         let s = &mut section;
         let limits = Self {
             answer_bytes_max: s.number("answer_bytes_max", 16 << 20, 1 << 10..=1 << 30),
             body_idle_ms: s.number("body_idle_ms", 10_000, 10..=600_000),
             document_bytes_max: s.number("document_bytes_max", document_bytes_max, 1 << 10..=1 << 40),
-            in_flight: small(s, "in_flight", 16, 4_096),
-            per_second: small(s, "per_second", 20, 10_000),
+            in_flight: small(s, "in_flight", in_flight, 4_096),
+            per_second: small(s, "per_second", per_second, 10_000),
         };
         section.finish();
         limits

@@ -119,7 +119,11 @@ impl TargetFile {
         let side = s.word("side", &[("home", Side::Home), ("peer", Side::Peer)]);
         let community = s.oid("community").map(CommunityId);
         let offers = offers(&mut s);
-        let limits = TargetLimits::read(s.section_or_empty("limits"), broker.limits.document_bytes_max);
+        let limits = TargetLimits::read(
+            s.section_or_empty("limits"),
+            broker.limits.document_bytes_max,
+            kind == Some(TargetKind::Ssmix2),
+        );
         let breaker = BreakerSettings::read(s.section_or_empty("breaker"));
         let mut rates = s.section_or_empty("rates");
         let own_rates = Rates::read(&mut rates, broker.limits.rates);

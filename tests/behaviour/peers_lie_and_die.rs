@@ -108,3 +108,28 @@ async fn one_dead_source_is_named_by_its_repository_and_the_other_answers() {
     assert_eq!(reply.text().matches("<rim:ExtrinsicObject").count(), 2);
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_query_by_id_for_our_own_home_reaches_no_peer() {
+    let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
+        arrived.answer::<CrossGatewayPatientDiscovery>(Err(Refusal::Withheld))
+    })
+    .await;
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    let plan = Plan::new(OKAYAMA).hospital(&hospital).peer(HIROSHIMA, hiroshima.port);
+    let okayama = plan.consent(consent("N-1", &hospital, "0000012345", HIROSHIMA)).start().await;
+    let portal = okayama.portal(PHYSICIAN);
+    let own = portal.entries(&patient("2.999.33.1", "N-1")).await.remove(0);
+    let before = hiroshima.seen().len();
+    let request = DocumentQuery {
+        by: QueryKey::UniqueIds(vec![own.id.unique.clone()]),
+        home: Some(CommunityId(oid(OKAYAMA.community))),
+        ..documents_of(&patient("2.999.33.1", "N-1"))
+    };
+    let reply = portal.ask_raw::<CrossGatewayQuery>(&request).await;
+    assert_eq!((reply.registry_status().as_str(), reply.error_codes().len()), ("Success", 0));
+    assert_eq!(reply.text().matches("<rim:ExtrinsicObject").count(), 1);
+    assert_eq!(hiroshima.seen().len(), before, "the other network learns neither id nor asker");
+    okayama.stop().await;
+}

@@ -15,6 +15,9 @@ pub struct Offered {
     pub root: &'static str,
 }
 
+/// Bytes of a wsa:MessageID; it is echoed, recorded and remembered.
+const MESSAGE_ID_BYTES_MAX: usize = 1024;
+
 const ANONYMOUS: &str = "http://www.w3.org/2005/08/addressing/anonymous";
 
 /// Judges a request's header and body root, and tells which of the offered transactions it is.
@@ -58,6 +61,10 @@ pub fn check_request(
     };
     if header.message_id.is_none() && !profile.accept_missing_message_id {
         return Err(Fault::sender(&["wsa:MessageAddressingHeaderRequired"], "wsa:MessageID is missing"));
+    }
+    if header.message_id.as_ref().is_some_and(|id| id.0.len() > MESSAGE_ID_BYTES_MAX) {
+        let reason = format!("wsa:MessageID is over {MESSAGE_ID_BYTES_MAX} bytes");
+        return Err(Fault::sender(&[invalid], reason));
     }
     if header.reply_to.as_deref().is_some_and(|address| address != ANONYMOUS) {
         let reason = "answers go back on the same connection only";
