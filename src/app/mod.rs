@@ -7,4 +7,4 @@ mod startup;
 mod targets;
 
 pub use startup::{StartError, run, run_on};
-pub use targets::{check_policies, check_sources};
+pub use targets::{check_policies, check_sources, read_source};

@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::saml::issuing;
 use super::startup::StartError;
 use crate::broker::{BreakerSettings, Target, TargetSettings};
-use crate::community::ssmix2::{self, Ssmix2};
+use crate::community::ssmix2::{self, Report, Ssmix2};
 use crate::community::{Endpoints, Ends, Exchange, Xca};
 use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind};
 use crate::dialect::soap;
@@ -118,6 +118,21 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         timeout: Duration::from_millis(file.timeout_ms),
     };
     Ok(Xca::new(descriptor(file), endpoints, exchange))
+}
+
+/// Reads one source's storage whole, as a start would, and tells what was not taken and why.
+///
+/// # Errors
+/// A table that cannot be used, or a root that cannot be listed; for the operator.
+pub async fn read_source(
+    broker: &BrokerConfig,
+    file: &TargetFile,
+    progress: impl Fn(usize, usize) + Send,
+) -> Result<Report, String> {
+    // The ids made here are thrown away with the index: any namespace will do.
+    let storage = storage(broker, file, [0; 16]).map_err(|error| error.to_string())?;
+    storage.rescan(move |now| progress(now.done, now.total)).await.map_err(|error| error.to_string())?;
+    Ok(storage.report())
 }
 
 /// Checks the policies, for `check` and before a start.

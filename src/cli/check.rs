@@ -2,6 +2,8 @@
 //! summary of what would be loaded. Touches nothing that runs.
 
 use std::fmt;
+pub mod sources;
+
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -20,6 +22,10 @@ pub struct CheckArgs {
     pub config: PathBuf,
     /// A target file to be checked together with the rest before it is put into peers/.
     pub target: Option<PathBuf>,
+    /// Read every SS-MIX2 storage as a start would and name each file that is not taken. The names
+    /// hold patients' numbers.
+    #[arg(long)]
+    pub sources: bool,
 }
 
 /// `EX_CONFIG` of sysexits.h.
@@ -126,7 +132,7 @@ mod tests {
     use crate::config::fixture::{Fixture, PEER};
 
     fn checked(fixture: &Fixture) -> (String, String, bool) {
-        let args = CheckArgs { config: fixture.path("kakehashi.toml"), target: None };
+        let args = CheckArgs { config: fixture.path("kakehashi.toml"), target: None, sources: false };
         report(&args, &[], Timestamp::now(), false)
     }
 

@@ -80,7 +80,13 @@ async fn carry_out(command: Command) -> ExitCode {
             Ok(broker) => audit::run(with.args, &broker.audit, Some(&broker.store_url)).await,
             Err(code) => code,
         },
-        Command::Check(args) => check::run(&args, &[&check_sources, &check_policies]),
+        Command::Check(args) => {
+            let checked = check::run(&args, &[&check_sources, &check_policies]);
+            if !args.sources || checked != ExitCode::SUCCESS {
+                return checked;
+            }
+            ExitCode::from(check::sources::run(&args.config).await)
+        }
         Command::Consent(with) => match settings(&with.config) {
             Ok(broker) => {
                 let folder = broker.audit.parent().unwrap_or(&broker.folder);
