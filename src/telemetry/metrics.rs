@@ -48,8 +48,6 @@ impl Metrics {
         let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         start.set(now.unwrap_or_default().as_secs_f64());
-        // What was loaded at the start is in force.
-        state.reload_ok.set(1);
         Ok(Arc::new(Self { registered: r, traffic, trust, audit, state }))
     }
 
@@ -191,12 +189,6 @@ impl Metrics {
     /// When a revocation list (seconds since 1970) runs out.
     pub fn crl_expiry(&self, file: &str, at_s: i64) {
         set_float(&self.trust.crl_expiry, &[file], at_s as f64);
-    }
-
-    /// A reload was tried.
-    pub fn reload(&self, ok: bool) {
-        add(&self.state.reloads, &[if ok { "ok" } else { "refused" }], 1);
-        self.state.reload_ok.set(i64::from(ok));
     }
 
     /// Health of a component.
@@ -393,8 +385,6 @@ struct StateMetrics {
     index_documents: IntGaugeVec,
     index_quarantined: IntGaugeVec,
     index_ready: IntGaugeVec,
-    reloads: IntCounterVec,
-    reload_ok: IntGauge,
     component_up: IntGaugeVec,
     internal_errors: IntCounter,
 }
@@ -412,8 +402,6 @@ impl StateMetrics {
                 &["source"],
             )?,
             index_ready: r.gauges("index_ready", "1 once the first index is complete.", &["source"])?,
-            reloads: r.counters("reloads_total", "Reloads; outcome: ok, refused.", &["outcome"])?,
-            reload_ok: r.gauge("reload_last_ok", "1 while the files on disk are those in force.")?,
             component_up: r.gauges("component_up", "Health of a component.", &["component"])?,
             internal_errors: r.counter("internal_errors_total", "Faults of our own.")?,
         })
