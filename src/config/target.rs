@@ -119,11 +119,7 @@ impl TargetFile {
         let side = s.word("side", &[("home", Side::Home), ("peer", Side::Peer)]);
         let community = s.oid("community").map(CommunityId);
         let offers = offers(&mut s);
-        let limits = TargetLimits::read(
-            s.section_or_empty("limits"),
-            broker.limits.document_bytes_max,
-            kind == Some(TargetKind::Ssmix2),
-        );
+        let limits = limits(&mut s, broker, kind);
         let breaker = BreakerSettings::read(s.section_or_empty("breaker"));
         let mut rates = s.section_or_empty("rates");
         let own_rates = Rates::read(&mut rates, broker.limits.rates);
@@ -263,6 +259,11 @@ impl TargetFile {
 
 fn offered_by_default(kind: TargetKind) -> BTreeSet<Operation> {
     if kind == TargetKind::Portal { BTreeSet::new() } else { Operation::ALL.into_iter().collect() }
+}
+
+fn limits(s: &mut Section<'_>, broker: &BrokerConfig, kind: Option<TargetKind>) -> TargetLimits {
+    let is_source = kind == Some(TargetKind::Ssmix2);
+    TargetLimits::read(s.section_or_empty("limits"), broker.limits.document_bytes_max, is_source)
 }
 
 fn offers(section: &mut Section<'_>) -> Option<BTreeSet<Operation>> {
