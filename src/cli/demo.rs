@@ -28,6 +28,7 @@ use layout::{Layout, lay_out};
 #[command(after_help = "Examples:
   kakehashi demo
   kakehashi demo --keep --folder /tmp/kakehashi-demo
+  kakehashi demo --lay-out-only --folder /tmp/kakehashi-demo
 
 Everything is invented and stays on this machine (127.0.0.1, free ports). The folder is made anew each
 time. Exit: 0 every step came out as it must, 1 one did not, 64 the folder cannot be used, 70 a broker
@@ -39,6 +40,10 @@ pub struct DemoArgs {
     /// Leaves both brokers up until Ctrl-C
     #[arg(long)]
     pub keep: bool,
+    /// Writes keys (those of the throwaway authorities too), hospitals, settings and client.json and
+    /// starts nothing: to put a gateway of your own in the place of one of the brokers
+    #[arg(long, conflicts_with = "keep")]
+    pub lay_out_only: bool,
 }
 
 /// Why the demo could not be run.
@@ -73,6 +78,9 @@ impl fmt::Display for DemoError {
 
 /// Runs it; returns the exit code. Both brokers are ended on every way out.
 pub async fn run(args: DemoArgs) -> u8 {
+    if args.lay_out_only {
+        return lay_out_only(&args.folder);
+    }
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {
@@ -113,10 +121,24 @@ pub async fn run(args: DemoArgs) -> u8 {
     code
 }
 
+fn lay_out_only(folder: &Path) -> u8 {
+    match lay_out(folder, true) {
+        Ok(layout) => {
+            tell::laid_out(&layout);
+            tell::how_to_start(&layout);
+            exit::OK
+        }
+        Err(error) => {
+            eprintln!("kakehashi demo: {error}");
+            error.code
+        }
+    }
+}
+
 async fn show(folder: &Path, brokers: &mut Vec<Broker>) -> Result<(Layout, Report), DemoError> {
     let (begun, started) = (Instant::now(), Timestamp::now());
     tell::heading(&Both::new("準備", "Laying out"));
-    let layout = lay_out(folder)?;
+    let layout = lay_out(folder, false)?;
     tell::laid_out(&layout);
     let program = std::env::current_exe().map_err(|e| DemoError::file(Path::new("this program"), &e))?;
     for (network, ports) in networks().into_iter().zip(layout.ports) {

@@ -65,7 +65,8 @@ impl Pair {
     }
 }
 
-/// A certificate authority with its key in memory: nothing can be signed after the demo.
+/// A certificate authority with its key in memory: unless the key is written, nothing can be signed
+/// after the demo.
 pub struct CertificateAuthority {
     issuer: CertifiedIssuer<'static, KeyPair>,
     list: String,
@@ -101,6 +102,14 @@ impl CertificateAuthority {
     pub fn write(&self, folder: &Path, name: &str) -> Result<(), PkiError> {
         write(&folder.join(format!("{name}.pem")), &self.issuer.pem(), 0o644)?;
         write(&folder.join(format!("{name}.crl.pem")), &self.list, 0o644)
+    }
+
+    /// Writes `<name>.key.pem`, for those who are to issue or revoke certificates themselves.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write_key(&self, folder: &Path, name: &str) -> Result<(), PkiError> {
+        write(&folder.join(format!("{name}.key.pem")), &self.issuer.key().serialize_pem(), 0o600)
     }
 
     /// A certificate signed by it.

@@ -37,11 +37,12 @@ pub fn free_ports() -> io::Result<[Ports; 2]> {
     Ok([of(0), of(3)])
 }
 
-/// The keys of the whole demo, in the folders of those who may have them.
+/// The keys of the whole demo, in the folders of those who may have them. `authorities`: the keys of
+/// the throwaway authorities too, in `clients/`, to issue or revoke certificates with.
 ///
 /// # Errors
 /// A key that cannot be made or written.
-pub fn keys(folder: &Path, networks: [&Network; 2]) -> Result<(), PkiError> {
+pub fn keys(folder: &Path, networks: [&Network; 2], authorities: bool) -> Result<(), PkiError> {
     let clients = folder.join("clients");
     for network in networks {
         let (key, english) = (network.key, network.english);
@@ -50,6 +51,9 @@ pub fn keys(folder: &Path, networks: [&Network; 2]) -> Result<(), PkiError> {
         let portals = CertificateAuthority::new(&format!("{english}: portals"))?;
         portals.write(&ours, "portal-ca")?;
         portals.write(&clients, &format!("{key}-portal-ca"))?;
+        if authorities {
+            portals.write_key(&clients, &format!("{key}-portal-ca"))?;
+        }
         portals.issue(&format!("{english}: portal side"), Usage::Server)?.write(&ours, "portal-server")?;
         let portal = Usage::Client(&network.portal_uri());
         portals.issue(&format!("{english}: portal"), portal)?.write(&clients, &format!("{key}-portal"))?;
@@ -59,6 +63,9 @@ pub fn keys(folder: &Path, networks: [&Network; 2]) -> Result<(), PkiError> {
         let gateways = CertificateAuthority::new(&format!("{english}: gateways"))?;
         gateways.write(&theirs, &format!("{key}-ca"))?;
         gateways.write(&clients, &format!("{key}-ca"))?;
+        if authorities {
+            gateways.write_key(&clients, &format!("{key}-ca"))?;
+        }
         gateways.issue(&format!("{english}: peer side"), Usage::Server)?.write(&ours, "peer-server")?;
         let gateway = format!("urn:oid:{}", network.community);
         let gateway = gateways.issue(&format!("{english}: gateway"), Usage::Client(&gateway))?;
@@ -275,7 +282,7 @@ mod tests {
     fn the_settings_of_both_sides_load_with_their_keys() {
         let folder = tempfile::tempdir().unwrap();
         folders(folder.path(), networks()).unwrap();
-        keys(folder.path(), networks()).unwrap();
+        keys(folder.path(), networks(), false).unwrap();
         let [one, two] = free_ports().unwrap();
         for (network, ours, theirs) in [(networks()[0], one, two), (networks()[1], two, one)] {
             write(folder.path(), network, ours, theirs).unwrap();

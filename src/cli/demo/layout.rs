@@ -45,8 +45,8 @@ const MARK: &str = ".kakehashi-demo";
 /// A Unix socket's path may have 107 bytes; `okayama/var/kakehashi.sock` and the like come on top.
 const FOLDER_BYTES_MAX: usize = 75;
 
-/// Makes the folder anew.
-pub fn lay_out(folder: &Path) -> Result<Layout, DemoError> {
+/// Makes the folder anew. `authorities`: with the keys of the throwaway authorities.
+pub fn lay_out(folder: &Path, authorities: bool) -> Result<Layout, DemoError> {
     let folder = std::path::absolute(folder).map_err(|e| DemoError::file(folder, &e))?;
     if folder.as_os_str().len() > FOLDER_BYTES_MAX {
         let text =
@@ -59,7 +59,7 @@ pub fn lay_out(folder: &Path) -> Result<Layout, DemoError> {
     let today = now.to_offset(japan).date();
     let failed = |e: std::io::Error| DemoError::file(&folder, &e);
     settings::folders(&folder, networks()).map_err(failed)?;
-    settings::keys(&folder, networks()).map_err(|e| DemoError::new(exit::IO, e.to_string()))?;
+    settings::keys(&folder, networks(), authorities).map_err(|e| DemoError::new(exit::IO, e.to_string()))?;
     let ports = settings::free_ports().map_err(failed)?;
     let [first, second] = ports;
     let mut files = 0;
@@ -276,7 +276,7 @@ mod tests {
     #[test]
     fn what_is_laid_out_is_read_back_and_every_file_it_names_is_there() {
         let folder = tempfile::tempdir().unwrap();
-        let layout = lay_out(&folder.path().join("d")).unwrap();
+        let layout = lay_out(&folder.path().join("d"), true).unwrap();
         let file = ClientFile::read(&layout.client()).unwrap();
         assert_eq!(file.sides.len(), 2);
         for door in file.sides.values().flat_map(|doors| [&doors.portal, &doors.gateway]) {
@@ -284,14 +284,16 @@ mod tests {
                 assert!(path.exists(), "{}", path.display());
             }
         }
-        lay_out(&layout.folder).unwrap();
+        assert!(layout.folder.join("clients/okayama-ca.key.pem").exists());
+        lay_out(&layout.folder, false).unwrap();
+        assert!(!layout.folder.join("clients/okayama-ca.key.pem").exists());
     }
 
     #[test]
     fn a_folder_with_something_else_in_it_is_left_alone() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("letter.txt"), "x").unwrap();
-        assert_eq!(lay_out(folder.path()).err().map(|e| e.code), Some(exit::USAGE));
+        assert_eq!(lay_out(folder.path(), false).err().map(|e| e.code), Some(exit::USAGE));
         assert!(folder.path().join("letter.txt").exists());
     }
 }

@@ -28,6 +28,22 @@ pub fn laid_out(layout: &Layout) {
     say!("  使い捨ての鍵・失効リスト / throwaway keys and revocation lists");
 }
 
+/// What to type after `--lay-out-only`.
+pub fn how_to_start(layout: &Layout) {
+    for (network, ports) in networks().into_iter().zip(layout.ports) {
+        let side = layout.folder.join(network.key);
+        say!("\n  {} / {}: portal {}, peer {}", network.name, network.english, ports.portal, ports.peer);
+        let config = side.join("kakehashi.toml");
+        say!("    kakehashi serve --config {}", config.display());
+        say!(
+            "    kakehashi consent --config {} import {}",
+            config.display(),
+            side.join("consents.csv").display()
+        );
+    }
+    say!("\n  鍵と接続先 / keys and addresses: {}", layout.client().display());
+}
+
 pub fn started(broker: &Broker, imported: &str) {
     let ports = broker.ports;
     say!(
