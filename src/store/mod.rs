@@ -8,6 +8,7 @@ mod emergency_ids;
 mod lock;
 mod open;
 mod replay_cache;
+mod schema;
 
 pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
 pub use consent_row::{ConsentRow, ConsentState, Terms};
