@@ -84,3 +84,16 @@ async fn an_id_of_ours_finds_its_person_alone_and_nobody_when_the_name_is_anothe
     }
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_network_does_not_learn_from_the_confidence_how_near_its_guess_was() {
+    let (okayama, _hospital) = okayama(&[("N-1", "0000012345")]).await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let whole = HANAKO.demographics();
+    let without_phone = Demographics { phones: Vec::new(), ..HANAKO.demographics() };
+    let other_phone = Demographics { phones: vec!["03-0000-0000".to_owned()], ..HANAKO.demographics() };
+    for guess in [whole, without_phone, other_phone] {
+        assert_eq!(physician.find_one(guess).await.confidence, 100);
+    }
+    okayama.stop().await;
+}
