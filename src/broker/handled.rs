@@ -92,6 +92,12 @@ impl Broker {
     ) -> Option<PatientMatch> {
         let sent = request.demographics.reveal();
         match (about.patients.as_slice(), sent.is_empty()) {
+            // A hospital's number alone is an alias at home only (decisions A7): its source graded
+            // the record it names. Numbers of several persons name nobody.
+            ([], true) if context.side == Side::Home => {
+                let found = self.by_demographics(context, graded, sent).await;
+                found.filter(|found| matches!(found, PatientMatch::Found(_)))
+            }
             ([], true) => None,
             // Alone, an id under our authority finds its person and shows no demographics.
             ([id], true) => {

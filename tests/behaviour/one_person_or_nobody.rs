@@ -97,3 +97,22 @@ async fn another_network_does_not_learn_from_the_confidence_how_near_its_guess_w
     }
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_home_a_hospitals_number_alone_finds_its_person_and_those_of_two_find_nobody() {
+    let (okayama, _hospital) = okayama(&[("N-1", "0000012345")]).await;
+    let portal = okayama.portal(PHYSICIAN);
+    let number = |value: &str| patient("2.999.33.20.1", value);
+    let nothing = Demographics::default;
+    let found = one(ask(&portal, nothing(), vec![number("0000012345")]).await);
+    assert_eq!(found.id.value.reveal(), "N-1");
+    assert_eq!(found.demographics.unwrap().reveal().birth, HANAKO.demographics().birth);
+    let found = one(ask(&portal, nothing(), vec![number("0000067890")]).await);
+    assert_eq!(found.id, number("0000067890"), "without a consent row the number itself is the id");
+    for ids in [vec![number("0000000404")], vec![number("0000012345"), number("0000067890")]] {
+        assert!(ask(&portal, nothing(), ids.clone()).await.is_empty(), "{ids:?}");
+    }
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    assert!(ask(&physician, nothing(), vec![number("0000012345")]).await.is_empty(), "at home only");
+    okayama.stop().await;
+}
