@@ -148,17 +148,22 @@ impl Broker {
 
     fn candidate(&self, context: &RequestContext, record: GradedRecord) -> Candidate {
         let (facility, id) = (record.facility.as_str(), &record.id);
-        let standing = if context.side == Side::Home {
+        let hides = || self.authorizer.hides(context, facility, id);
+        let standing = match context.side {
             // Our own portal sees our own sources by the home policy, without consent rows.
-            Standing::Consented
-        } else if self.authorizer.hides(context, facility, id) {
-            Standing::Hidden
-        } else if matches!(self.authorizer.standing_of(context, facility, id), Consent::Consented { .. }) {
-            Standing::Consented
-        } else if self.authorizer.emergency_allows(context, facility, id) {
-            Standing::Emergency
-        } else {
-            Standing::Unconsented
+            Side::Home => Standing::Consented,
+            // A "no" counts where it was said (decisions C1): one hospital's does not take back the
+            // consent given at another. Beyond what was consented to it hides the person's records
+            // wherever they lie, from emergencies too (C4).
+            Side::Peer => match self.authorizer.standing_of(context, facility, id) {
+                Consent::Consented { .. } => Standing::Consented,
+                Consent::Blocked => Standing::Hidden,
+                Consent::None if hides() => Standing::Hidden,
+                Consent::None if self.authorizer.emergency_allows(context, facility, id) => {
+                    Standing::Emergency
+                }
+                Consent::None => Standing::Unconsented,
+            },
         };
         let network_id = self.authorizer.network_id_of(facility, id);
         Candidate { network_id, standing, record }
