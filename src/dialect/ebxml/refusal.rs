@@ -62,7 +62,7 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
         (Refusal::UnknownCommunity, _) => {
             error("XDSUnknownCommunity", "the home community is not known here")
         }
-        (Refusal::UnknownPatient(_), Actor::Registry)
+        (Refusal::UnknownPatient(_) | Refusal::Withheld, Actor::Registry)
             if profile.patient_unknown_policy == PatientUnknownPolicy::Error =>
         {
             error("XDSUnknownPatientId", "the patient id is not known here")

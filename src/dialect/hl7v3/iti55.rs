@@ -51,7 +51,10 @@ impl Transaction for CrossGatewayPatientDiscovery {
         answer: Result<Answer<PatientMatch>, Refusal>,
     ) -> Reply {
         let verdict = match answer {
-            Ok(answer) => Verdict::of(answer),
+            Ok(answer) => match Verdict::of(answer) {
+                verdict if verdict.is_nobody() => refusal::nobody(profile),
+                verdict => verdict,
+            },
             Err(refused) => match refusal::verdict(&refused, profile) {
                 Ok(verdict) => verdict,
                 Err(fault) => return Reply::Fault(fault),

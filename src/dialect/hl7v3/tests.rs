@@ -233,8 +233,11 @@ fn each_refusal_has_its_answer() {
         (unknown.clone(), &told, Ok(("AE", "204", ""))),
         (unknown, &silent, Ok(("NF", "", ""))),
         (Refusal::Unsupported("the deferred mode".into()), &silent, Ok(("AE", "NS250", ""))),
+        (Refusal::Withheld, &told, Ok(("AE", "204", ""))),
         (Refusal::Withheld, &silent, Ok(("NF", "", ""))),
     ];
+    let nobody = answered(Ok(Answer::found(Vec::new())), &told).unwrap();
+    assert_eq!(code_at(&nobody, &RESPONSE), Some("AE".to_owned()), "nobody found is told the same way");
     for (refusal, profile, expected) in table {
         let reply = answered(Err(refusal.clone()), profile);
         let (response, detail, mitigation) = match expected {
