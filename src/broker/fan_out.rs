@@ -44,7 +44,10 @@ pub fn plan<R: OutboundRequest>(
                 Ask::Plain(request) => (request, None),
                 Ask::Correlated(request) => {
                     let Some(correlation) = &about.correlation else { continue };
-                    let demographics = Some(correlation.demographics.clone());
+                    let demographics = correlation.demographics(&target.descriptor().community).cloned();
+                    if demographics.is_none() {
+                        continue;
+                    }
                     let lookup = PatientIdLookup { known: correlation.known.clone(), demographics };
                     (request, Some((lookup, identity.leg())))
                 }

@@ -4,12 +4,13 @@
 use kakehashi::dialect::ebxml::CrossGatewayQuery;
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use kakehashi::model::{
-    Answer, CommunityId, DocumentEntry, FoundPatient, PatientId, PatientMatch, QueryKey, RegistryObject,
+    Answer, CommunityId, DocumentEntry, FoundPatient, PatientId, PatientMatch, QueryKey, Refusal,
+    RegistryObject,
 };
 
 use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient};
 use crate::simulators::gateway::{Arrived, Body, Gateway, entry};
-use crate::simulators::hospital::{HANAKO, Hospital};
+use crate::simulators::hospital::{HANAKO, Hospital, Someone};
 use crate::simulators::network::{HIROSHIMA, OKAYAMA, Place, Plan, TOTTORI, consent};
 
 const THEIRS: &str = "H-1";
@@ -79,6 +80,43 @@ async fn a_person_of_our_hospital_is_looked_for_only_where_their_consent_names_t
     for arrived in hiroshima.seen() {
         assert!(records.hold(arrived.message().0.as_bytes()), "every message that left is on record");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_network_is_sent_the_latest_record_of_the_hospitals_whose_consents_name_it() {
+    let gateways = [HIROSHIMA, TOTTORI].map(|place| {
+        Gateway::start(place, move |arrived| async move {
+            arrived.answer::<CrossGatewayPatientDiscovery>(Err(Refusal::Withheld))
+        })
+    });
+    let [hiroshima, tottori] = gateways;
+    let (hiroshima, tottori) = (hiroshima.await, tottori.await);
+    let policies = tempfile::tempdir().unwrap();
+    let moved = |phone| Someone { phone, ..HANAKO };
+    let (one, two) = (Hospital::okayama_university(), Hospital::kurashiki());
+    one.register_at("0000012345", &moved("086-000-0001"), "20250101000000");
+    one.register_at("0000012399", &moved("086-000-0002"), "20250301000000");
+    two.register_at("0000054321", &moved("086-000-0003"), "20250201000000");
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&one)
+        .hospital(&two)
+        .consent(consent("N-1", &two, "0000054321", TOTTORI))
+        .consent(consent("N-1", &one, "0000012345", HIROSHIMA))
+        .consent(consent("N-1", &one, "0000012399", HIROSHIMA))
+        .consent(consent("N-2", &two, "0000054322", HIROSHIMA))
+        .peer(HIROSHIMA, hiroshima.port)
+        .peer(TOTTORI, tottori.port)
+        .permitting_everything(policies.path())
+        .start()
+        .await;
+    okayama.portal(PHYSICIAN).list(&patient("2.999.33.1", "N-1")).await;
+    for (gateway, phone) in [(hiroshima, "086-000-0002"), (tottori, "086-000-0003")] {
+        let seen = gateway.seen();
+        assert_eq!(seen.len(), 1);
+        let lookup = seen[0].request::<CrossGatewayPatientDiscovery>();
+        assert_eq!(lookup.demographics.reveal().phones, [phone]);
+    }
+    okayama.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

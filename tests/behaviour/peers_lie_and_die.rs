@@ -17,13 +17,8 @@ async fn what_a_peer_asks_never_reaches_another_peer_whatever_the_policies_permi
     })
     .await;
     let policies = tempfile::tempdir().unwrap();
-    let mut plan = Plan::new(OKAYAMA).peer(HIROSHIMA, 1).peer(TOTTORI, tottori.port);
-    std::fs::copy(plan.policies.join("schema.cedarschema"), policies.path().join("schema.cedarschema"))
-        .unwrap();
-    let all = "@id(\"all\") @reason(\"Everything.\") permit (principal, action, resource);";
-    std::fs::write(policies.path().join("all.cedar"), all).unwrap();
-    plan.policies = policies.path().to_owned();
-    let okayama = plan.start().await;
+    let plan = Plan::new(OKAYAMA).peer(HIROSHIMA, 1).peer(TOTTORI, tottori.port);
+    let okayama = plan.permitting_everything(policies.path()).start().await;
     let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
     assert!(physician.find(HANAKO.demographics()).await.is_empty());
     let theirs = entry(TOTTORI, patient("2.999.31.1", "T-1"), "2.999.31.7.1");

@@ -69,6 +69,7 @@ fn with_grade(
         facility: "3319999901".into(),
         id: id("1", number),
         demographics: Phi::new(record),
+        sent_at: String::new(),
         grade,
         score,
     };
