@@ -1,6 +1,7 @@
 //! Floor 6: the life of a request. Start at `pipeline.rs`.
 
 mod breaker;
+mod carry;
 mod conclude;
 mod directory;
 mod entry_cache;

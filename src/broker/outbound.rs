@@ -152,7 +152,13 @@ impl OutboundRequest for DocumentRetrieve {
             .filter(|id| about.knows(id) && holds(to.descriptor(), id))
             .cloned()
             .collect();
-        if documents.is_empty() { Vec::new() } else { vec![Ask::Plain(Self { documents })] }
+        // What takes few documents at a time gets several messages, each with its place in the record.
+        let at_a_time = match to.documents_per_retrieve() {
+            0 => documents.len().max(1),
+            limit => limit,
+        };
+        let parts = documents.chunks(at_a_time);
+        parts.map(|documents| Ask::Plain(Self { documents: documents.to_vec() })).collect()
     }
 
     fn about_patient(&self, _: PatientId) -> Self {

@@ -71,6 +71,11 @@ impl Target {
         named.then_some(&*self.community).ok_or(Failure::NotOffered)
     }
 
+    /// Documents it takes in one retrieve; 0 is no limit.
+    pub fn documents_per_retrieve(&self) -> usize {
+        self.community.documents_per_retrieve()
+    }
+
     /// What would leave for this request; describes, sends nothing.
     pub(super) fn describe(&self) -> &dyn Community {
         &*self.community
@@ -116,8 +121,8 @@ impl Target {
     pub async fn guard<T>(
         &self,
         context: &RequestContext,
-        outbound: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+        outbound: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let started = Instant::now();
         let outcome = self.guarded(context, outbound).await;
         let word = outcome.as_ref().err().map_or(SUCCESS, failure_word);
@@ -130,8 +135,8 @@ impl Target {
     async fn guarded<T>(
         &self,
         context: &RequestContext,
-        outbound: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+        outbound: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         if self.rate.check().is_err() {
             return Err(Failure::Busy);
         }

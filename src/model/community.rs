@@ -67,6 +67,11 @@ pub trait Community: Send + Sync {
         None
     }
 
+    /// Documents it takes in one retrieve; 0 is no limit. Larger retrieves are several messages.
+    fn documents_per_retrieve(&self) -> usize {
+        0
+    }
+
     /// Who is this person to you?
     async fn patient_discovery(
         &self,

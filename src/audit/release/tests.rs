@@ -13,7 +13,7 @@ use crate::model::{
     AssertionRef, Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Oid, Organization,
     PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp,
 };
-use crate::model::{CommunityId, Endpoint, MessageId, QueryId};
+use crate::model::{CommunityId, Endpoint, Leg, MessageId, QueryId};
 use crate::store::AuditPosition;
 
 /// A judge whose consents change when told.
@@ -103,8 +103,11 @@ fn leg(target: &str, is_peer: bool) -> LegRecord {
         target: TargetName(target.into()),
         community: CommunityId(oid("2.999.31")),
         transaction: "ITI-55",
-        message: MessageId("urn:uuid:leg".to_owned()),
-        query: QueryId { root: "2.999.33.9".to_owned(), extension: Some("q1".to_owned()) },
+        leg: Leg {
+            message: MessageId("urn:uuid:leg".to_owned()),
+            query: QueryId { root: "2.999.33.9".to_owned(), extension: Some("q1".to_owned()) },
+            at: Timestamp::from_micros(6),
+        },
         query_element: Some(Phi::new("<queryByParameter/>".into())),
         is_peer,
     }
@@ -218,6 +221,76 @@ async fn a_release_closes_its_open_and_a_dropped_token_closes_itself() {
     let release = &world.events()[2];
     assert_eq!((release.kind, release.closes, release.shown), (Kind::Release, Some(1), 2));
     assert_eq!(release.patients.len(), 2);
+}
+
+fn further(message: &str, target: &str, is_peer: bool) -> LegRecord {
+    let one = leg(target, is_peer);
+    LegRecord {
+        transaction: "ITI-38",
+        leg: Leg { message: MessageId(message.to_owned()), ..one.leg },
+        query_element: Some(Phi::new("<AdhocQuery>H-1</AdhocQuery>".into())),
+        ..one
+    }
+}
+
+fn messages(event: &Event) -> Vec<&str> {
+    event.legs.iter().map(|leg| leg.message.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_message_known_only_later_is_durable_before_its_token_and_closed_with_the_opening_record() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    let late = further("urn:uuid:late", "tottori", true);
+    assert!(opened.recorded(&late.leg).is_none() && opened.recorded(&leg("tottori", true).leg).is_some());
+    let token = opened.supplement(vec![late]).await.unwrap().remove(0);
+    assert_eq!(token.leg().message.0, "urn:uuid:late");
+    let left = world.disk.crashed(Crash(0));
+    let (events, _) = read_from(&left, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
+    let event = &events[2].event;
+    assert_eq!((event.kind, event.ending, event.closes), (Kind::Open, Ending::Begun, None));
+    assert_eq!((messages(event), event.request), (vec!["urn:uuid:late"], events[1].event.request));
+    let element = event.legs[0].element.as_ref().unwrap().bytes.as_ref().unwrap();
+    assert_eq!(element.reveal().as_slice(), b"<AdhocQuery>H-1</AdhocQuery>");
+
+    // A power cut: the closing record names what may have been sent late as well.
+    let disk = Box::new(left.clone());
+    let (_again, recovered) = AuditLog::start_on(disk, AuditOptions::default()).unwrap();
+    assert_eq!(recovered.closed_opens, 1);
+    let (events, _) = read_from(&left, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
+    let closing = events.iter().find(|placed| placed.event.kind == Kind::Close).unwrap();
+    assert_eq!(closing.event.closes, Some(1));
+    assert_eq!(messages(&closing.event), ["urn:uuid:leg", "urn:uuid:late"]);
+    assert!(verify_disk(&left, None).unwrap().is_sound());
+
+    // A request that is dropped: the same.
+    drop(opened);
+    let last = world.last().await;
+    assert_eq!((last.ending, last.closes), (Ending::NothingReleased, Some(1)));
+    assert_eq!(messages(&last), ["urn:uuid:leg", "urn:uuid:late"]);
+}
+
+#[tokio::test]
+async fn a_release_closes_its_open_with_all_that_was_recorded_later() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    opened.supplement(vec![further("urn:uuid:late", "tottori", true)]).await.unwrap();
+    world.lookup(opened, patients(1)).await.unwrap();
+    let last = world.last().await;
+    assert_eq!((last.kind, last.closes), (Kind::Release, Some(1)));
+}
+
+#[tokio::test]
+async fn no_token_comes_for_a_target_that_was_not_opened_nor_while_the_log_is_down() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    for (target, is_peer) in [("own", false), ("stranger", true)] {
+        let refused = opened.supplement(vec![further("urn:uuid:late", target, is_peer)]).await;
+        assert!(matches!(refused, Err(Refusal::Internal(_))), "{target}");
+    }
+    world.disk.fail_at(world.disk.operations(), Fault::Io, true);
+    let refused = opened.supplement(vec![further("urn:uuid:late", "tottori", true)]).await;
+    assert!(matches!(refused, Err(Refusal::AuditUnavailable)));
 }
 
 #[tokio::test]

@@ -227,7 +227,8 @@ fn a_hidden_person_takes_what_resembles_them_out_of_an_emergency() {
 
 #[test]
 fn a_no_at_one_hospital_leaves_the_consent_at_another_and_hides_its_own_record_only() {
-    let at = |number, standing, grade, score| with_grade(number, misaki(), Some("N1"), standing, grade, score);
+    let at =
+        |number, standing, grade, score| with_grade(number, misaki(), Some("N1"), standing, grade, score);
     let both = |one, two| vec![at("1", Consented, one, 24.0), at("2", Hidden, two, 40.0)];
     assert_eq!(told(conclude(both(Grade::Auto, Grade::Auto), &misaki())), "found N1");
     let Conclusion::Person(found) = conclude(both(Grade::Auto, Grade::Auto), &misaki()) else { panic!() };
