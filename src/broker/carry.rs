@@ -10,8 +10,9 @@ use futures_util::future::join_all;
 use super::Identity;
 use super::fan_out::{Correlated, Planned};
 use super::outbound::OutboundRequest;
+use super::resemblance::{Taken, ids_of};
 use crate::audit::{LegOutcome, Opened, Recorded};
-use crate::model::{Answer, Community, Failure, Leg, MessageId, Outage, PatientId, RequestContext};
+use crate::model::{Answer, Community, Failure, Leg, MessageId, Outage, RequestContext};
 use crate::policy::Permit;
 use crate::telemetry::Metrics;
 
@@ -97,21 +98,21 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let recorded = self.recorded(leg)?;
         self.left(leg);
         let outcome = community.patient_id_lookup(self.context, recorded.leg(), lookup).await;
-        let authorities = &self.planned.target.descriptor().authorities;
-        let found: Vec<PatientId> = match outcome {
-            Ok(answer) => answer.found.into_iter().filter(|id| authorities.contains(&id.authority)).collect(),
-            Err(Failure::Ambiguous) => Vec::new(),
+        let Taken { ids, dropped } = match outcome {
+            Ok(answer) => ids_of(lookup, self.planned.target.descriptor(), answer),
+            Err(Failure::Ambiguous) => Taken::default(),
             Err(failure) => {
                 self.came(leg, Some(failure.clone()), 0, 0);
                 return Err(failure);
             }
         };
-        self.came(leg, None, found.len(), 0);
-        if found.is_empty() {
+        dropped.iter().for_each(|(reason, count)| self.dropped(reason, *count));
+        self.came(leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
+        if ids.is_empty() {
             self.keep(0, Answer::found(Vec::new()));
             return Ok(Vec::new());
         }
-        let requests: Vec<R> = found.into_iter().map(|id| request.about_patient(id)).collect();
+        let requests: Vec<R> = ids.into_iter().map(|id| request.about_patient(id)).collect();
         let record =
             |request: &R| self.planned.record(self.context, &Identity::another(leg), request.outbound());
         let records = requests.iter().map(record).collect();

@@ -11,6 +11,7 @@ mod identity;
 mod limits;
 mod outbound;
 mod pipeline;
+mod resemblance;
 mod resolve;
 mod target;
 

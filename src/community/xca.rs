@@ -8,8 +8,8 @@ use super::exchange::Exchange;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup};
 use crate::model::{
-    Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, Leg, Outbound, Outcome,
-    PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext,
+    Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, FoundPatient, Leg, Outbound,
+    Outcome, PatientDiscovery, PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext,
 };
 
 /// The URLs of a peer gateway; None is not offered.
@@ -88,7 +88,7 @@ impl Community for Xca {
         context: &RequestContext,
         leg: &Leg,
         request: &PatientIdLookup,
-    ) -> Outcome<PatientId> {
+    ) -> Outcome<FoundPatient> {
         let to = offered(self.endpoints.patient_discovery.as_ref())?;
         self.exchange.carry::<CrossGatewayPatientIdLookup>(context, leg, to, request).await
     }

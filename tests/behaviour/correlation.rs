@@ -228,6 +228,33 @@ async fn a_number_that_gives_nothing_is_named_and_leaves_what_the_others_brought
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_whom_a_look_up_brings_is_not_asked_about_and_is_counted() {
+    let twin = Someone { given: "桜子", given_kana: "サクラコ", ..HANAKO };
+    for shown in [Some(twin.bare()), None] {
+        let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+            let stranger = person(&arrived, "H-9", shown.clone());
+            let same = person(&arrived, THEIRS, Some(HANAKO.bare()));
+            async move {
+                match arrived.path.as_str() {
+                    "/xcpd" => arrived
+                        .answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![stranger, same]))),
+                    _ => one_document(&arrived),
+                }
+            }
+        })
+        .await;
+        let (okayama, _hospital) = okayama(&hiroshima, "").await;
+        let portal = okayama.portal(PHYSICIAN);
+        let reply = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", "N-1"))).await;
+        assert!(reply.text().contains("2.999.34.7.1") && !reply.text().contains("2.999.34.7.9"));
+        assert!(!hiroshima.seen().iter().any(|arrived| arrived.envelope.contains("H-9")));
+        let metrics = okayama.admin("/metrics").await.1;
+        assert!(metrics.contains("reason=\"other_person\",target=\"hiroshima\"} 1"), "{metrics}");
+        okayama.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn entries_of_another_patient_or_of_another_home_than_the_peers_are_dropped() {
     let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
         let entries =

@@ -13,7 +13,7 @@ use crate::model::{
     AssertionRef, Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Oid, Organization,
     PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp,
 };
-use crate::model::{CommunityId, Endpoint, Leg, MessageId, QueryId};
+use crate::model::{CommunityId, Endpoint, FoundPatient, Leg, MessageId, QueryId};
 use crate::store::AuditPosition;
 
 /// A judge whose consents change when told.
@@ -113,9 +113,14 @@ fn leg(target: &str, is_peer: bool) -> LegRecord {
     }
 }
 
-fn patients(count: usize) -> Answer<PatientId> {
-    let id = |n| PatientId::new(crate::model::Authority(oid("2.999.33")), format!("P{n}"));
-    Answer::found((0..count).map(id).collect())
+fn patients(count: usize) -> Answer<FoundPatient> {
+    let one = |n| FoundPatient {
+        community: CommunityId(oid("2.999.33")),
+        id: PatientId::new(crate::model::Authority(oid("2.999.33")), format!("P{n}")),
+        demographics: None,
+        confidence: 100,
+    };
+    Answer::found((0..count).map(one).collect())
 }
 
 fn document(unique: &str, chunks: Vec<Result<Bytes, Interrupted>>) -> Document {
@@ -139,7 +144,7 @@ impl World {
     async fn lookup(
         &self,
         opened: Opened,
-        answer: Answer<PatientId>,
+        answer: Answer<FoundPatient>,
     ) -> Result<Released<PatientIdLookup>, Refusal> {
         let base = Event::about(&self.context, Kind::Release, Ending::Complete);
         let filtered = Filtered::assumed(answer, 0, Decision::default());
@@ -472,7 +477,7 @@ async fn a_stream_that_outlived_a_failure_of_the_writer_stops() {
 #[tokio::test]
 async fn withheld_and_unknown_write_a_release_that_shows_nothing() {
     let world = world();
-    let unknown = Refusal::UnknownPatient(patients(1).found.remove(0));
+    let unknown = Refusal::UnknownPatient(patients(1).found.remove(0).id);
     for refusal in [Refusal::Withheld, unknown] {
         let told = world.log.refuse(&world.context, Operation::DocumentQuery, refusal.clone()).await;
         assert_eq!(told, refusal);
@@ -509,13 +514,13 @@ async fn a_flood_of_rejections_is_counted_and_the_count_is_recorded() {
 #[tokio::test]
 async fn nothing_that_is_logged_or_printed_shows_a_patient() {
     let world = world();
-    let mut answer = patients(0);
+    let mut answer = patients(1);
     let marker = "PHIMARKER";
-    answer.found.push(PatientId::new(crate::model::Authority(oid("2.999.33")), marker));
+    answer.found[0].id.value = Phi::new(marker.to_owned());
     let opened = world.open(Operation::PatientIdLookup).await;
     let printed = format!("{opened:?}");
     let released = world.lookup(opened, answer).await.unwrap();
-    let unknown = Refusal::UnknownPatient(released.answer.found[0].clone());
+    let unknown = Refusal::UnknownPatient(released.answer.found[0].id.clone());
     let printed = format!("{printed} {released:?} {unknown:?} {unknown} {:?}", world.log.stats());
     assert!(!printed.contains(marker));
 }
