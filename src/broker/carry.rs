@@ -4,15 +4,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{BoxFuture, join_all};
+use tokio::time::Instant;
 
 use super::Identity;
 use super::fan_out::{Correlated, Planned};
 use super::outbound::OutboundRequest;
 use super::resemblance::{Taken, ids_of};
 use crate::audit::{LegOutcome, Opened, Recorded};
-use crate::model::{Answer, Community, Failure, Leg, MessageId, Outage, RequestContext};
+use crate::model::{
+    Answer, Community, Failure, FoundPatient, Leg, MessageId, Outage, Outbound, Outcome, RequestContext,
+};
 use crate::policy::Permit;
 use crate::telemetry::Metrics;
 
@@ -23,8 +27,12 @@ pub(super) struct Carriage<'a, R: OutboundRequest> {
     permit: &'a Permit,
     context: &'a RequestContext,
     metrics: &'a Metrics,
+    until: Instant,
     brought: Mutex<Brought<R::Found>>,
 }
+
+/// How long a peer that says it is busy is left alone before it is asked once more.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
 struct Brought<F> {
     /// By the order of the messages.
@@ -43,7 +51,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         metrics: &'a Metrics,
     ) -> Self {
         let brought = Brought { answers: BTreeMap::new(), legs: Vec::new(), out: Vec::new() };
-        Self { planned, opened, permit, context, metrics, brought: Mutex::new(brought) }
+        let until = planned.target.until(context);
+        Self { planned, opened, permit, context, metrics, until, brought: Mutex::new(brought) }
     }
 
     /// Carries it within the target's limits. When the target fails in the end or runs out of time,
@@ -95,26 +104,28 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         correlated: &Correlated<R>,
     ) -> Result<Vec<(R, Recorded)>, Failure> {
         let Correlated { request, lookup, leg } = correlated;
-        let recorded = self.recorded(leg)?;
-        self.left(leg);
-        let outcome = community.patient_id_lookup(self.context, recorded.leg(), lookup).await;
+        let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<FoundPatient>> {
+            Box::pin(async move { community.patient_id_lookup(self.context, recorded.leg(), lookup).await })
+        };
+        let (leg, outcome) =
+            self.patiently(self.recorded(leg)?, Outbound::PatientIdLookup(lookup), ask).await;
         let Taken { ids, dropped } = match outcome {
             Ok(answer) => ids_of(lookup, self.planned.target.descriptor(), answer),
             Err(Failure::Ambiguous) => Taken::default(),
             Err(failure) => {
-                self.came(leg, Some(failure.clone()), 0, 0);
+                self.came(&leg, Some(failure.clone()), 0, 0);
                 return Err(failure);
             }
         };
         dropped.iter().for_each(|(reason, count)| self.dropped(reason, *count));
-        self.came(leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
+        self.came(&leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
         if ids.is_empty() {
             self.keep(0, Answer::found(Vec::new()));
             return Ok(Vec::new());
         }
         let requests: Vec<R> = ids.into_iter().map(|id| request.about_patient(id)).collect();
         let record =
-            |request: &R| self.planned.record(self.context, &Identity::another(leg), request.outbound());
+            |request: &R| self.planned.record(self.context, &Identity::another(&leg), request.outbound());
         let records = requests.iter().map(record).collect();
         let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
         Ok(requests.into_iter().zip(recorded).collect())
@@ -127,12 +138,15 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         request: R,
         recorded: Recorded,
     ) -> Result<(), Failure> {
-        let leg = recorded.leg();
-        self.left(leg);
-        let mut answer = match request.send(self.context, leg, community).await {
+        let request = &request;
+        let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<R::Found>> {
+            Box::pin(async move { request.send(self.context, recorded.leg(), community).await })
+        };
+        let (leg, outcome) = self.patiently(recorded, request.outbound(), ask).await;
+        let mut answer = match outcome {
             Ok(answer) => answer,
             Err(failure) => {
-                self.came(leg, Some(failure.clone()), 0, 0);
+                self.came(&leg, Some(failure.clone()), 0, 0);
                 return Err(failure);
             }
         };
@@ -140,9 +154,40 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         answer.found.retain(|found| request.accepts(self.planned.target.descriptor(), found));
         let dropped = all - answer.found.len();
         self.dropped("not_asked", dropped);
-        self.came(leg, None, answer.found.len(), dropped);
+        self.came(&leg, None, answer.found.len(), dropped);
         self.keep(at, answer);
         Ok(())
+    }
+
+    /// Sends one message. A peer that says it is busy is asked once more after a moment, if time
+    /// remains: in a message of its own, which is on record first (wire.md 22.2). Nothing has been
+    /// passed on of what said "busy".
+    async fn patiently<'f, T>(
+        &self,
+        recorded: Recorded,
+        outbound: Outbound<'_>,
+        send: impl Fn(Recorded) -> BoxFuture<'f, Outcome<T>>,
+    ) -> (Leg, Outcome<T>) {
+        let leg = recorded.leg().clone();
+        self.left(&leg);
+        let outcome = send(recorded).await;
+        let is_again = matches!(outcome, Err(Failure::Busy))
+            && !self.planned.target.is_source()
+            && Instant::now() + AGAIN_AFTER < self.until;
+        if !is_again {
+            return (leg, outcome);
+        }
+        self.came(&leg, Some(Failure::Busy), 0, 0);
+        tokio::time::sleep(AGAIN_AFTER).await;
+        let leg = Identity::another(&leg);
+        let record = self.planned.record(self.context, &leg, outbound);
+        let Some(recorded) = self.opened.supplement(vec![record]).await.ok().and_then(|mut one| one.pop())
+        else {
+            return (leg, Err(Failure::Unrecorded));
+        };
+        self.left(&leg);
+        let outcome = send(recorded).await;
+        (leg, outcome)
     }
 
     fn dropped(&self, reason: &'static str, count: usize) {

@@ -113,6 +113,11 @@ impl Target {
         self.guard(context, self.community.document_query(context, leg, request)).await
     }
 
+    /// When a request that begins now has to be answered.
+    pub fn until(&self, context: &RequestContext) -> Instant {
+        context.deadline.min(Instant::now() + self.timeout)
+    }
+
     /// Carries one outbound request within the target's limits: breaker, load, time. Dropping the
     /// future drops the request.
     ///
@@ -144,8 +149,8 @@ impl Target {
         if !self.breaker.admits(Instant::now()) {
             return Err(Failure::BreakerOpen);
         }
-        let until = context.deadline.min(Instant::now() + self.timeout);
-        let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
+        let outcome =
+            tokio::time::timeout_at(self.until(context), outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
             Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
                 self.breaker.failed(Instant::now());
