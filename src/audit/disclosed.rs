@@ -3,7 +3,9 @@
 use super::documents::Streams;
 use super::event::Event;
 use super::references::DocumentRef;
-use crate::model::{Document, DocumentEntry, DocumentId, Finding, PatientId, PatientMatch, RegistryObject};
+use crate::model::{
+    Document, DocumentEntry, DocumentId, Finding, FoundPatient, PatientId, PatientMatch, RegistryObject,
+};
 use crate::policy::Permit;
 
 /// A finding that can be released.
@@ -34,9 +36,9 @@ impl Disclosed for PatientMatch {
     }
 }
 
-impl Disclosed for PatientId {
+impl Disclosed for FoundPatient {
     fn describe(&self, _: &Permit, event: &mut Event) {
-        event.patients.push(self.cx());
+        event.patients.push(self.id.cx());
     }
 }
 

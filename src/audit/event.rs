@@ -13,7 +13,8 @@ use crate::model::{Phi, RequestContext, Timestamp};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(index_only)]
 pub enum Kind {
-    /// Something is about to be sent to a peer.
+    /// Something is about to be sent to a peer. One that awaits no close names further messages of a
+    /// request that is open.
     #[n(0)]
     Open,
     /// Something is about to be released; for documents, their stream begins.
@@ -290,6 +291,29 @@ impl Event {
             bytes,
             ..self.clone()
         }
+    }
+
+    /// The record of further messages of the request that this record is about. It awaits no closing
+    /// of its own: the opening one's covers it, with its legs.
+    pub fn supplementing(&self, legs: Vec<LegRef>) -> Self {
+        Self {
+            kind: Kind::Open,
+            at_micros: Timestamp::now().micros(),
+            ending: Ending::Begun,
+            legs,
+            closes: None,
+            awaits_close: false,
+            bytes: None,
+            ..self.clone()
+        }
+    }
+
+    /// Whether another record names further messages of the request that this one opens.
+    pub fn is_supplemented_by(&self, other: &Self) -> bool {
+        let request = |event: &Self| (event.request, event.attempt, event.message.clone());
+        let both_open = self.kind == Kind::Open && other.kind == Kind::Open;
+        let is_further = self.awaits_close && !other.awaits_close && self.operation == other.operation;
+        both_open && is_further && self.request.is_some() && request(self) == request(other)
     }
 
     /// The request id, 32 hexadecimal digits.

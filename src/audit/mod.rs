@@ -26,7 +26,7 @@ pub use disk::{Disk, FolderDisk};
 pub use documents::Streams;
 pub use event::{Ending, Event, Kind};
 pub use handle::AuditHealth;
-pub use opened::{LegOutcome, LegRecord, Opened};
+pub use opened::{LegOutcome, LegRecord, Opened, Recorded};
 pub use record::{Unreadable, leaf_hash};
 pub use references::{CodeRef, DocumentRef, EndpointRef, LegRef, QueryElement, RequesterRef};
 pub use reject::{Note, NoteKind, Rejection};

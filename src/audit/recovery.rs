@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::disk::Disk;
-use super::event::Event;
+use super::event::{Event, Kind};
 use super::record::{Hash, RECORD_BYTES_MAX, Unreadable, read_record};
 use super::segments::{Assembler, AuditError, Cut, Found, Placed, SegmentReader, first_of};
 
@@ -162,6 +162,12 @@ fn take(walked: &mut Walked, assembler: &mut Assembler, placed: Placed) -> Resul
     }
     if event.awaits_close {
         walked.unpaired.insert(sequence, event);
+    } else if event.kind == Kind::Open {
+        // What was sent later may have been sent as well.
+        let opened = walked.unpaired.values_mut().find(|opened| opened.is_supplemented_by(&event));
+        if let Some(opened) = opened {
+            opened.legs.extend(event.legs);
+        }
     }
     walked.last = Some(last);
     Ok(())

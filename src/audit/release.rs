@@ -128,8 +128,9 @@ impl AuditLog {
         let mut targets: Vec<TargetName> = legs.iter().map(|leg| leg.target.clone()).collect();
         targets.sort();
         targets.dedup();
+        let messages = legs.iter().map(|leg| leg.leg.message.clone()).collect();
         if !legs.iter().any(|leg| leg.is_peer) {
-            return Ok(Opened { targets, unclosed: None });
+            return Ok(Opened { targets, messages, unclosed: None });
         }
         let mut event = Event::about(context, Kind::Open, Ending::Begun);
         event.operation = Some(permit.operation().word().to_owned());
@@ -138,7 +139,7 @@ impl AuditLog {
         event.awaits_close = true;
         decided(&mut event, permit.decision());
         let durable = self.handle.append(&event, None).await?;
-        Ok(Opened { targets, unclosed: Some(Unclosed::new(&self.handle, durable, &event)) })
+        Ok(Opened { targets, messages, unclosed: Some(Unclosed::new(&self.handle, durable, &event)) })
     }
 
     /// Releases an answer: filters again if consents changed meanwhile, writes the record, returns

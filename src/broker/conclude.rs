@@ -19,7 +19,8 @@ pub enum Standing {
     Emergency,
     /// A consent lets this requester see something.
     Consented,
-    /// Withdrawn or refused: stays hidden, also in an emergency.
+    /// Withdrawn or refused, here or at another hospital without a consent here: stays hidden, also in
+    /// an emergency.
     Hidden,
 }
 
@@ -70,18 +71,28 @@ impl Person {
     }
 
     fn take(&mut self, other: Self) {
-        // A withdrawal of the person outranks a consent elsewhere only where policy says so; here the
-        // hidden record alone is not shown, the person stays what their best standing is.
+        // A "no" counts where it was said (decisions C1): the person stays consented, and the hidden
+        // records neither help to find them nor are shown.
         self.standing = match (self.standing, other.standing) {
             (Standing::Hidden, Standing::Consented) | (Standing::Consented, Standing::Hidden) => {
                 Standing::Consented
             }
             (one, two) => one.max(two),
         };
-        self.grade = self.grade.max(other.grade);
-        self.score = self.score.max(other.score);
         self.network_id = self.network_id.take().or(other.network_id);
         self.records.extend(other.records);
+        let is_consented = self.standing == Standing::Consented;
+        let counting = self.records.iter().filter(|c| !is_consented || c.standing != Standing::Hidden);
+        let (mut grade, mut score) = (Grade::None, f64::NEG_INFINITY);
+        for Candidate { record, .. } in counting {
+            (grade, score) = (grade.max(record.grade), score.max(record.score));
+        }
+        (self.grade, self.score) = (grade, score);
+    }
+
+    /// Whether any of their records belongs to somebody who said no.
+    fn has_hidden(&self) -> bool {
+        self.records.iter().any(|candidate| candidate.standing == Standing::Hidden)
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -162,15 +173,15 @@ fn join(candidates: Vec<Candidate>) -> Vec<Person> {
     persons
 }
 
-// A sole `auto` without any consent row, and no hidden person resembling it (decisions C4). Hidden
-// persons who do not resemble what was asked are not among the candidates.
+// A sole `auto` without any consent row, and nobody resembling it who said no, if only at one hospital
+// (decisions C4). Those who do not resemble what was asked are not among the candidates.
 fn sole_emergency(persons: &[Person]) -> Option<usize> {
     let at = persons.iter().position(|p| p.standing == Standing::Emergency && p.grade == Grade::Auto)?;
     let top = persons.get(at)?;
     let mut others = persons.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, person)| person);
     let is_obstacle = |other: &Person| {
         let is_rival = other.is_near(top) || other.grade == Grade::Auto;
-        is_rival || (other.standing == Standing::Hidden && other.resembles(top, Grade::Review))
+        is_rival || (other.has_hidden() && other.resembles(top, Grade::Review))
     };
     (!others.any(is_obstacle)).then_some(at)
 }

@@ -1,28 +1,36 @@
-//! All outbound requests at once, each within its target's time; what is missing is named, and what
-//! does not answer what was asked of whom is dropped before anything else sees it.
+//! All targets at once: what each is to be asked, with the ids of its messages made before the
+//! record, and one answer of what they bring.
 
 use std::sync::Arc;
 
 use futures_util::future::join_all;
 
 use super::Identity;
+use super::carry::Carriage;
 use super::directory::PeerDirectory;
 use super::outbound::{Ask, OutboundRequest};
 use super::resolve::About;
 use super::target::Target;
 use crate::audit::{LegOutcome, LegRecord, Opened};
-use crate::model::{
-    Answer, Community, Failure, Leg, Outage, Outbound, Outcome, PatientId, PatientIdLookup, RequestContext,
-};
+use crate::model::{Answer, Leg, Outage, Outbound, PatientIdLookup, RequestContext};
 use crate::policy::Permit;
 use crate::telemetry::Metrics;
 
-/// One outbound request, its ids made before the record.
+/// What one target is to be asked.
 pub struct Planned<R> {
-    target: Arc<Target>,
-    request: R,
-    leg: Leg,
-    lookup: Option<(PatientIdLookup, Leg)>,
+    pub(super) target: Arc<Target>,
+    /// Known beforehand.
+    pub(super) messages: Vec<(R, Leg)>,
+    /// To be asked about the ids that a look-up brings.
+    pub(super) correlated: Option<Correlated<R>>,
+}
+
+/// A request that needs the target's ids of the person first.
+pub(super) struct Correlated<R> {
+    pub request: R,
+    pub lookup: PatientIdLookup,
+    /// The look-up's. The requests behind it get theirs, and a record, when their ids are known.
+    pub leg: Leg,
 }
 
 /// What is to be asked of the permitted targets.
@@ -39,158 +47,54 @@ pub fn plan<R: OutboundRequest>(
         if !permit.targets().contains(&target.descriptor().name) {
             continue;
         }
+        let (mut messages, mut correlated) = (Vec::new(), None);
         for ask in request.asks(about, target) {
-            let (request, lookup) = match ask {
-                Ask::Plain(request) => (request, None),
+            match ask {
+                Ask::Plain(request) => messages.push((request, identity.leg())),
                 Ask::Correlated(request) => {
-                    let Some(correlation) = &about.correlation else { continue };
-                    let demographics = Some(correlation.demographics.clone());
-                    let lookup = PatientIdLookup { known: correlation.known.clone(), demographics };
-                    (request, Some((lookup, identity.leg())))
+                    let leg = identity.leg();
+                    correlated = lookup(about, target).map(|lookup| Correlated { request, lookup, leg });
                 }
-            };
-            planned.push(Planned { target: Arc::clone(target), request, leg: identity.leg(), lookup });
+            }
+        }
+        if !messages.is_empty() || correlated.is_some() {
+            planned.push(Planned { target: Arc::clone(target), messages, correlated });
         }
     }
     planned
 }
 
+fn lookup(about: &About, target: &Target) -> Option<PatientIdLookup> {
+    let correlation = about.correlation.as_ref()?;
+    let demographics = correlation.demographics(&target.descriptor().community)?.clone();
+    Some(PatientIdLookup { known: correlation.known.clone(), demographics: Some(demographics) })
+}
+
 impl<R: OutboundRequest> Planned<R> {
-    /// What would leave for it: one record a message.
+    /// What would leave for it, as far as it is known beforehand: one record a message.
     pub fn records(&self, context: &RequestContext) -> Vec<LegRecord> {
         let lookup = self
-            .lookup
+            .correlated
             .iter()
-            .map(|(lookup, leg)| self.record(context, leg, Outbound::PatientIdLookup(lookup)));
-        lookup.chain([self.record(context, &self.leg, self.request.outbound())]).collect()
+            .map(|c| self.record(context, &c.leg, Outbound::PatientIdLookup(&c.lookup)));
+        let known = self.messages.iter().map(|(request, leg)| self.record(context, leg, request.outbound()));
+        lookup.chain(known).collect()
     }
 
-    fn record(&self, context: &RequestContext, leg: &Leg, outbound: Outbound<'_>) -> LegRecord {
+    pub(super) fn record(&self, context: &RequestContext, leg: &Leg, outbound: Outbound<'_>) -> LegRecord {
         let descriptor = self.target.descriptor();
         LegRecord {
             target: descriptor.name.clone(),
             community: descriptor.community.clone(),
             transaction: transaction(outbound),
-            message: leg.message.clone(),
-            query: leg.query.clone(),
+            leg: leg.clone(),
             query_element: self.target.describe().query_element(context, leg, outbound),
-            is_peer: !self.target.is_source(),
-        }
-    }
-
-    async fn carry(
-        &self,
-        context: &RequestContext,
-        permit: &Permit,
-        metrics: &Metrics,
-    ) -> (Answer<R::Found>, Vec<LegOutcome>) {
-        let mut legs = Vec::new();
-        let outcome = self.target.guard(context, self.ask(context, permit, metrics, &mut legs)).await;
-        let answer = outcome.unwrap_or_else(|failure| self.missing(&mut legs, failure));
-        (answer, legs)
-    }
-
-    async fn ask(
-        &self,
-        context: &RequestContext,
-        permit: &Permit,
-        metrics: &Metrics,
-        legs: &mut Vec<LegOutcome>,
-    ) -> Outcome<R::Found> {
-        let community = self.target.community(permit)?;
-        let Some((lookup, leg)) = &self.lookup else {
-            return self.send(context, community, &self.request, &self.leg, metrics, legs).await;
-        };
-        let ids = self.correlate(context, community, lookup, leg, legs).await?;
-        let mut merged = Answer { answered: 1, ..Answer::default() };
-        for (index, id) in ids.into_iter().enumerate() {
-            // One outbound request a number; the first one's ids stand in the opening record.
-            let leg = if index == 0 { self.leg.clone() } else { Identity::another(&self.leg) };
-            let request = self.request.about_patient(id);
-            merged.merge(self.send(context, community, &request, &leg, metrics, legs).await?);
-        }
-        merged.answered = 1;
-        Ok(merged)
-    }
-
-    // Several ids are several numbers of one person; "more attributes" and nobody are no outage.
-    async fn correlate(
-        &self,
-        context: &RequestContext,
-        community: &dyn Community,
-        lookup: &PatientIdLookup,
-        leg: &Leg,
-        legs: &mut Vec<LegOutcome>,
-    ) -> Result<Vec<PatientId>, Failure> {
-        let outcome = community.patient_id_lookup(context, leg, lookup).await;
-        let authorities = &self.target.descriptor().authorities;
-        let found = match outcome {
-            Ok(answer) => answer.found.into_iter().filter(|id| authorities.contains(&id.authority)).collect(),
-            Err(Failure::Ambiguous) => Vec::new(),
-            Err(failure) => {
-                legs.push(self.outcome(leg, Some(failure.clone()), 0, 0));
-                return Err(failure);
-            }
-        };
-        legs.push(self.outcome(leg, None, found.len(), 0));
-        Ok(found)
-    }
-
-    async fn send(
-        &self,
-        context: &RequestContext,
-        community: &dyn Community,
-        request: &R,
-        leg: &Leg,
-        metrics: &Metrics,
-        legs: &mut Vec<LegOutcome>,
-    ) -> Outcome<R::Found> {
-        let mut answer = request.send(context, leg, community).await?;
-        let all = answer.found.len();
-        answer.found.retain(|found| request.accepts(self.target.descriptor(), found));
-        let dropped = all - answer.found.len();
-        if dropped > 0 {
-            metrics.dropped(
-                &self.target.descriptor().name.0,
-                "not_asked",
-                u64::try_from(dropped).unwrap_or(u64::MAX),
-            );
-            tracing::warn!(request = %context.id, target = %self.target.descriptor().name, dropped,
-                "findings that do not answer what was asked were dropped");
-        }
-        legs.push(self.outcome(leg, None, answer.found.len(), dropped));
-        Ok(answer)
-    }
-
-    fn missing(&self, legs: &mut Vec<LegOutcome>, failure: Failure) -> Answer<R::Found> {
-        let descriptor = self.target.descriptor();
-        if !legs.iter().any(|leg| leg.failure.is_some()) {
-            legs.push(self.outcome(&self.leg, Some(failure.clone()), 0, 0));
-        }
-        let outage = Outage {
-            target: descriptor.name.clone(),
-            community: descriptor.community.clone(),
-            repository: descriptor.repositories.first().cloned(),
-            failure,
-        };
-        Answer { unavailable: vec![outage], ..Answer::default() }
-    }
-
-    fn outcome(&self, leg: &Leg, failure: Option<Failure>, found: usize, dropped: usize) -> LegOutcome {
-        let target = self.target.descriptor().name.clone();
-        LegOutcome {
-            target,
-            message: leg.message.clone(),
-            failure,
-            found,
-            dropped,
-            endpoint: None,
             is_peer: !self.target.is_source(),
         }
     }
 }
 
-/// Carries all planned requests at once. Takes the opening record's token: demographics never leave
+/// Carries everything planned at once. Takes the opening record's token: demographics never leave
 /// before it. Dropping the future drops the requests.
 pub async fn fan_out<R: OutboundRequest>(
     opened: &Opened,
@@ -199,12 +103,12 @@ pub async fn fan_out<R: OutboundRequest>(
     planned: Vec<Planned<R>>,
     metrics: &Metrics,
 ) -> (Answer<R::Found>, Vec<LegOutcome>) {
-    let named = |p: &Planned<R>| opened.targets().contains(&p.target.descriptor().name);
+    let named = |p: &Planned<R>| opened.permits(&p.target.descriptor().name);
     let planned: Vec<Planned<R>> = planned.into_iter().filter(named).collect();
-    let carried = join_all(planned.iter().map(|p| p.carry(context, permit, metrics))).await;
+    let carriages = planned.iter().map(|p| Carriage::new(p, opened, permit, context, metrics).carry());
     let mut merged = Answer::default();
     let mut outcomes = Vec::new();
-    for (answer, legs) in carried {
+    for (answer, legs) in join_all(carriages).await {
         merged.merge(answer);
         outcomes.extend(legs);
     }

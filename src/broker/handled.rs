@@ -92,6 +92,12 @@ impl Broker {
     ) -> Option<PatientMatch> {
         let sent = request.demographics.reveal();
         match (about.patients.as_slice(), sent.is_empty()) {
+            // A hospital's number alone is an alias at home only (decisions A7): its source graded
+            // the record it names. Numbers of several persons name nobody.
+            ([], true) if context.side == Side::Home => {
+                let found = self.by_demographics(context, graded, sent).await;
+                found.filter(|found| matches!(found, PatientMatch::Found(_)))
+            }
             ([], true) => None,
             // Alone, an id under our authority finds its person and shows no demographics.
             ([id], true) => {
@@ -134,7 +140,7 @@ impl Broker {
                     sex: known.sex,
                     ..Demographics::default()
                 };
-                let confidence = confidence(candidate.record.score);
+                let confidence = confidence(context.side, candidate.record.score);
                 Some(PatientMatch::Found(self.found(id, Some(Phi::new(shown)), confidence)))
             }
         }
@@ -142,17 +148,22 @@ impl Broker {
 
     fn candidate(&self, context: &RequestContext, record: GradedRecord) -> Candidate {
         let (facility, id) = (record.facility.as_str(), &record.id);
-        let standing = if context.side == Side::Home {
+        let hides = || self.authorizer.hides(context, facility, id);
+        let standing = match context.side {
             // Our own portal sees our own sources by the home policy, without consent rows.
-            Standing::Consented
-        } else if self.authorizer.hides(context, facility, id) {
-            Standing::Hidden
-        } else if matches!(self.authorizer.standing_of(context, facility, id), Consent::Consented { .. }) {
-            Standing::Consented
-        } else if self.authorizer.emergency_allows(context, facility, id) {
-            Standing::Emergency
-        } else {
-            Standing::Unconsented
+            Side::Home => Standing::Consented,
+            // A "no" counts where it was said (decisions C1): one hospital's does not take back the
+            // consent given at another. Beyond what was consented to it hides the person's records
+            // wherever they lie, from emergencies too (C4).
+            Side::Peer => match self.authorizer.standing_of(context, facility, id) {
+                Consent::Consented { .. } => Standing::Consented,
+                Consent::Blocked => Standing::Hidden,
+                Consent::None if hides() => Standing::Hidden,
+                Consent::None if self.authorizer.emergency_allows(context, facility, id) => {
+                    Standing::Emergency
+                }
+                Consent::None => Standing::Unconsented,
+            },
         };
         let network_id = self.authorizer.network_id_of(facility, id);
         Candidate { network_id, standing, record }
@@ -182,8 +193,13 @@ impl Broker {
     }
 }
 
-// 22 points, the threshold of an automatic link, read as 90; 40 and more as 100.
-fn confidence(score: f64) -> u8 {
+// Toward another network every answer is as sure as the next: a number that moves with the guess
+// would tell how near it was, attribute by attribute. At home 22 points, the threshold of an
+// automatic link, read as 90; 40 and more as 100.
+fn confidence(side: Side, score: f64) -> u8 {
+    if side == Side::Peer {
+        return 100;
+    }
     let share = ((score - 22.0) / 18.0).clamp(0.0, 1.0);
     #[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
     let points = (share * 10.0).round() as u8;

@@ -1,6 +1,7 @@
 //! Floor 6: the life of a request. Start at `pipeline.rs`.
 
 mod breaker;
+mod carry;
 mod conclude;
 mod directory;
 mod entry_cache;
@@ -10,6 +11,7 @@ mod identity;
 mod limits;
 mod outbound;
 mod pipeline;
+mod resemblance;
 mod resolve;
 mod target;
 

@@ -3,12 +3,12 @@
 
 use futures_util::future::BoxFuture;
 
+use super::resemblance::{resembles, speaks_for};
 use super::resolve::About;
 use super::target::Target;
 use crate::model::{
-    Authority, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound,
-    Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
-    ReturnType,
+    Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound, Outcome,
+    PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext, ReturnType,
 };
 
 /// What is to be asked of one target.
@@ -75,12 +75,9 @@ impl OutboundRequest for PatientDiscovery {
 
     fn accepts(&self, from: &Descriptor, found: &PatientMatch) -> bool {
         match found {
-            // A peer may speak only of its own patients, under its own authorities.
-            PatientMatch::Found(found) => {
-                found.community == from.community && speaks_for(from, &found.id.authority)
-            }
+            PatientMatch::Found(found) => speaks_for(from, found) && resembles(self, found),
             PatientMatch::Graded(record) => {
-                record.source == from.name && speaks_for(from, &record.id.authority)
+                record.source == from.name && from.authorities.contains(&record.id.authority)
             }
             PatientMatch::MoreAttributes { .. } => true,
         }
@@ -152,7 +149,13 @@ impl OutboundRequest for DocumentRetrieve {
             .filter(|id| about.knows(id) && holds(to.descriptor(), id))
             .cloned()
             .collect();
-        if documents.is_empty() { Vec::new() } else { vec![Ask::Plain(Self { documents })] }
+        // What takes few documents at a time gets several messages, each with its place in the record.
+        let at_a_time = match to.documents_per_retrieve() {
+            0 => documents.len().max(1),
+            limit => limit,
+        };
+        let parts = documents.chunks(at_a_time);
+        parts.map(|documents| Ask::Plain(Self { documents: documents.to_vec() })).collect()
     }
 
     fn about_patient(&self, _: PatientId) -> Self {
@@ -177,8 +180,4 @@ impl OutboundRequest for DocumentRetrieve {
 pub fn holds(target: &Descriptor, id: &DocumentId) -> bool {
     target.community == id.community
         && (target.repositories.is_empty() || target.repositories.contains(&id.repository))
-}
-
-fn speaks_for(target: &Descriptor, authority: &Authority) -> bool {
-    target.authorities.contains(authority)
 }

@@ -1,6 +1,7 @@
 //! Whom a request is about: resolved at home, from consents and our own sources. Nothing leaves the
 //! house here; a peer's id of the person is asked for inside an outbound request, after the record.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Identity;
@@ -10,7 +11,7 @@ use super::outbound::holds;
 use super::target::Target;
 use crate::model::{
     CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve,
-    PatientDiscovery, PatientId, PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject,
+    GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject,
     RequestContext, ReturnType, Side, TargetName,
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
@@ -28,21 +29,27 @@ pub struct About {
     pub entries: Vec<DocumentEntry>,
     /// For a retrieve: what does not exist, with its error code.
     pub missing: Vec<(DocumentId, &'static str)>,
-    /// The demographics a correlation would send, and the communities it may go to.
+    /// What correlating the person at peers would send.
     pub correlation: Option<Correlation>,
     numbers: Vec<(TargetName, PatientId)>,
     at_peer: Option<(CommunityId, PatientId)>,
 }
 
-/// What is needed to ask a peer for its id of the person.
+/// What is needed to ask peers for their ids of the person.
 #[derive(Debug)]
 pub struct Correlation {
-    /// Communities named by a consent row of the person.
-    pub communities: Vec<CommunityId>,
-    /// The latest ADT-00 of one facility of those rows, whole.
-    pub demographics: Phi<Demographics>,
     /// Our id of the person.
     pub known: PatientId,
+    /// Each community named by a consent row of the person, and what it would be sent: the latest
+    /// ADT-00 among the facilities of its own rows, whole.
+    pub sent: Vec<(CommunityId, Phi<Demographics>)>,
+}
+
+impl Correlation {
+    /// What this community would be sent; None where no row names it.
+    pub fn demographics(&self, community: &CommunityId) -> Option<&Phi<Demographics>> {
+        self.sent.iter().find(|(named, _)| named == community).map(|(_, demographics)| demographics)
+    }
 }
 
 impl About {
@@ -68,7 +75,7 @@ impl About {
         let community = &target.descriptor().community;
         !target.is_source()
             && self.means(target)
-            && self.correlation.as_ref().is_some_and(|c| c.communities.contains(community))
+            && self.correlation.as_ref().is_some_and(|c| c.demographics(community).is_some())
     }
 
     /// Whether the entry of a document has been found.
@@ -181,40 +188,49 @@ impl Resolver<'_> {
         found
     }
 
-    // Only peers named by a consent row of the person are asked about them; sent is one whole record
-    // of a facility of those rows (decisions A8).
+    // Only peers named by a consent row of the person are asked about them. Sent is one whole record
+    // of a facility of the rows that name that very peer: what one hospital knows does not go to a
+    // community for which the person consented at another (decisions A8).
     async fn correlation(
         &self,
         context: &RequestContext,
         book: &Arc<ConsentBook>,
         known: &PatientId,
     ) -> Option<Correlation> {
-        let abroad = book.abroad(&known.value, context.received);
-        let communities = abroad.iter().map(|(community, _)| community.clone()).collect();
-        for (_, numbers) in &abroad {
-            for (name, id) in self.at_sources(numbers) {
-                if let Some(demographics) = self.record(context, &name, id).await {
-                    return Some(Correlation { communities, demographics, known: known.clone() });
+        let mut records: BTreeMap<HospitalNumber, Option<GradedRecord>> = BTreeMap::new();
+        let mut sent = Vec::new();
+        for (community, numbers) in book.abroad(&known.value, context.received) {
+            let mut latest: Option<&GradedRecord> = None;
+            for number in &numbers {
+                if !records.contains_key(number) {
+                    records.insert(number.clone(), self.record(context, number).await);
                 }
+            }
+            for record in numbers.iter().filter_map(|number| records.get(number)?.as_ref()) {
+                if latest.is_none_or(|latest| latest.sent_at < record.sent_at) {
+                    latest = Some(record);
+                }
+            }
+            sent.extend(latest.map(|record| (community, record.demographics.clone())));
+        }
+        (!sent.is_empty()).then(|| Correlation { known: known.clone(), sent })
+    }
+
+    async fn record(&self, context: &RequestContext, number: &HospitalNumber) -> Option<GradedRecord> {
+        for (name, id) in self.at_sources(std::slice::from_ref(number)) {
+            let Some(source) = self.directory.named(Side::Home, &name) else { continue };
+            let request =
+                PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
+            let answer = source.resolve_at_home(context, &self.identity.leg(), &request).await;
+            let found = answer.unwrap_or_default().found.into_iter().find_map(|found| match found {
+                PatientMatch::Graded(record) if record.id == id => Some(record),
+                _ => None,
+            });
+            if found.is_some() {
+                return found;
             }
         }
         None
-    }
-
-    async fn record(
-        &self,
-        context: &RequestContext,
-        source: &TargetName,
-        id: PatientId,
-    ) -> Option<Phi<Demographics>> {
-        let source = self.directory.named(Side::Home, source)?;
-        let request =
-            PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
-        let answer = source.resolve_at_home(context, &self.identity.leg(), &request).await.ok()?;
-        answer.found.into_iter().find_map(|found| match found {
-            PatientMatch::Graded(record) if record.id == id => Some(record.demographics),
-            _ => None,
-        })
     }
 
     /// A retrieve: the entry of each document, from our own sources or as it was shown a moment ago.

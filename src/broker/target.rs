@@ -71,6 +71,11 @@ impl Target {
         named.then_some(&*self.community).ok_or(Failure::NotOffered)
     }
 
+    /// Documents it takes in one retrieve; 0 is no limit.
+    pub fn documents_per_retrieve(&self) -> usize {
+        self.community.documents_per_retrieve()
+    }
+
     /// What would leave for this request; describes, sends nothing.
     pub(super) fn describe(&self) -> &dyn Community {
         &*self.community
@@ -108,6 +113,11 @@ impl Target {
         self.guard(context, self.community.document_query(context, leg, request)).await
     }
 
+    /// When a request that begins now has to be answered.
+    pub fn until(&self, context: &RequestContext) -> Instant {
+        context.deadline.min(Instant::now() + self.timeout)
+    }
+
     /// Carries one outbound request within the target's limits: breaker, load, time. Dropping the
     /// future drops the request.
     ///
@@ -116,8 +126,8 @@ impl Target {
     pub async fn guard<T>(
         &self,
         context: &RequestContext,
-        outbound: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+        outbound: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let started = Instant::now();
         let outcome = self.guarded(context, outbound).await;
         let word = outcome.as_ref().err().map_or(SUCCESS, failure_word);
@@ -130,8 +140,8 @@ impl Target {
     async fn guarded<T>(
         &self,
         context: &RequestContext,
-        outbound: impl Future<Output = Outcome<T>>,
-    ) -> Outcome<T> {
+        outbound: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         if self.rate.check().is_err() {
             return Err(Failure::Busy);
         }
@@ -139,8 +149,8 @@ impl Target {
         if !self.breaker.admits(Instant::now()) {
             return Err(Failure::BreakerOpen);
         }
-        let until = context.deadline.min(Instant::now() + self.timeout);
-        let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
+        let outcome =
+            tokio::time::timeout_at(self.until(context), outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
             Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
                 self.breaker.failed(Instant::now());

@@ -2,15 +2,14 @@
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use futures_util::future::join_all;
 use http::Uri;
 
 use super::exchange::Exchange;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup};
 use crate::model::{
-    Answer, Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, Leg, Outbound,
-    Outcome, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext,
+    Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, FoundPatient, Leg, Outbound,
+    Outcome, PatientDiscovery, PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext,
 };
 
 /// The URLs of a peer gateway; None is not offered.
@@ -70,6 +69,10 @@ impl Community for Xca {
         }
     }
 
+    fn documents_per_retrieve(&self) -> usize {
+        self.exchange.profile.documents_per_retrieve
+    }
+
     async fn patient_discovery(
         &self,
         context: &RequestContext,
@@ -85,7 +88,7 @@ impl Community for Xca {
         context: &RequestContext,
         leg: &Leg,
         request: &PatientIdLookup,
-    ) -> Outcome<PatientId> {
+    ) -> Outcome<FoundPatient> {
         let to = offered(self.endpoints.patient_discovery.as_ref())?;
         self.exchange.carry::<CrossGatewayPatientIdLookup>(context, leg, to, request).await
     }
@@ -107,41 +110,6 @@ impl Community for Xca {
         request: &DocumentRetrieve,
     ) -> Outcome<Document> {
         let to = offered(self.endpoints.document_retrieve.as_ref())?;
-        let each = match self.exchange.profile.documents_per_retrieve {
-            0 => request.documents.len().max(1),
-            limit => limit,
-        };
-        let parts: Vec<(Leg, DocumentRetrieve)> = request
-            .documents
-            .chunks(each)
-            .enumerate()
-            .map(|(index, documents)| (part(leg, index), DocumentRetrieve { documents: documents.to_vec() }))
-            .collect();
-        let carried = join_all(
-            parts
-                .iter()
-                .map(|(leg, part)| self.exchange.carry::<CrossGatewayRetrieve>(context, leg, to, part)),
-        );
-        let mut merged = Answer::default();
-        let mut failed = None;
-        for outcome in carried.await {
-            match outcome {
-                Ok(answer) => merged.merge(answer),
-                Err(failure) => failed = Some(failure),
-            }
-        }
-        match failed {
-            // Documents of a part that failed are named by the broker, one by one.
-            Some(failure) if merged.answered == 0 => Err(failure),
-            _ => {
-                merged.answered = 1;
-                Ok(merged)
-            }
-        }
+        self.exchange.carry::<CrossGatewayRetrieve>(context, leg, to, request).await
     }
-}
-
-// A peer that takes few documents at a time gets several messages; no MessageID is used twice.
-fn part(leg: &Leg, index: usize) -> Leg {
-    if index == 0 { leg.clone() } else { Leg { message: crate::model::MessageId::fresh(), ..leg.clone() } }
 }

@@ -12,6 +12,8 @@ pub const AUTO_FROM: f64 = 22.0;
 /// Points from which a person must look.
 pub const REVIEW_FROM: f64 = 12.0;
 
+const NO_CORROBORATION: &str = "no-corroboration";
+
 /// The grade of two records.
 #[derive(Debug, Clone)]
 pub struct Graded {
@@ -33,15 +35,30 @@ pub fn compare(one: &Prepared, two: &Prepared) -> Graded {
     compare_among(one, two, &Shared::default())
 }
 
+/// Grades an answer against what was sent. An answer shows neither address nor telephone (decisions
+/// A4), so nothing in it can corroborate; whoever answered held both against what was sent. So the
+/// want of it is no veto, if something was sent that could be held against a record. What the answer
+/// does show counts as ever.
+pub fn grade_answer(sent: &Demographics, shown: &Demographics) -> Graded {
+    let is_silent = |of: &Demographics| of.addresses.is_empty() && of.phones.is_empty();
+    let is_corroborated = is_silent(shown) && !is_silent(sent);
+    conclude(&Prepared::new(sent), &Prepared::new(shown), &Shared::default(), is_corroborated)
+}
+
 /// Grades two records among others: a telephone, address or insurance number that many share
 /// corroborates nothing.
 pub fn compare_among(one: &Prepared, two: &Prepared, shared: &Shared) -> Graded {
+    conclude(one, two, shared, false)
+}
+
+fn conclude(one: &Prepared, two: &Prepared, shared: &Shared, is_corroborated: bool) -> Graded {
     let comparison = score(one, two, shared);
     let points = comparison.score;
     if points < REVIEW_FROM {
         return Graded { grade: Grade::None, score: points, reasons: comparison.reasons() };
     }
-    let vetoes = vetoes(one, two, &comparison);
+    let mut vetoes = vetoes(one, two, &comparison);
+    vetoes.retain(|veto| !(is_corroborated && *veto == NO_CORROBORATION));
     let grade = if points >= AUTO_FROM && vetoes.is_empty() { Grade::Auto } else { Grade::Review };
     let mut reasons = comparison.reasons();
     reasons.extend(vetoes.into_iter().map(|veto| format!("veto:{veto}")));
@@ -74,7 +91,7 @@ fn vetoes(one: &Prepared, two: &Prepared, compared: &Comparison) -> Vec<&'static
     let corroborates = [compared.phone, compared.address, compared.insurance];
     let household = compared.insurance == Agreement::Partial;
     if !corroborates.contains(&Agreement::Equal) && !household {
-        vetoes.push("no-corroboration");
+        vetoes.push(NO_CORROBORATION);
     }
     if one.is_placeholder || two.is_placeholder {
         vetoes.push("placeholder-name");

@@ -12,7 +12,7 @@ mod score;
 mod shared;
 
 pub use candidates::{Blocks, Postings};
-pub use decide::{AUTO_FROM, Graded, REVIEW_FROM, compare, compare_among, grade};
+pub use decide::{AUTO_FROM, Graded, REVIEW_FROM, compare, compare_among, grade, grade_answer};
 pub use keys::Prepared;
 pub use shared::{Key, Shared};
 

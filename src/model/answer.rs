@@ -23,6 +23,9 @@ pub enum Failure {
     /// No answer in time.
     #[error("no answer in time")]
     TimedOut,
+    /// No record of the message could be written, so it was not sent.
+    #[error("not asked: no record of it could be written")]
+    Unrecorded,
     /// No connection. The text is for the operator.
     #[error("unreachable: {0}")]
     Unreachable(String),

@@ -6,8 +6,8 @@ use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Authority, CommunityId, Document, DocumentQuery, DocumentRetrieve, Failure, MessageId, Operation,
-    Outcome, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, QueryId, RegistryObject,
+    Authority, CommunityId, Document, DocumentQuery, DocumentRetrieve, Failure, FoundPatient, MessageId,
+    Operation, Outcome, PatientDiscovery, PatientIdLookup, PatientMatch, Phi, QueryId, RegistryObject,
     RepositoryId, RequestContext, Side, TargetName, Timestamp,
 };
 
@@ -67,6 +67,11 @@ pub trait Community: Send + Sync {
         None
     }
 
+    /// Documents it takes in one retrieve; 0 is no limit. Larger retrieves are several messages.
+    fn documents_per_retrieve(&self) -> usize {
+        0
+    }
+
     /// Who is this person to you?
     async fn patient_discovery(
         &self,
@@ -77,13 +82,13 @@ pub trait Community: Send + Sync {
         Err(Failure::NotOffered)
     }
 
-    /// Under which ids do you know this person?
+    /// Under which ids do you know this person? With what the target shows of them.
     async fn patient_id_lookup(
         &self,
         _: &RequestContext,
         _: &Leg,
         _: &PatientIdLookup,
-    ) -> Outcome<PatientId> {
+    ) -> Outcome<FoundPatient> {
         Err(Failure::NotOffered)
     }
 

@@ -27,6 +27,8 @@ pub struct GradedRecord {
     pub id: PatientId,
     /// The record's demographics.
     pub demographics: Phi<Demographics>,
+    /// When the hospital sent them: digits that compare as text, over all sources.
+    pub sent_at: String,
     /// Grade against the request.
     pub grade: Grade,
     /// Score in points (log2 weights, japan.md 2.4).

@@ -11,7 +11,7 @@ pub enum PatientUnknownPolicy {
     /// As for nobody: an empty success.
     #[default]
     Empty,
-    /// XDSUnknownPatientId.
+    /// XDSUnknownPatientId; an application error in ITI-55.
     Error,
 }
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{
-    Availability, Code, CommunityId, Demographics, Document, DocumentId, Dtm, Finding, ObjectId, PatientId,
-    PatientMatch, Phi, RegistryObject,
+    Availability, Code, CommunityId, Demographics, Document, DocumentId, Dtm, Finding, FoundPatient,
+    ObjectId, PatientId, PatientMatch, Phi, RegistryObject,
 };
 
 /// What a request is for: the word in policies, limits, metrics and the audit record.
@@ -69,13 +69,13 @@ pub struct PatientIdLookup {
 }
 
 impl Request for PatientIdLookup {
-    type Found = PatientId;
+    type Found = FoundPatient;
     const OPERATION: Operation = Operation::PatientIdLookup;
 }
 
-impl Finding for PatientId {
+impl Finding for FoundPatient {
     fn subject(&self) -> super::Subject<'_> {
-        super::Subject::Patient(self)
+        super::Subject::Patient(&self.id)
     }
 }
 

@@ -284,7 +284,7 @@ impl RequestMetrics {
             )?,
             dropped: r.counters(
                 "dropped_findings_total",
-                "Findings that answered something not asked; reason: patient, home, repository, document.",
+                "Findings that answered something not asked; reason: not_asked, other_person, too_many_ids.",
                 &["target", "reason"],
             )?,
             message_warnings: r.counters(

@@ -18,6 +18,7 @@ pub const fn failure_word(failure: &Failure) -> &'static str {
         Failure::NotOffered => "not_offered",
         Failure::Rejected(_) => "rejected",
         Failure::TimedOut => "timed_out",
+        Failure::Unrecorded => "unrecorded",
         Failure::Unreachable(_) => "unreachable",
         Failure::Unreadable(_) => "unreadable",
     }

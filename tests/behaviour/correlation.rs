@@ -1,31 +1,39 @@
 //! A person known at home is looked for abroad only where a consent names the peer, under no number
 //! of ours, and never before it is on record.
 
-use kakehashi::dialect::ebxml::CrossGatewayQuery;
+use std::sync::{Arc, OnceLock};
+
+use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use kakehashi::model::{
-    Answer, CommunityId, DocumentEntry, FoundPatient, PatientId, PatientMatch, QueryKey, RegistryObject,
+    Answer, CommunityId, Demographics, DocumentEntry, FoundPatient, PatientId, PatientMatch, QueryKey,
+    Refusal, RegistryObject,
 };
 
-use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient};
-use crate::simulators::gateway::{Arrived, Body, Gateway, entry};
-use crate::simulators::hospital::{HANAKO, Hospital};
-use crate::simulators::network::{HIROSHIMA, OKAYAMA, Place, Plan, TOTTORI, consent};
+use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient, retrieve_of};
+use crate::simulators::gateway::{Arrived, Body, Gateway, document, entry};
+use crate::simulators::hospital::{HANAKO, Hospital, Someone};
+use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Place, Plan, TOTTORI, consent};
+use crate::simulators::records::Records;
 
 const THEIRS: &str = "H-1";
 
+/// A person of the network that was asked, as it shows them.
+fn person(arrived: &Arrived, number: &str, shown: Option<Demographics>) -> PatientMatch {
+    let Place { community, .. } = arrived.place;
+    PatientMatch::Found(FoundPatient {
+        community: CommunityId(oid(community)),
+        id: patient(&format!("{community}.1"), number),
+        demographics: shown.map(Into::into),
+        confidence: 95,
+    })
+}
+
 /// Answers ITI-55 with its own number of the person, and ITI-38 with these entries.
 fn answering(arrived: &Arrived, entries: Vec<DocumentEntry>) -> http::Response<Body> {
-    let Place { community, .. } = arrived.place;
     if arrived.path == "/xcpd" {
-        let found = FoundPatient {
-            community: CommunityId(oid(community)),
-            id: theirs(),
-            demographics: Some(HANAKO.bare().into()),
-            confidence: 95,
-        };
-        return arrived
-            .answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![PatientMatch::Found(found)])));
+        let found = vec![person(arrived, THEIRS, Some(HANAKO.bare()))];
+        return arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(found)));
     }
     let found = entries.into_iter().map(RegistryObject::Entry).collect();
     arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(found)))
@@ -75,9 +83,174 @@ async fn a_person_of_our_hospital_is_looked_for_only_where_their_consent_names_t
     }
     assert!(tottori.seen().is_empty(), "no consent names that peer");
     let records = okayama.stop().await;
-    assert_eq!(records.of("open").await.len(), 2);
+    let opened = records.of("open").await.len();
+    assert_eq!(opened, 4, "before each look-up, and before each query when its patient id was known");
     for arrived in hiroshima.seen() {
         assert!(records.hold(arrived.message().0.as_bytes()), "every message that left is on record");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_network_is_sent_the_latest_record_of_the_hospitals_whose_consents_name_it() {
+    let gateways = [HIROSHIMA, TOTTORI].map(|place| {
+        Gateway::start(place, move |arrived| async move {
+            arrived.answer::<CrossGatewayPatientDiscovery>(Err(Refusal::Withheld))
+        })
+    });
+    let [hiroshima, tottori] = gateways;
+    let (hiroshima, tottori) = (hiroshima.await, tottori.await);
+    let policies = tempfile::tempdir().unwrap();
+    let moved = |phone| Someone { phone, ..HANAKO };
+    let (one, two) = (Hospital::okayama_university(), Hospital::kurashiki());
+    one.register_at("0000012345", &moved("086-000-0001"), "20250101000000");
+    one.register_at("0000012399", &moved("086-000-0002"), "20250301000000");
+    two.register_at("0000054321", &moved("086-000-0003"), "20250201000000");
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&one)
+        .hospital(&two)
+        .consent(consent("N-1", &two, "0000054321", TOTTORI))
+        .consent(consent("N-1", &one, "0000012345", HIROSHIMA))
+        .consent(consent("N-1", &one, "0000012399", HIROSHIMA))
+        .peer(HIROSHIMA, hiroshima.port)
+        .peer(TOTTORI, tottori.port)
+        .permitting_everything(policies.path())
+        .start()
+        .await;
+    okayama.portal(PHYSICIAN).list(&patient("2.999.33.1", "N-1")).await;
+    for (gateway, phone) in [(hiroshima, "086-000-0002"), (tottori, "086-000-0003")] {
+        let seen = gateway.seen();
+        assert_eq!(seen.len(), 1);
+        let lookup = seen[0].request::<CrossGatewayPatientDiscovery>();
+        assert_eq!(lookup.demographics.reveal().phones, [phone]);
+    }
+    okayama.stop().await;
+}
+
+/// A network of ours in which HANAKO's consent names Hiroshima, which answers like this; `more` stands
+/// in its file.
+async fn okayama(hiroshima: &Gateway, more: &str) -> (Network, Hospital) {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .peer_with(HIROSHIMA, hiroshima.port, more)
+        .start()
+        .await;
+    (okayama, hospital)
+}
+
+/// Two numbers of HANAKO at Hiroshima.
+fn two_numbers(arrived: &Arrived) -> http::Response<Body> {
+    let found = ["H-1", "H-2"].map(|number| person(arrived, number, Some(HANAKO.bare())));
+    arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(found.into())))
+}
+
+/// One document of the patient that is asked about, named after their number.
+fn one_document(arrived: &Arrived) -> http::Response<Body> {
+    let QueryKey::Patient(asked) = arrived.request::<CrossGatewayQuery>().by else { panic!() };
+    let unique = format!("2.999.34.7.{}", asked.value.reveal().trim_start_matches("H-"));
+    let one = entry(arrived.place, asked, &unique);
+    arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(vec![RegistryObject::Entry(one)])))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_message_stands_in_the_log_before_it_leaves_under_the_patient_id_it_carries() {
+    let log = Arc::new(OnceLock::<Records>::new());
+    let seen = Arc::clone(&log);
+    let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+        let log = Arc::clone(&seen);
+        async move {
+            let records = log.get().unwrap();
+            assert!(records.hold(arrived.message().0.as_bytes()), "{}: its MessageID", arrived.path);
+            match arrived.path.as_str() {
+                "/xcpd" => two_numbers(&arrived),
+                "/xca/query" => {
+                    let QueryKey::Patient(asked) = arrived.request::<CrossGatewayQuery>().by else {
+                        panic!()
+                    };
+                    let cx = asked.cx().reveal().replace('&', "&amp;");
+                    assert!(records.hold(cx.as_bytes()), "whom it asks about");
+                    one_document(&arrived)
+                }
+                _ => {
+                    let asked = arrived.request::<CrossGatewayRetrieve>().documents;
+                    assert_eq!(asked.len(), 1, "one at a time");
+                    let found = asked.iter().map(|id| document(id, "theirs")).collect();
+                    arrived.answer::<CrossGatewayRetrieve>(Ok(Answer::found(found)))
+                }
+            }
+        }
+    })
+    .await;
+    let (okayama, _hospital) = okayama(&hiroshima, "wire = { documents_per_retrieve = 1 }").await;
+    assert!(log.set(okayama.records()).is_ok());
+    let portal = okayama.portal(PHYSICIAN);
+    let reply = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", "N-1"))).await;
+    assert_eq!(reply.registry_status(), "Success");
+    let entries = ["1", "2"].map(|number| {
+        let unique = format!("2.999.34.7.{number}");
+        assert!(reply.text().contains(&unique));
+        entry(HIROSHIMA, theirs(), &unique).id
+    });
+    let reply = portal.ask_raw::<CrossGatewayRetrieve>(&retrieve_of(entries)).await;
+    assert_eq!(reply.registry_status(), "Success", "{}", reply.text());
+    assert_eq!(hiroshima.seen().len(), 5, "a look-up, two queries, two retrieves");
+    let records = okayama.stop().await;
+    let opened = records.of("open").await.len();
+    assert_eq!(opened, 3, "before the look-up, before the queries, before the retrieves");
+    records.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_number_that_gives_nothing_is_named_and_leaves_what_the_others_brought() {
+    for hangs in [false, true] {
+        let hiroshima = Gateway::start(HIROSHIMA, move |arrived| async move {
+            if arrived.path == "/xcpd" {
+                return two_numbers(&arrived);
+            }
+            let asked = arrived.request::<CrossGatewayQuery>().by;
+            match asked == QueryKey::Patient(patient("2.999.34.1", "H-2")) {
+                true if hangs => std::future::pending().await,
+                true => arrived.answer::<CrossGatewayQuery>(Err(Refusal::Denied)),
+                false => one_document(&arrived),
+            }
+        })
+        .await;
+        let (okayama, _hospital) = okayama(&hiroshima, "timeout_ms = 1000").await;
+        let portal = okayama.portal(PHYSICIAN);
+        let reply = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", "N-1"))).await;
+        assert_eq!(reply.registry_status(), "PartialSuccess", "{}", reply.text());
+        assert_eq!(reply.error_codes(), ["XDSUnavailableCommunity"]);
+        assert!(reply.text().contains("2.999.34.7.1"), "what the other number brought");
+        okayama.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stranger_whom_a_look_up_brings_is_not_asked_about_and_is_counted() {
+    let twin = Someone { given: "桜子", given_kana: "サクラコ", ..HANAKO };
+    for shown in [Some(twin.bare()), None] {
+        let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+            let stranger = person(&arrived, "H-9", shown.clone());
+            let same = person(&arrived, THEIRS, Some(HANAKO.bare()));
+            async move {
+                match arrived.path.as_str() {
+                    "/xcpd" => arrived
+                        .answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![stranger, same]))),
+                    _ => one_document(&arrived),
+                }
+            }
+        })
+        .await;
+        let (okayama, _hospital) = okayama(&hiroshima, "").await;
+        let portal = okayama.portal(PHYSICIAN);
+        let reply = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", "N-1"))).await;
+        assert!(reply.text().contains("2.999.34.7.1") && !reply.text().contains("2.999.34.7.9"));
+        assert!(!hiroshima.seen().iter().any(|arrived| arrived.envelope.contains("H-9")));
+        let metrics = okayama.admin("/metrics").await.1;
+        assert!(metrics.contains("reason=\"other_person\",target=\"hiroshima\"} 1"), "{metrics}");
+        okayama.stop().await;
     }
 }
 

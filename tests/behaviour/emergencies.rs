@@ -57,3 +57,30 @@ async fn a_refusal_holds_in_an_emergency_and_a_kind_list_does_not() {
     assert!(emergency.find(TARO.demographics()).await.is_empty());
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_at_one_hospital_leaves_the_consent_at_another_and_no_emergency_goes_beyond_it() {
+    let (university, kurashiki) = (Hospital::okayama_university(), Hospital::kurashiki());
+    university.files("0000012345", &HANAKO, &["ADT-00", "OMP-01", "OML-11"]);
+    kurashiki.files("0000054321", &HANAKO, &["ADT-00", "OMP-01"]);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&university)
+        .hospital(&kurashiki)
+        .consent(consent_of("N-1", &university, "0000012345", HIROSHIMA, "*", "granted"))
+        .consent(consent_of("N-1", &kurashiki, "0000054321", HIROSHIMA, "*", "withdrawn"))
+        .peer(HIROSHIMA, 1)
+        .start()
+        .await;
+    let treatment = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let found = treatment.find_one(HANAKO.demographics()).await;
+    assert_eq!(found.id.value.reveal(), "N-1");
+    let entries = treatment.entries(&found.id).await;
+    assert_eq!(entries.len(), 3);
+    let elsewhere = kurashiki.repository();
+    assert!(entries.iter().all(|entry| entry.id.repository.0.to_string() != elsewhere));
+    // No row covers an emergency: what it would override is the withdrawal as well.
+    let emergency = okayama.asked_by(HIROSHIMA, IN_AN_EMERGENCY);
+    assert!(emergency.find(HANAKO.demographics()).await.is_empty());
+    assert!(emergency.entries(&found.id).await.is_empty());
+    okayama.stop().await;
+}

@@ -84,3 +84,37 @@ async fn an_id_of_ours_finds_its_person_alone_and_nobody_when_the_name_is_anothe
     }
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_network_does_not_learn_from_the_confidence_how_near_its_guess_was() {
+    let (okayama, _hospital) = okayama(&[("N-1", "0000012345")]).await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let whole = HANAKO.demographics();
+    let without_phone = Demographics { phones: Vec::new(), ..HANAKO.demographics() };
+    let other_phone = Demographics { phones: vec!["03-0000-0000".to_owned()], ..HANAKO.demographics() };
+    for guess in [whole, without_phone, other_phone] {
+        assert_eq!(physician.find_one(guess).await.confidence, 100);
+    }
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_home_a_hospitals_number_alone_finds_its_person_and_those_of_two_find_nobody() {
+    let (okayama, _hospital) = okayama(&[("N-1", "0000012345")]).await;
+    let portal = okayama.portal(PHYSICIAN);
+    let number = |value: &str| patient("2.999.33.20.1", value);
+    let nothing = Demographics::default;
+    let found = one(ask(&portal, nothing(), vec![number("0000012345")]).await);
+    assert_eq!(found.id.value.reveal(), "N-1");
+    assert_eq!(found.demographics.unwrap().reveal().birth, HANAKO.demographics().birth);
+    let by_number = PatientDiscovery { demographics: Phi::default(), ids: vec![number("0000067890")] };
+    let reply = portal.ask_raw::<CrossGatewayPatientDiscovery>(&by_number).await.text();
+    let subject = reply.split("<subject ").nth(1).unwrap();
+    assert!(subject.contains("extension=\"0000067890\""), "without a consent row the number is the id");
+    for ids in [vec![number("0000000404")], vec![number("0000012345"), number("0000067890")]] {
+        assert!(ask(&portal, nothing(), ids.clone()).await.is_empty(), "{ids:?}");
+    }
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    assert!(ask(&physician, nothing(), vec![number("0000012345")]).await.is_empty(), "at home only");
+    okayama.stop().await;
+}

@@ -4,9 +4,9 @@ use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use kakehashi::model::{Answer, CommunityId, DocumentQuery, FoundPatient, PatientMatch, QueryKey, Refusal};
 
-use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient, retrieve_of};
+use crate::simulators::client::{PHYSICIAN, discovery, documents_of, oid, patient, retrieve_of};
 use crate::simulators::gateway::{Gateway, entry};
-use crate::simulators::hospital::{HANAKO, Hospital};
+use crate::simulators::hospital::{HANAKO, Hospital, TARO};
 use crate::simulators::network::{HIROSHIMA, OKAYAMA, Plan, TOTTORI, consent};
 use crate::simulators::waiting::attained;
 
@@ -17,13 +17,8 @@ async fn what_a_peer_asks_never_reaches_another_peer_whatever_the_policies_permi
     })
     .await;
     let policies = tempfile::tempdir().unwrap();
-    let mut plan = Plan::new(OKAYAMA).peer(HIROSHIMA, 1).peer(TOTTORI, tottori.port);
-    std::fs::copy(plan.policies.join("schema.cedarschema"), policies.path().join("schema.cedarschema"))
-        .unwrap();
-    let all = "@id(\"all\") @reason(\"Everything.\") permit (principal, action, resource);";
-    std::fs::write(policies.path().join("all.cedar"), all).unwrap();
-    plan.policies = policies.path().to_owned();
-    let okayama = plan.start().await;
+    let plan = Plan::new(OKAYAMA).peer(HIROSHIMA, 1).peer(TOTTORI, tottori.port);
+    let okayama = plan.permitting_everything(policies.path()).start().await;
     let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
     assert!(physician.find(HANAKO.demographics()).await.is_empty());
     let theirs = entry(TOTTORI, patient("2.999.31.1", "T-1"), "2.999.31.7.1");
@@ -62,6 +57,31 @@ async fn a_person_under_another_home_or_authority_than_the_peers_is_dropped() {
         let found = okayama.portal(PHYSICIAN).find(HANAKO.demographics()).await;
         assert!(found.is_empty(), "{home} {authority}: {found:?}");
         assert_eq!(hiroshima.seen().len(), 1);
+        okayama.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_match_that_does_not_resemble_what_was_typed_does_not_reach_the_portal() {
+    for (shown, is_passed_on) in [(HANAKO.bare(), true), (TARO.bare(), false)] {
+        let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+            let found = FoundPatient {
+                community: CommunityId(oid("2.999.34")),
+                id: patient("2.999.34.1", "H-1"),
+                demographics: Some(shown.clone().into()),
+                confidence: 99,
+            };
+            let found = Ok(Answer::found(vec![PatientMatch::Found(found)]));
+            async move { arrived.answer::<CrossGatewayPatientDiscovery>(found) }
+        })
+        .await;
+        let okayama = Plan::new(OKAYAMA).peer(HIROSHIMA, hiroshima.port).start().await;
+        let reply = okayama
+            .portal(PHYSICIAN)
+            .ask_raw::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics()))
+            .await;
+        assert_eq!(reply.text().contains("extension=\"H-1\""), is_passed_on, "{}", reply.text());
+        assert_eq!(okayama.admin("/metrics").await.1.contains("reason=\"not_asked\""), !is_passed_on);
         okayama.stop().await;
     }
 }

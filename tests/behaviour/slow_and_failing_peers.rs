@@ -1,19 +1,23 @@
 //! Peers that are slow, break off, answer nonsense or somebody else's document: each costs its own
 //! time only, is named, and nothing of it is passed on.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::Response;
 use http_body_util::{BodyExt, Full};
 use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use kakehashi::dialect::soap::Fault;
-use kakehashi::model::{Answer, RegistryObject};
+use kakehashi::model::{Answer, Refusal, RegistryObject};
 
-use crate::simulators::client::{PHYSICIAN, documents_of, patient, retrieve_of};
+use crate::simulators::client::{PHYSICIAN, discovery, documents_of, patient, retrieve_of};
 use crate::simulators::gateway::{Body, Gateway, document, entry};
 use crate::simulators::hospital::{HANAKO, Hospital};
 use crate::simulators::network::{HIROSHIMA, OKAYAMA, Plan, consent};
+use crate::simulators::records::Records;
 
 fn plain(status: u16, content_type: &str, text: &'static str) -> Response<Body> {
     let body = Full::new(Bytes::from_static(text.as_bytes())).map_err(|never| match never {}).boxed_unsync();
@@ -75,6 +79,78 @@ async fn whatever_nonsense_a_peer_answers_it_is_named_and_not_passed_on() {
         assert!(!reply.text().contains("jp.example") && !reply.text().contains("gw7"));
         okayama.stop().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_peer_is_asked_once_more_in_a_message_of_its_own_that_is_on_record_first() {
+    for times in [1, 2] {
+        let log = Arc::new(OnceLock::<Records>::new());
+        let (seen, busy) = (Arc::clone(&log), Arc::new(AtomicUsize::new(0)));
+        let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+            let (log, busy) = (Arc::clone(&seen), Arc::clone(&busy));
+            async move {
+                assert!(log.get().unwrap().hold(arrived.message().0.as_bytes()), "its MessageID");
+                let is_busy = busy.fetch_add(1, Ordering::SeqCst) % 4 < times;
+                match (arrived.path.as_str(), is_busy) {
+                    ("/xcpd", true) => {
+                        arrived.answer::<CrossGatewayPatientDiscovery>(Err(Refusal::Throttled(1)))
+                    }
+                    ("/xcpd", false) => {
+                        arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(Vec::new())))
+                    }
+                    (_, true) => arrived.answer::<CrossGatewayQuery>(Err(Refusal::Throttled(1))),
+                    (_, false) => {
+                        let one = entry(HIROSHIMA, patient("2.999.34.1", "H-1"), "2.999.34.7.1");
+                        arrived
+                            .answer::<CrossGatewayQuery>(Ok(Answer::found(vec![RegistryObject::Entry(one)])))
+                    }
+                }
+            }
+        })
+        .await;
+        let okayama = Plan::new(OKAYAMA).peer(HIROSHIMA, hiroshima.port).start().await;
+        assert!(log.set(okayama.records()).is_ok());
+        let portal = okayama.portal(PHYSICIAN);
+        let reply = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.34.1", "H-1"))).await;
+        let expected = if times == 1 { "Success" } else { "Failure" };
+        assert_eq!(reply.registry_status(), expected, "busy {times} times: {}", reply.text());
+        let seen = hiroshima.seen();
+        assert_eq!(seen.len(), 2, "once more and no more");
+        assert_ne!(seen[0].message(), seen[1].message());
+        if times == 1 {
+            // The simulator is busy with every fourth message: pass over the third and the fourth.
+            portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.34.1", "H-1"))).await;
+            portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.34.1", "H-1"))).await;
+            let before = hiroshima.seen().len();
+            let reply = portal
+                .ask_raw::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics()))
+                .await
+                .text();
+            assert!(reply.contains("\"NF\""), "{reply}");
+            let seen = hiroshima.seen().split_off(before);
+            let queries: Vec<&str> = seen
+                .iter()
+                .map(|arrived| arrived.envelope.split("<queryId").nth(1).unwrap().split('>').next().unwrap())
+                .collect();
+            assert_eq!(queries.len(), 2);
+            assert_ne!(queries[0], queries[1], "a new queryId as well");
+        }
+        let records = okayama.stop().await;
+        records.verify();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_busy_peer_is_not_asked_again_when_no_time_is_left() {
+    let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
+        arrived.answer::<CrossGatewayQuery>(Err(Refusal::Throttled(1)))
+    })
+    .await;
+    let okayama = Plan::new(OKAYAMA).peer_with(HIROSHIMA, hiroshima.port, "timeout_ms = 200").start().await;
+    let portal = okayama.portal(PHYSICIAN);
+    portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.34.1", "H-1"))).await;
+    assert!(hiroshima.seen().len() <= 1);
+    okayama.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

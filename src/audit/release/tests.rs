@@ -13,7 +13,7 @@ use crate::model::{
     AssertionRef, Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Oid, Organization,
     PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp,
 };
-use crate::model::{CommunityId, Endpoint, MessageId, QueryId};
+use crate::model::{CommunityId, Endpoint, FoundPatient, Leg, MessageId, QueryId};
 use crate::store::AuditPosition;
 
 /// A judge whose consents change when told.
@@ -103,16 +103,24 @@ fn leg(target: &str, is_peer: bool) -> LegRecord {
         target: TargetName(target.into()),
         community: CommunityId(oid("2.999.31")),
         transaction: "ITI-55",
-        message: MessageId("urn:uuid:leg".to_owned()),
-        query: QueryId { root: "2.999.33.9".to_owned(), extension: Some("q1".to_owned()) },
+        leg: Leg {
+            message: MessageId("urn:uuid:leg".to_owned()),
+            query: QueryId { root: "2.999.33.9".to_owned(), extension: Some("q1".to_owned()) },
+            at: Timestamp::from_micros(6),
+        },
         query_element: Some(Phi::new("<queryByParameter/>".into())),
         is_peer,
     }
 }
 
-fn patients(count: usize) -> Answer<PatientId> {
-    let id = |n| PatientId::new(crate::model::Authority(oid("2.999.33")), format!("P{n}"));
-    Answer::found((0..count).map(id).collect())
+fn patients(count: usize) -> Answer<FoundPatient> {
+    let one = |n| FoundPatient {
+        community: CommunityId(oid("2.999.33")),
+        id: PatientId::new(crate::model::Authority(oid("2.999.33")), format!("P{n}")),
+        demographics: None,
+        confidence: 100,
+    };
+    Answer::found((0..count).map(one).collect())
 }
 
 fn document(unique: &str, chunks: Vec<Result<Bytes, Interrupted>>) -> Document {
@@ -136,7 +144,7 @@ impl World {
     async fn lookup(
         &self,
         opened: Opened,
-        answer: Answer<PatientId>,
+        answer: Answer<FoundPatient>,
     ) -> Result<Released<PatientIdLookup>, Refusal> {
         let base = Event::about(&self.context, Kind::Release, Ending::Complete);
         let filtered = Filtered::assumed(answer, 0, Decision::default());
@@ -218,6 +226,76 @@ async fn a_release_closes_its_open_and_a_dropped_token_closes_itself() {
     let release = &world.events()[2];
     assert_eq!((release.kind, release.closes, release.shown), (Kind::Release, Some(1), 2));
     assert_eq!(release.patients.len(), 2);
+}
+
+fn further(message: &str, target: &str, is_peer: bool) -> LegRecord {
+    let one = leg(target, is_peer);
+    LegRecord {
+        transaction: "ITI-38",
+        leg: Leg { message: MessageId(message.to_owned()), ..one.leg },
+        query_element: Some(Phi::new("<AdhocQuery>H-1</AdhocQuery>".into())),
+        ..one
+    }
+}
+
+fn messages(event: &Event) -> Vec<&str> {
+    event.legs.iter().map(|leg| leg.message.as_str()).collect()
+}
+
+#[tokio::test]
+async fn a_message_known_only_later_is_durable_before_its_token_and_closed_with_the_opening_record() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    let late = further("urn:uuid:late", "tottori", true);
+    assert!(opened.recorded(&late.leg).is_none() && opened.recorded(&leg("tottori", true).leg).is_some());
+    let token = opened.supplement(vec![late]).await.unwrap().remove(0);
+    assert_eq!(token.leg().message.0, "urn:uuid:late");
+    let left = world.disk.crashed(Crash(0));
+    let (events, _) = read_from(&left, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
+    let event = &events[2].event;
+    assert_eq!((event.kind, event.ending, event.closes), (Kind::Open, Ending::Begun, None));
+    assert_eq!((messages(event), event.request), (vec!["urn:uuid:late"], events[1].event.request));
+    let element = event.legs[0].element.as_ref().unwrap().bytes.as_ref().unwrap();
+    assert_eq!(element.reveal().as_slice(), b"<AdhocQuery>H-1</AdhocQuery>");
+
+    // A power cut: the closing record names what may have been sent late as well.
+    let disk = Box::new(left.clone());
+    let (_again, recovered) = AuditLog::start_on(disk, AuditOptions::default()).unwrap();
+    assert_eq!(recovered.closed_opens, 1);
+    let (events, _) = read_from(&left, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
+    let closing = events.iter().find(|placed| placed.event.kind == Kind::Close).unwrap();
+    assert_eq!(closing.event.closes, Some(1));
+    assert_eq!(messages(&closing.event), ["urn:uuid:leg", "urn:uuid:late"]);
+    assert!(verify_disk(&left, None).unwrap().is_sound());
+
+    // A request that is dropped: the same.
+    drop(opened);
+    let last = world.last().await;
+    assert_eq!((last.ending, last.closes), (Ending::NothingReleased, Some(1)));
+    assert_eq!(messages(&last), ["urn:uuid:leg", "urn:uuid:late"]);
+}
+
+#[tokio::test]
+async fn a_release_closes_its_open_with_all_that_was_recorded_later() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    opened.supplement(vec![further("urn:uuid:late", "tottori", true)]).await.unwrap();
+    world.lookup(opened, patients(1)).await.unwrap();
+    let last = world.last().await;
+    assert_eq!((last.kind, last.closes), (Kind::Release, Some(1)));
+}
+
+#[tokio::test]
+async fn no_token_comes_for_a_target_that_was_not_opened_nor_while_the_log_is_down() {
+    let world = world();
+    let opened = world.open(Operation::PatientIdLookup).await;
+    for (target, is_peer) in [("own", false), ("stranger", true)] {
+        let refused = opened.supplement(vec![further("urn:uuid:late", target, is_peer)]).await;
+        assert!(matches!(refused, Err(Refusal::Internal(_))), "{target}");
+    }
+    world.disk.fail_at(world.disk.operations(), Fault::Io, true);
+    let refused = opened.supplement(vec![further("urn:uuid:late", "tottori", true)]).await;
+    assert!(matches!(refused, Err(Refusal::AuditUnavailable)));
 }
 
 #[tokio::test]
@@ -399,7 +477,7 @@ async fn a_stream_that_outlived_a_failure_of_the_writer_stops() {
 #[tokio::test]
 async fn withheld_and_unknown_write_a_release_that_shows_nothing() {
     let world = world();
-    let unknown = Refusal::UnknownPatient(patients(1).found.remove(0));
+    let unknown = Refusal::UnknownPatient(patients(1).found.remove(0).id);
     for refusal in [Refusal::Withheld, unknown] {
         let told = world.log.refuse(&world.context, Operation::DocumentQuery, refusal.clone()).await;
         assert_eq!(told, refusal);
@@ -436,13 +514,13 @@ async fn a_flood_of_rejections_is_counted_and_the_count_is_recorded() {
 #[tokio::test]
 async fn nothing_that_is_logged_or_printed_shows_a_patient() {
     let world = world();
-    let mut answer = patients(0);
+    let mut answer = patients(1);
     let marker = "PHIMARKER";
-    answer.found.push(PatientId::new(crate::model::Authority(oid("2.999.33")), marker));
+    answer.found[0].id.value = Phi::new(marker.to_owned());
     let opened = world.open(Operation::PatientIdLookup).await;
     let printed = format!("{opened:?}");
     let released = world.lookup(opened, answer).await.unwrap();
-    let unknown = Refusal::UnknownPatient(released.answer.found[0].clone());
+    let unknown = Refusal::UnknownPatient(released.answer.found[0].id.clone());
     let printed = format!("{printed} {released:?} {unknown:?} {unknown} {:?}", world.log.stats());
     assert!(!printed.contains(marker));
 }

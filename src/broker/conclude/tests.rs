@@ -69,6 +69,7 @@ fn with_grade(
         facility: "3319999901".into(),
         id: id("1", number),
         demographics: Phi::new(record),
+        sent_at: String::new(),
         grade,
         score,
     };
@@ -222,6 +223,36 @@ fn a_hidden_person_takes_what_resembles_them_out_of_an_emergency() {
     (close.phones, close.addresses) = (Vec::new(), Vec::new());
     let close = with_grade("2", close, Some("N1"), Hidden, Grade::Review, 12.0);
     assert_eq!(told(conclude(vec![sole(), close], &misaki())), "nobody");
+}
+
+#[test]
+fn a_no_at_one_hospital_leaves_the_consent_at_another_and_hides_its_own_record_only() {
+    let at =
+        |number, standing, grade, score| with_grade(number, misaki(), Some("N1"), standing, grade, score);
+    let both = |one, two| vec![at("1", Consented, one, 24.0), at("2", Hidden, two, 40.0)];
+    assert_eq!(told(conclude(both(Grade::Auto, Grade::Auto), &misaki())), "found N1");
+    let Conclusion::Person(found) = conclude(both(Grade::Auto, Grade::Auto), &misaki()) else { panic!() };
+    assert_eq!(found.record.id, id("1", "1"), "the record shown is the consented one");
+    // The hidden record does not help to find the person either.
+    assert_eq!(told(conclude(both(Grade::Review, Grade::Auto), &misaki())), "nobody");
+}
+
+#[test]
+fn a_record_that_resembles_the_hidden_record_of_one_consented_elsewhere_stays_hidden_in_an_emergency() {
+    let mut sent = misaki();
+    sent.phones.clear();
+    let mut close = misaki();
+    (close.phones, close.addresses) = (Vec::new(), Vec::new());
+    let sole = || with_grade("3", misaki(), None, Emergency, Grade::Auto, 40.0);
+    let far = || person(("千代", "チヨ"), "19400101");
+    let others = vec![
+        with_grade("1", far(), Some("N1"), Consented, Grade::Review, 13.0),
+        with_grade("2", close, Some("N1"), Hidden, Grade::Review, 13.0),
+    ];
+    assert_eq!(told(conclude(vec![sole()], &sent)), "found 3");
+    let all = others.into_iter().chain([sole()]).collect();
+    // The emergency gets nobody; the consented person, close only, is asked about as ever.
+    assert_ne!(told(conclude(all, &sent)), "found 3");
 }
 
 #[test]

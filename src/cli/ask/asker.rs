@@ -63,7 +63,7 @@ impl AskError {
                 exit::UNAVAILABLE,
                 "is the broker up? `kakehashi demo --keep` leaves it running; its log tells more",
             ),
-            Failure::Rejected(_) | Failure::Ambiguous | Failure::NotOffered => (
+            Failure::Rejected(_) | Failure::Ambiguous | Failure::NotOffered | Failure::Unrecorded => (
                 exit::NO,
                 "role, purpose and community must be in the agreement; the broker's audit log says why",
             ),

@@ -47,6 +47,7 @@ pub(super) fn graded(
                 facility: settings.facility.clone(),
                 id: PatientId::new(settings.authority.clone(), number.as_ref()),
                 demographics: Phi::clone(record),
+                sent_at: patient.sent_at.clone(),
                 grade,
                 score,
             })

@@ -53,6 +53,8 @@ pub(super) struct Patient {
     pub(super) folders: BTreeSet<PathBuf>,
     pub(super) files: BTreeMap<Arc<FileKey>, Record>,
     pub(super) demographics: Option<Arc<Phi<Demographics>>>,
+    /// When those were sent: digits that compare as text; empty without them.
+    pub(super) sent_at: String,
     /// The demographics' keys for comparing, made when they change.
     pub(super) prepared: Option<Arc<Prepared>>,
     /// Newest first.
@@ -160,7 +162,7 @@ impl Patient {
                 waiting.insert(key, since);
             }
         }
-        self.demographics = newest.map(|(_, person)| person);
+        (self.sent_at, self.demographics) = newest.map_or_else(Default::default, |(at, p)| (at, Some(p)));
         self.prepared = self.prepare(previous);
         self.held = held.into_values().collect();
         self.held.sort_by_key(Held::order);

@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use super::refusal::{Actor, Said, outage_text, say};
 use super::registry_response::{RegistryError, Status, write_errors};
 use super::splice::{self, Changes};
-use super::vocabulary::{QUERY, RIM, RS};
+use super::stored_query::FIND_DOCUMENTS;
+use super::vocabulary::{QUERY, RIM, RS, same_uuid};
 use super::{extrinsic_object, query_request};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Payload, Reply};
 use crate::model::{
     Answer, Failure, Malformed, ObjectId, PatientId, PeerProfile, Refusal, RegistryObject, ReturnType,
 };
-use crate::xml::Writer;
+use crate::xml::{Tree, Writer};
 
 /// The answer to a query, or the fault.
 pub fn reply(
@@ -28,10 +29,12 @@ pub fn reply(
         returns: tree.as_ref().map_or(ReturnType::LeafClass, query_request::returns_of),
         addressing,
     };
-    let said = match answer {
+    let refusal = match answer {
+        Ok(answer) if is_about_nobody(tree.as_ref(), &answer) => Refusal::Withheld,
         Ok(answer) => return Reply::Payload(writing.answer(&answer)),
-        Err(refusal) => say(&refusal, Actor::Registry, profile),
+        Err(refusal) => refusal,
     };
+    let said = say(&refusal, Actor::Registry, profile);
     Reply::Payload(match said {
         Said::Error { code, context } => writing.failure(code, &context),
         Said::Fault(fault) => return Reply::Fault(fault),
@@ -149,6 +152,15 @@ impl Writing<'_> {
         }
         Payload { xml: w.finish(), attachments: Vec::new() }
     }
+}
+
+// A query by patient for which nobody was asked: unknown, unconsented and withheld alike, for no
+// target could tell this requester anything of that patient (decisions A2, E2). An empty list of a
+// patient who may be known is none of these, whatever documents were withheld from it.
+fn is_about_nobody(request: Option<&Tree>, answer: &Answer<RegistryObject>) -> bool {
+    let query = request.and_then(|tree| tree.first(RIM, "AdhocQuery")).and_then(|q| q.attribute("id"));
+    let is_empty = answer.found.is_empty() && answer.reported.is_empty() && answer.unavailable.is_empty();
+    is_empty && answer.answered == 0 && query.is_some_and(|id| same_uuid(id, FIND_DOCUMENTS.uuid))
 }
 
 fn patients(found: &[RegistryObject]) -> BTreeSet<&PatientId> {

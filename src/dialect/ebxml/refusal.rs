@@ -62,7 +62,7 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
         (Refusal::UnknownCommunity, _) => {
             error("XDSUnknownCommunity", "the home community is not known here")
         }
-        (Refusal::UnknownPatient(_), Actor::Registry)
+        (Refusal::UnknownPatient(_) | Refusal::Withheld, Actor::Registry)
             if profile.patient_unknown_policy == PatientUnknownPolicy::Error =>
         {
             error("XDSUnknownPatientId", "the patient id is not known here")
@@ -86,6 +86,7 @@ pub fn outage_text(outage: &Outage) -> String {
     let why = match &outage.failure {
         Failure::Busy => "is busy",
         Failure::BreakerOpen | Failure::TimedOut | Failure::Unreachable(_) => "did not answer",
+        Failure::Unrecorded => "was not asked",
         Failure::NotOffered => "does not offer this",
         Failure::Ambiguous | Failure::Rejected(_) | Failure::Unreadable(_) => "gave no usable answer",
     };

@@ -90,6 +90,11 @@ impl Verdict {
         verdict
     }
 
+    /// Whether it says nobody, with nothing missing that might have said somebody.
+    pub(super) fn is_nobody(&self) -> bool {
+        self.response_code() == "NF" && self.details.is_empty()
+    }
+
     fn response_code(&self) -> &'static str {
         match self {
             Self { is_error: true, .. } => "AE",

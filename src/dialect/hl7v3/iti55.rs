@@ -8,8 +8,8 @@ use super::{query, refusal};
 use crate::dialect::soap::{Envelope, Fault, check_relates_to};
 use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
 use crate::model::{
-    Answer, Failure, FoundPatient, Malformed, Outcome, PatientDiscovery, PatientId, PatientIdLookup,
-    PatientMatch, PeerProfile, Refusal,
+    Answer, Failure, FoundPatient, Malformed, Outcome, PatientDiscovery, PatientIdLookup, PatientMatch,
+    PeerProfile, Refusal,
 };
 
 /// Namespace of HL7 V3 bodies.
@@ -51,7 +51,10 @@ impl Transaction for CrossGatewayPatientDiscovery {
         answer: Result<Answer<PatientMatch>, Refusal>,
     ) -> Reply {
         let verdict = match answer {
-            Ok(answer) => Verdict::of(answer),
+            Ok(answer) => match Verdict::of(answer) {
+                verdict if verdict.is_nobody() => refusal::nobody(profile),
+                verdict => verdict,
+            },
             Err(refused) => match refusal::verdict(&refused, profile) {
                 Ok(verdict) => verdict,
                 Err(fault) => return Reply::Fault(fault),
@@ -121,14 +124,10 @@ impl Transaction for CrossGatewayPatientIdLookup {
         request: &Envelope,
         addressing: &Addressing,
         profile: &PeerProfile,
-        answer: Result<Answer<PatientId>, Refusal>,
+        answer: Result<Answer<FoundPatient>, Refusal>,
     ) -> Reply {
-        let as_match = |id: PatientId| {
-            let community = addressing.community.clone();
-            PatientMatch::Found(FoundPatient { community, id, demographics: None, confidence: 100 })
-        };
         let answer = answer.map(|Answer { found, unavailable, reported, answered }| Answer {
-            found: found.into_iter().map(as_match).collect(),
+            found: found.into_iter().map(PatientMatch::Found).collect(),
             unavailable,
             reported,
             answered,
@@ -151,11 +150,11 @@ impl Transaction for CrossGatewayPatientIdLookup {
         CrossGatewayPatientDiscovery::write_request(&discovery, addressing, profile)
     }
 
-    fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientId> {
+    fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<FoundPatient> {
         let answer = CrossGatewayPatientDiscovery::read_answer(received, sent, profile)?;
         let Answer { found, unavailable, reported, answered } = answer;
         let found = found.into_iter().filter_map(|found| match found {
-            PatientMatch::Found(found) => Some(found.id),
+            PatientMatch::Found(found) => Some(found),
             PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => None,
         });
         Ok(Answer { found: found.collect(), unavailable, reported, answered })

@@ -23,13 +23,17 @@ pub(super) fn verdict(refusal: &Refusal, profile: &PeerProfile) -> Result<Verdic
             Verdict::error(Detail::error("INTERR", "too many results"), Some("AnswerNotAvailable"))
         }
         Refusal::UnknownCommunity => Verdict::error(Detail::error("204", "unknown community"), None),
-        Refusal::UnknownPatient(_) => match profile.patient_unknown_policy {
-            PatientUnknownPolicy::Empty => Verdict::nobody(),
-            PatientUnknownPolicy::Error => Verdict::error(Detail::error("204", "unknown patient"), None),
-        },
+        Refusal::UnknownPatient(_) | Refusal::Withheld => nobody(profile),
         Refusal::Unsupported(what) => {
             Verdict::error(Detail::error("NS250", format!("not supported: {what}")), None)
         }
-        Refusal::Withheld => Verdict::nobody(),
     })
+}
+
+/// Nobody, in this peer's words: unknown, unconsented and withheld alike (decisions A2).
+pub(super) fn nobody(profile: &PeerProfile) -> Verdict {
+    match profile.patient_unknown_policy {
+        PatientUnknownPolicy::Empty => Verdict::nobody(),
+        PatientUnknownPolicy::Error => Verdict::error(Detail::error("204", "unknown patient"), None),
+    }
 }

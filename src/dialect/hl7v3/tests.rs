@@ -233,8 +233,11 @@ fn each_refusal_has_its_answer() {
         (unknown.clone(), &told, Ok(("AE", "204", ""))),
         (unknown, &silent, Ok(("NF", "", ""))),
         (Refusal::Unsupported("the deferred mode".into()), &silent, Ok(("AE", "NS250", ""))),
+        (Refusal::Withheld, &told, Ok(("AE", "204", ""))),
         (Refusal::Withheld, &silent, Ok(("NF", "", ""))),
     ];
+    let nobody = answered(Ok(Answer::found(Vec::new())), &told).unwrap();
+    assert_eq!(code_at(&nobody, &RESPONSE), Some("AE".to_owned()), "nobody found is told the same way");
     for (refusal, profile, expected) in table {
         let reply = answered(Err(refusal.clone()), profile);
         let (response, detail, mitigation) = match expected {
@@ -371,7 +374,7 @@ fn a_lookup_keeps_the_id_at_home_when_demographics_are_known() {
     let read = CrossGatewayPatientIdLookup::read_request(&Envelope::bare(&by_id.xml), &asking());
     assert_eq!(read, Ok(PatientIdLookup { known: known.clone(), demographics: None }));
     let request = Envelope::bare(&by_id.xml);
-    let answer = Ok(Answer::found(vec![found("P1").id]));
+    let answer = Ok(Answer::found(vec![found("P1")]));
     let Reply::Payload(payload) =
         CrossGatewayPatientIdLookup::write_answer(&request, &answering(), &asking(), answer)
     else {
@@ -379,7 +382,9 @@ fn a_lookup_keeps_the_id_at_home_when_demographics_are_known() {
     };
     let received = Received { envelope: Envelope::bare(&payload.xml), parts: None };
     let read = CrossGatewayPatientIdLookup::read_answer(received, &sent, &asking()).unwrap();
-    assert_eq!(read.found, [found("P1").id]);
+    let [read] = read.found.as_slice() else { panic!() };
+    assert_eq!(read.id, found("P1").id);
+    assert!(read.demographics.is_some(), "whom it shows can be held against whom was asked for");
 }
 
 fn parsed(list: &str) -> Result<PatientDiscovery, Refusal> {

@@ -185,6 +185,16 @@ poll_ms = 100
         path
     }
 
+    /// Files what is known of a patient as sent at another time, `20250102030405`.
+    pub fn register_at(&self, number: &str, who: &Someone, sent_at: &str) -> &Self {
+        let folder = self.patient_folder(&self.standard(), number).join("-").join("ADT-00");
+        let path = folder.join(format!("{number}_-_ADT-00_{ORDER}_{sent_at}963_01_1"));
+        // ISO-2022-JP is of seven bits.
+        let text = String::from_utf8(message(number, who, "ADT-00", "01")).unwrap();
+        put(&path, text.replace("20240712083055", sent_at).as_bytes());
+        self
+    }
+
     /// Files a document of the extension storage: a discharge summary of so many bytes.
     pub fn summary(&self, number: &str, bytes: usize) -> PathBuf {
         let root = self.folder.path().join("extension");

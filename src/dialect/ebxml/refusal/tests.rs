@@ -65,6 +65,7 @@ fn an_unknown_patient_is_told_only_where_the_peers_file_says_so() {
         PeerProfile { patient_unknown_policy: PatientUnknownPolicy::Error, ..PeerProfile::default() };
     let patient = PatientId::new(Authority(Oid::parse("2.999").unwrap()), "1");
     let said = say(&Refusal::UnknownPatient(patient), Actor::Registry, &profile);
+    assert_eq!(said, say(&Refusal::Withheld, Actor::Registry, &profile), "withheld reads the same");
     assert_eq!(word(said), "XDSUnknownPatientId");
 }
 

@@ -1,0 +1,246 @@
+//! One target's part of a request: its messages at once, each on record before it leaves. What one
+//! brings is kept whatever becomes of the others; what does not answer what was asked of whom is
+//! dropped before anything else sees it.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{BoxFuture, join_all};
+use tokio::time::Instant;
+
+use super::Identity;
+use super::fan_out::{Correlated, Planned};
+use super::outbound::OutboundRequest;
+use super::resemblance::{Taken, ids_of};
+use crate::audit::{LegOutcome, Opened, Recorded};
+use crate::model::{
+    Answer, Community, Failure, FoundPatient, Leg, MessageId, Outage, Outbound, Outcome, RequestContext,
+};
+use crate::policy::Permit;
+use crate::telemetry::Metrics;
+
+/// What one target is asked, and what it has brought so far.
+pub(super) struct Carriage<'a, R: OutboundRequest> {
+    planned: &'a Planned<R>,
+    opened: &'a Opened,
+    permit: &'a Permit,
+    context: &'a RequestContext,
+    metrics: &'a Metrics,
+    until: Instant,
+    brought: Mutex<Brought<R::Found>>,
+}
+
+/// How long a peer that says it is busy is left alone before it is asked once more.
+const AGAIN_AFTER: Duration = Duration::from_millis(250);
+
+struct Brought<F> {
+    /// By the order of the messages.
+    answers: BTreeMap<usize, Answer<F>>,
+    legs: Vec<LegOutcome>,
+    /// Messages that have left and are not answered.
+    out: Vec<MessageId>,
+}
+
+impl<'a, R: OutboundRequest> Carriage<'a, R> {
+    pub(super) fn new(
+        planned: &'a Planned<R>,
+        opened: &'a Opened,
+        permit: &'a Permit,
+        context: &'a RequestContext,
+        metrics: &'a Metrics,
+    ) -> Self {
+        let brought = Brought { answers: BTreeMap::new(), legs: Vec::new(), out: Vec::new() };
+        let until = planned.target.until(context);
+        Self { planned, opened, permit, context, metrics, until, brought: Mutex::new(brought) }
+    }
+
+    /// Carries it within the target's limits. When the target fails in the end or runs out of time,
+    /// what it brought until then stands beside the outage.
+    pub(super) async fn carry(self) -> (Answer<R::Found>, Vec<LegOutcome>) {
+        let failed = self.planned.target.guard(self.context, self.run()).await.err();
+        let unanswered = failed.as_ref().map(|failure| self.unanswered(failure)).unwrap_or_default();
+        let Brought { answers, mut legs, .. } =
+            self.brought.into_inner().unwrap_or_else(PoisonError::into_inner);
+        legs.extend(unanswered);
+        let mut merged = Answer::default();
+        answers.into_values().for_each(|answer| merged.merge(answer));
+        // It is one target, however many messages it answered.
+        merged.answered = merged.answered.min(1);
+        let descriptor = self.planned.target.descriptor();
+        merged.unavailable.extend(failed.map(|failure| Outage {
+            target: descriptor.name.clone(),
+            community: descriptor.community.clone(),
+            repository: descriptor.repositories.first().cloned(),
+            failure,
+        }));
+        (merged, legs)
+    }
+
+    async fn run(&self) -> Result<(), Failure> {
+        let community = self.planned.target.community(self.permit)?;
+        let mut messages = Vec::new();
+        for (request, leg) in &self.planned.messages {
+            messages.push((request.clone(), self.recorded(leg)?));
+        }
+        if let Some(correlated) = &self.planned.correlated {
+            messages.extend(self.correlate(community, correlated).await?);
+        }
+        let messages = messages.into_iter().enumerate();
+        let sent = messages.map(|(at, (request, recorded))| self.send(community, at, request, recorded));
+        join_all(sent).await.into_iter().collect()
+    }
+
+    fn recorded(&self, leg: &Leg) -> Result<Recorded, Failure> {
+        self.opened.recorded(leg).ok_or(Failure::Unrecorded)
+    }
+
+    /// Asks for the target's ids of the person and puts the requests about them on record: whom they
+    /// name was not known when the request was opened. Several ids are several numbers of one
+    /// person; "more attributes" and nobody are no outage.
+    async fn correlate(
+        &self,
+        community: &dyn Community,
+        correlated: &Correlated<R>,
+    ) -> Result<Vec<(R, Recorded)>, Failure> {
+        let Correlated { request, lookup, leg } = correlated;
+        let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<FoundPatient>> {
+            Box::pin(async move { community.patient_id_lookup(self.context, recorded.leg(), lookup).await })
+        };
+        let (leg, outcome) =
+            self.patiently(self.recorded(leg)?, Outbound::PatientIdLookup(lookup), ask).await;
+        let Taken { ids, dropped } = match outcome {
+            Ok(answer) => ids_of(lookup, self.planned.target.descriptor(), answer),
+            Err(Failure::Ambiguous) => Taken::default(),
+            Err(failure) => {
+                self.came(&leg, Some(failure.clone()), 0, 0);
+                return Err(failure);
+            }
+        };
+        dropped.iter().for_each(|(reason, count)| self.dropped(reason, *count));
+        self.came(&leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
+        if ids.is_empty() {
+            self.keep(0, Answer::found(Vec::new()));
+            return Ok(Vec::new());
+        }
+        let requests: Vec<R> = ids.into_iter().map(|id| request.about_patient(id)).collect();
+        let record =
+            |request: &R| self.planned.record(self.context, &Identity::another(&leg), request.outbound());
+        let records = requests.iter().map(record).collect();
+        let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
+        Ok(requests.into_iter().zip(recorded).collect())
+    }
+
+    async fn send(
+        &self,
+        community: &dyn Community,
+        at: usize,
+        request: R,
+        recorded: Recorded,
+    ) -> Result<(), Failure> {
+        let request = &request;
+        let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<R::Found>> {
+            Box::pin(async move { request.send(self.context, recorded.leg(), community).await })
+        };
+        let (leg, outcome) = self.patiently(recorded, request.outbound(), ask).await;
+        let mut answer = match outcome {
+            Ok(answer) => answer,
+            Err(failure) => {
+                self.came(&leg, Some(failure.clone()), 0, 0);
+                return Err(failure);
+            }
+        };
+        let all = answer.found.len();
+        answer.found.retain(|found| request.accepts(self.planned.target.descriptor(), found));
+        let dropped = all - answer.found.len();
+        self.dropped("not_asked", dropped);
+        self.came(&leg, None, answer.found.len(), dropped);
+        self.keep(at, answer);
+        Ok(())
+    }
+
+    /// Sends one message. A peer that says it is busy is asked once more after a moment, if time
+    /// remains: in a message of its own, which is on record first (wire.md 22.2). Nothing has been
+    /// passed on of what said "busy".
+    async fn patiently<'f, T>(
+        &self,
+        recorded: Recorded,
+        outbound: Outbound<'_>,
+        send: impl Fn(Recorded) -> BoxFuture<'f, Outcome<T>>,
+    ) -> (Leg, Outcome<T>) {
+        let leg = recorded.leg().clone();
+        self.left(&leg);
+        let outcome = send(recorded).await;
+        let is_again = matches!(outcome, Err(Failure::Busy))
+            && !self.planned.target.is_source()
+            && Instant::now() + AGAIN_AFTER < self.until;
+        if !is_again {
+            return (leg, outcome);
+        }
+        self.came(&leg, Some(Failure::Busy), 0, 0);
+        tokio::time::sleep(AGAIN_AFTER).await;
+        let leg = Identity::another(&leg);
+        let record = self.planned.record(self.context, &leg, outbound);
+        let Some(recorded) = self.opened.supplement(vec![record]).await.ok().and_then(|mut one| one.pop())
+        else {
+            return (leg, Err(Failure::Unrecorded));
+        };
+        self.left(&leg);
+        let outcome = send(recorded).await;
+        (leg, outcome)
+    }
+
+    fn dropped(&self, reason: &'static str, count: usize) {
+        if count > 0 {
+            let target = &self.planned.target.descriptor().name;
+            self.metrics.dropped(&target.0, reason, u64::try_from(count).unwrap_or(u64::MAX));
+            tracing::warn!(request = %self.context.id, %target, dropped = count, reason,
+                "findings that do not answer what was asked were dropped");
+        }
+    }
+
+    fn brought(&self) -> MutexGuard<'_, Brought<R::Found>> {
+        // Each change is one step, so a panic elsewhere leaves it whole.
+        self.brought.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn keep(&self, at: usize, answer: Answer<R::Found>) {
+        self.brought().answers.insert(at, answer);
+    }
+
+    fn left(&self, leg: &Leg) {
+        self.brought().out.push(leg.message.clone());
+    }
+
+    fn came(&self, leg: &Leg, failure: Option<Failure>, found: usize, dropped: usize) {
+        let outcome = LegOutcome { found, dropped, ..self.outcome(&leg.message, failure) };
+        let mut brought = self.brought();
+        brought.out.retain(|message| *message != leg.message);
+        brought.legs.push(outcome);
+    }
+
+    /// What failed with the target: the messages that are out, and those that were not sent at all.
+    fn unanswered(&self, failure: &Failure) -> Vec<LegOutcome> {
+        let brought = self.brought();
+        let planned = self.planned.messages.iter().map(|(_, leg)| leg);
+        let planned = planned.chain(self.planned.correlated.iter().map(|correlated| &correlated.leg));
+        let mut messages: Vec<&MessageId> = planned.map(|leg| &leg.message).chain(&brought.out).collect();
+        messages.sort_by(|one, two| one.0.cmp(&two.0));
+        messages.dedup();
+        let is_told = |message: &MessageId| brought.legs.iter().any(|leg| leg.message == *message);
+        let untold = messages.into_iter().filter(|message| !is_told(message));
+        untold.map(|message| self.outcome(message, Some(failure.clone()))).collect()
+    }
+
+    fn outcome(&self, message: &MessageId, failure: Option<Failure>) -> LegOutcome {
+        LegOutcome {
+            target: self.planned.target.descriptor().name.clone(),
+            message: message.clone(),
+            failure,
+            found: 0,
+            dropped: 0,
+            endpoint: None,
+            is_peer: !self.planned.target.is_source(),
+        }
+    }
+}
