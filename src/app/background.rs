@@ -1,6 +1,7 @@
 //! What runs beside the requests: the indexes, the audit index, health and metrics, the control
 //! socket, and the end of all of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +16,7 @@ use super::targets::Source;
 use crate::audit::{self, AuditHealth, AuditLog, AuditStats, Note, NoteKind};
 use crate::broker::Broker;
 use crate::config::{BrokerConfig, Settings};
-use crate::model::{Endpoint, PatientId, Phi, Refusal, Timestamp, Unauthenticated};
+use crate::model::{CommunityId, Endpoint, PatientId, Phi, Refusal, Timestamp, Unauthenticated};
 use crate::policy::Authorizer;
 use crate::store::{ConsentChange, Store};
 use crate::telemetry::{Health, Metrics, Needed, Status};
@@ -148,6 +149,7 @@ impl Running {
         let mut before = AuditStats::default();
         let mut tick: u64 = 0;
         let mut erring = 0;
+        let mut refused = BTreeMap::new();
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
@@ -162,6 +164,7 @@ impl Running {
             let now = self.authorizer.policies().erring();
             (erring..now).for_each(|_| self.metrics.policy_error());
             erring = now;
+            self.observe_emergencies(&mut refused);
             if tick.is_multiple_of(120) {
                 self.once_a_minute().await;
             }
@@ -203,6 +206,18 @@ impl Running {
         let commits = now.commits.saturating_sub(before.commits);
         if let Some(mean) = now.commit_micros.saturating_sub(before.commit_micros).checked_div(commits) {
             self.metrics.audit_commit(Duration::from_micros(mean));
+        }
+        *before = now;
+    }
+
+    fn observe_emergencies(&self, before: &mut BTreeMap<CommunityId, u64>) {
+        let now = self.authorizer.emergencies().refused();
+        for (community, count) in &now {
+            let more = count.saturating_sub(before.get(community).copied().unwrap_or_default());
+            if more > 0 {
+                self.metrics.emergency_ids_refused(community.0.as_str(), more);
+                tracing::error!(%community, refused = more, "emergency ids refused: too many in use");
+            }
         }
         *before = now;
     }

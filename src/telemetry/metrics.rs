@@ -109,6 +109,11 @@ impl Metrics {
         add(&self.traffic.emergencies, &[peer], 1);
     }
 
+    /// So many emergency ids more were refused to a community, which has too many in use.
+    pub fn emergency_ids_refused(&self, community: &str, count: u64) {
+        add(&self.traffic.emergency_ids_refused, &[community], count);
+    }
+
     /// A finding answered something else: `patient`, `home`, `repository`, `document`.
     pub fn dropped(&self, target: &str, reason: &str, count: u64) {
         add(&self.traffic.dropped, &[target, reason], count);
@@ -243,6 +248,7 @@ struct RequestMetrics {
     message_warnings: IntCounterVec,
     document_bytes: IntCounterVec,
     emergencies: IntCounterVec,
+    emergency_ids_refused: IntCounterVec,
 }
 
 impl RequestMetrics {
@@ -301,6 +307,11 @@ impl RequestMetrics {
                 "emergency_accesses_total",
                 "Answers given under an emergency policy.",
                 &["peer"],
+            )?,
+            emergency_ids_refused: r.counters(
+                "emergency_ids_refused_total",
+                "Emergency ids refused to a community because too many are in use.",
+                &["community"],
             )?,
         })
     }
