@@ -6,19 +6,19 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::control::{ConsentNote, ControlRoom, ControlSocket};
+use super::notes::ConsentNotes;
 use super::startup::{Bound, Listeners, StartError};
 use super::targets::Source;
-use crate::audit::{self, AuditHealth, AuditLog, AuditStats, Note, NoteKind};
+use crate::audit::{self, AuditHealth, AuditLog, AuditStats};
 use crate::broker::Broker;
 use crate::config::{BrokerConfig, Settings};
-use crate::model::{CommunityId, Endpoint, PatientId, Phi, Refusal, Timestamp, Unauthenticated};
+use crate::model::{CommunityId, Endpoint, Refusal, Timestamp, Unauthenticated};
 use crate::policy::Authorizer;
-use crate::store::{ConsentChange, Store};
+use crate::store::Store;
 use crate::telemetry::{Health, Metrics, Needed, Status};
 use crate::transport::{self, observe_expiries};
 
@@ -47,7 +47,9 @@ impl Running {
     pub async fn serve(self, listeners: Listeners) -> Result<(), StartError> {
         let tasks = TaskTracker::new();
         let running = Arc::new(self);
-        let control = running.start_control()?;
+        let (room, socket) = running.control()?;
+        // Changes made while no broker ran count from here on, if they can be put on record.
+        running.note_consents(&room).await;
         for source in &running.sources {
             running.health.set(
                 &format!("index {}", source.name),
@@ -65,7 +67,14 @@ impl Running {
         // The admin side answers until the drain is over.
         let closing = CancellationToken::new();
         let admin = tokio::spawn(crate::admin::serve(listeners.admin, metrics, health, closing.clone()));
-        tasks.spawn(control);
+        let (noting, stop, noted) = (Arc::clone(&running), running.shutdown.clone(), Arc::clone(&room));
+        tasks.spawn(async move { noting.keep_noting(&noted).await });
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = socket.serve(room) => {}
+            }
+        });
         for bound in listeners.soap {
             tasks.spawn(Arc::clone(&running).listen(bound));
         }
@@ -121,26 +130,15 @@ impl Running {
         drop(self.audit.reject(rejected).await);
     }
 
-    fn start_control(self: &Arc<Self>) -> Result<impl Future<Output = ()> + Send + 'static, StartError> {
-        let room = Arc::new(ControlRoom {
-            store: self.store.clone(),
-            consents: Arc::clone(self.authorizer.consents()),
-            note: Some(Arc::new(ConsentNotes { running: Arc::clone(self) })),
-        });
+    /// The control socket, and what commands that come through it work on.
+    fn control(self: &Arc<Self>) -> Result<(Arc<ControlRoom>, ControlSocket), StartError> {
+        let note: Arc<dyn ConsentNote> = Arc::new(ConsentNotes { running: Arc::clone(self) });
+        let consents = Arc::clone(self.authorizer.consents());
+        let room = Arc::new(ControlRoom::new(self.store.clone(), consents, Some(note)));
         let path = &self.settings.broker.control;
         let socket = ControlSocket::bind(path).map_err(|e| StartError::file(path, e))?;
-        let shutdown = self.shutdown.clone();
-        let metrics = Arc::clone(&self.metrics);
-        metrics.consent_version(self.authorizer.consent_version());
-        Ok(async move {
-            if let Err(error) = room.note_changes().await {
-                tracing::error!(error, "consent changes made while no broker ran are not on record yet");
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = socket.serve(room) => {}
-            }
-        })
+        self.metrics.consent_version(self.authorizer.consent_version());
+        Ok((room, socket))
     }
 
     // Twice a second: what works and what does not; once a minute: what has expired.
@@ -246,32 +244,5 @@ impl Running {
         };
         self.health.set("store", Needed::Work, status);
         observe_expiries(&self.metrics, &self.settings.broker, &self.settings.targets);
-    }
-}
-
-struct ConsentNotes {
-    running: Arc<Running>,
-}
-
-#[async_trait]
-impl ConsentNote for ConsentNotes {
-    async fn note(&self, change: &ConsentChange, persons: &[Phi<String>]) -> Result<(), String> {
-        let authority = &self.running.settings.broker.authority;
-        let patients = persons
-            .iter()
-            .map(|value| PatientId { authority: authority.clone(), value: value.clone() })
-            .collect();
-        let note = Note {
-            kind: NoteKind::ConsentChange,
-            by: change.entered_by.clone(),
-            text: Phi::new(format!(
-                "{} {}: {} rows, SHA-256 {}",
-                change.action, change.source, change.rows, change.sha256
-            )),
-            patients,
-            consent_version: Some(change.version),
-            policy_set: None,
-        };
-        self.running.audit.note(note).await.map_err(|refusal| refusal.to_string())
     }
 }

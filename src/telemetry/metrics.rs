@@ -139,6 +139,11 @@ impl Metrics {
         self.state.consent_version.set(whole(version));
     }
 
+    /// Changes of consents that are not in the audit log yet.
+    pub fn consent_changes_unnoted(&self, changes: usize) {
+        self.state.consent_changes_unnoted.set(whole(changes as u64));
+    }
+
     /// So many records more are durable.
     pub fn audit_events(&self, count: u64) {
         add(&self.audit.audit_records, &["event"], count);
@@ -393,6 +398,7 @@ impl AuditMetrics {
 struct StateMetrics {
     policy_errors: IntCounter,
     consent_version: IntGauge,
+    consent_changes_unnoted: IntGauge,
     index_documents: IntGaugeVec,
     index_quarantined: IntGaugeVec,
     index_ready: IntGaugeVec,
@@ -406,6 +412,10 @@ impl StateMetrics {
             policy_errors: r
                 .counter("policy_errors_total", "Policies that failed to evaluate; each denied.")?,
             consent_version: r.gauge("consent_version", "Version of the consents in force.")?,
+            consent_changes_unnoted: r.gauge(
+                "consent_changes_unnoted",
+                "Changes of consents that are not in the audit log yet; what they grant does not count.",
+            )?,
             index_documents: r.gauges("index_documents", "Documents indexed.", &["source"])?,
             index_quarantined: r.gauges(
                 "index_quarantined_documents",
