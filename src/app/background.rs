@@ -63,6 +63,9 @@ impl Running {
         let indexing = tokio::spawn(audit::keep_index(&running.audit, folder, running.store.clone()));
         let observing = Arc::clone(&running);
         tasks.spawn(async move { observing.observe().await });
+        let (auditing, storing) = (Arc::clone(&running), Arc::clone(&running));
+        tasks.spawn(async move { auditing.keep_audit().await });
+        tasks.spawn(async move { storing.keep_store().await });
         let (metrics, health) = (Arc::clone(&running.metrics), Arc::clone(&running.health));
         // The admin side answers until the drain is over.
         let closing = CancellationToken::new();
@@ -84,7 +87,10 @@ impl Running {
         tracing::info!("stopping: no new requests; those running may end");
         tasks.close();
         tasks.wait().await;
-        running.audit.stop().await;
+        if tokio::time::timeout(STOP_WAIT, running.audit.stop()).await.is_err() {
+            tracing::error!("the audit log does not answer: it ends without its stop record");
+            indexing.abort();
+        }
         closing.cancel();
         drop(admin.await);
         drop(indexing.await);
@@ -141,7 +147,8 @@ impl Running {
         Ok((room, socket))
     }
 
-    // Twice a second: what works and what does not; once a minute: what has expired.
+    // Twice a second: what works and what does not; once a minute: what has expired. Nothing here
+    // waits for a disk, so that one that hangs is told.
     async fn observe(&self) {
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
         let mut before = AuditStats::default();
@@ -153,9 +160,6 @@ impl Running {
                 () = self.shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            if tick.is_multiple_of(4) {
-                self.mend_audit().await;
-            }
             self.observe_audit(&mut before);
             self.observe_sources();
             self.metrics.consent_version(self.authorizer.consent_version());
@@ -164,9 +168,42 @@ impl Running {
             erring = now;
             self.observe_emergencies(&mut refused);
             if tick.is_multiple_of(120) {
-                self.once_a_minute().await;
+                observe_expiries(&self.metrics, &self.settings.broker, &self.settings.targets);
             }
             tick += 1;
+        }
+    }
+
+    // What waits for disks, each on its own.
+    async fn keep_audit(&self) {
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            }
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = self.mend_audit() => {}
+            }
+        }
+    }
+
+    async fn keep_store(&self) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(10));
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let status = match tokio::time::timeout(STORE_WAIT, self.store.purge_replays(Timestamp::now())).await {
+                Ok(Ok(_)) => Status::Ok,
+                Ok(Err(error)) => Status::Failed(error.to_string()),
+                Err(_) => Status::Failed(format!("no answer within {} s", STORE_WAIT.as_secs())),
+            };
+            let is_failing = status != Status::Ok;
+            if self.health.set("store", Needed::Work, status) && is_failing {
+                tracing::error!("the store does not answer: no message is taken");
+            }
         }
     }
 
@@ -189,15 +226,14 @@ impl Running {
     }
 
     fn observe_audit(&self, before: &mut AuditStats) {
-        let (status, is_up) = match self.audit.health() {
-            AuditHealth::Up(_) => (Status::Ok, true),
-            AuditHealth::Down(why) => (Status::Failed(why), false),
-            AuditHealth::Stopped => (Status::Failed("stopped".to_owned()), false),
-        };
+        let waiting = self.audit.waiting();
+        let status = audit_status(self.audit.health(), waiting);
+        let is_up = status == Status::Ok;
         if self.health.set("audit", Needed::Work, status) && !is_up {
             tracing::error!("the audit log cannot be written: nothing is released");
         }
         self.metrics.audit_writer_up(is_up);
+        self.metrics.audit_waiting(waiting);
         let now = self.audit.stats();
         self.metrics.audit_events(now.events.saturating_sub(before.events));
         self.metrics.audit_queue(usize::try_from(now.index_behind).unwrap_or(usize::MAX));
@@ -235,14 +271,32 @@ impl Running {
             }
         }
     }
+}
 
-    async fn once_a_minute(&self) {
-        let purged = self.store.purge_replays(Timestamp::now()).await;
-        let status = match purged {
-            Ok(_) => Status::Ok,
-            Err(error) => Status::Failed(error.to_string()),
-        };
-        self.health.set("store", Needed::Work, status);
-        observe_expiries(&self.metrics, &self.settings.broker, &self.settings.targets);
+/// A writer whose oldest record waits longer than this counts as down: its disk hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(3);
+const STORE_WAIT: Duration = Duration::from_secs(5);
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
+fn audit_status(health: AuditHealth, waiting: Duration) -> Status {
+    match health {
+        AuditHealth::Up(_) if waiting > HANGS_AFTER => {
+            Status::Failed(format!("a record has been waiting for more than {} s: the disk does not answer", HANGS_AFTER.as_secs()))
+        }
+        AuditHealth::Up(_) => Status::Ok,
+        AuditHealth::Down(why) => Status::Failed(why),
+        AuditHealth::Stopped => Status::Failed("stopped".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_whose_record_waits_too_long_has_failed_and_a_quick_one_has_not() {
+        let status = |waiting| audit_status(AuditHealth::Up(None), Duration::from_millis(waiting));
+        assert_eq!(status(2_900), Status::Ok);
+        assert!(matches!(status(3_100), Status::Failed(why) if why.contains("does not answer")));
     }
 }

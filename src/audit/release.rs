@@ -4,6 +4,7 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
@@ -100,6 +101,12 @@ impl AuditLog {
         self.handle.shared.health()
     }
 
+    /// How long the oldest record has been waiting for the disk: one that hangs fails nothing and
+    /// answers nobody.
+    pub fn waiting(&self) -> Duration {
+        self.handle.shared.waiting()
+    }
+
     /// The counters of this moment.
     pub fn stats(&self) -> AuditStats {
         self.handle.shared.counters.read()
@@ -137,7 +144,7 @@ impl AuditLog {
         event.legs = legs.iter().map(LegRef::from).collect();
         event.awaits_close = true;
         decided(&mut event, permit.decision());
-        let durable = self.handle.append(&event, None).await?;
+        let durable = self.handle.append_by(&event, None, context.deadline).await?;
         Ok(Opened { targets, unclosed: Some(Unclosed::new(&self.handle, durable, &event)) })
     }
 
@@ -197,7 +204,7 @@ impl AuditLog {
             event.consent_version = Some(version);
             event.replaces = replaces;
             event.closes = unclosed.as_ref().map(|unclosed| unclosed.durable.sequence);
-            let durable = self.handle.append(&event, since).await?;
+            let durable = self.handle.append_by(&event, since, context.deadline).await?;
             if let Some(closed) = unclosed.take() {
                 closed.settled();
             }
@@ -262,7 +269,8 @@ impl AuditLog {
         if matches!(refusal, Refusal::Throttled(_)) {
             return self.aggregates.record(&self.handle, event, "throttled", refusal).await;
         }
-        self.handle.append(&event, None).await.map_or(Refusal::AuditUnavailable, |_| refusal)
+        let recorded = self.handle.append_by(&event, None, context.deadline).await;
+        recorded.map_or(Refusal::AuditUnavailable, |_| refusal)
     }
 }
 

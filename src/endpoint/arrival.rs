@@ -100,6 +100,7 @@ impl Arrival<'_> {
             system: &self.connected.peer,
             community: &self.system.community,
             resend_s: self.system.resend_s,
+            deadline: self.deadline,
         };
         match self.endpoint.admission.admit(&arrival, &self.system.trust, self.received).await {
             Ok(admitted) => {
@@ -127,6 +128,10 @@ impl Arrival<'_> {
             NotAdmitted::Full => {
                 tracing::error!(request = %self.id, peer = %self.connected.peer, "the replay cache is full");
                 (Refusal::Throttled(1000), busy())
+            }
+            NotAdmitted::Late => {
+                tracing::error!(request = %self.id, "the replay cache does not answer: nothing is taken");
+                (Refusal::AuditUnavailable, busy())
             }
             NotAdmitted::Store(error) => {
                 tracing::error!(request = %self.id, %error, "the replay cache cannot be used: nothing is taken");

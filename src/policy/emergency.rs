@@ -4,9 +4,11 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use super::consent::HospitalNumber;
 use crate::model::{Authority, CommunityId, PatientId, Phi, Timestamp};
@@ -29,6 +31,9 @@ pub enum IssueError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The store does not answer.
+    #[error("the store does not answer")]
+    Late,
     /// [`IDS_MAX`] are in use, or [`COMMUNITY_IDS_MAX`] by this community.
     #[error("{in_use} emergency ids in use, asked for by {community}")]
     TooMany {
@@ -96,7 +101,8 @@ impl EmergencyIds {
             patient_no: person.number.clone(),
             expires: now.plus_seconds(GOOD_FOR_S),
         };
-        store.keep_emergency_id(&id, now).await?;
+        let kept = timeout(STORE_WAIT, store.keep_emergency_id(&id, now)).await;
+        kept.map_err(|_| IssueError::Late)??;
         let patient = self.patient(&id);
         ids.insert(id.id.clone(), id);
         self.ids.store(ids.into());
@@ -132,6 +138,8 @@ impl EmergencyIds {
             .then(|| HospitalNumber { facility: found.facility.clone(), number: found.patient_no.clone() })
     }
 }
+
+const STORE_WAIT: Duration = Duration::from_secs(5);
 
 /// How long an id is good.
 const GOOD_FOR_S: i64 = 24 * 3600;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{
-    Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
+    Error, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
 };
 
 use super::registered::{Registered, add, observe, set, set_float, whole};
@@ -157,6 +157,11 @@ impl Metrics {
     /// Records waiting for the writer.
     pub fn audit_queue(&self, records: usize) {
         self.audit.audit_queue.set(whole(records as u64));
+    }
+
+    /// How long the oldest record has been waiting for the disk.
+    pub fn audit_waiting(&self, waiting: Duration) {
+        self.audit.audit_oldest_waiting.set(waiting.as_secs_f64());
     }
 
     /// Whether records can be written.
@@ -374,6 +379,7 @@ struct AuditMetrics {
     audit_commit_seconds: Histogram,
     audit_queue: IntGauge,
     audit_writer_up: IntGauge,
+    audit_oldest_waiting: Gauge,
     audit_torn_tails: IntCounter,
 }
 
@@ -388,6 +394,10 @@ impl AuditMetrics {
             )?,
             audit_queue: r.gauge("audit_queue_records", "Records waiting for the writer.")?,
             audit_writer_up: r.gauge("audit_writer_up", "1 while records can be written.")?,
+            audit_oldest_waiting: r.float_gauge(
+                "audit_oldest_waiting_seconds",
+                "How long the oldest record has been waiting for the disk.",
+            )?,
             audit_torn_tails: r.counter("audit_torn_tails_total", "Torn tails cut on start.")?,
         })
     }
