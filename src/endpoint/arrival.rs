@@ -10,14 +10,14 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use tokio::time::Instant;
 
-use super::serve::{SoapEndpoint, System};
+use super::serve::{OFFERED, SoapEndpoint, System};
 use crate::audit::Rejection;
 use crate::dialect::soap::{
-    self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer,
+    self, Envelope, Fault, Framed, FramedBody, Header, Unreceived, frame_answer,
 };
 use crate::dialect::{Packaging, Reply};
 use crate::identity::{self, Admitted, NotAdmitted};
-use crate::model::{DocumentStream, Malformed, MessageId, Refusal, RequestId, Timestamp, Unauthenticated};
+use crate::model::{DocumentStream, Malformed, MessageId, PeerProfile, Refusal, RequestId, Timestamp, Unauthenticated};
 use crate::telemetry::TraceParent;
 use crate::transport::{BodyFault, BoxBody, Connected, read_body};
 
@@ -34,7 +34,6 @@ pub struct Arrival<'a> {
 /// A message whose sender is established.
 pub struct Authenticated {
     pub envelope: Envelope,
-    pub offered: usize,
     pub admitted: Admitted,
 }
 
@@ -76,23 +75,21 @@ impl Arrival<'_> {
         }
     }
 
-    /// Establishes which transaction it is, who asks, and that the message is taken once.
+    /// Establishes that it is the transaction of the path it came to, who asks, and that the message
+    /// is taken once.
     ///
     /// # Errors
     /// The fault to give, already on record.
     pub async fn authenticate(
         &self,
         envelope: Envelope,
-        offered: &[Offered],
+        here: usize,
     ) -> Result<Authenticated, Response<BoxBody>> {
-        let chosen = match soap::check_request(&envelope, offered, &self.system.profile) {
-            Ok(chosen) => chosen,
-            Err(fault) => {
-                let refusal = Refusal::Malformed(Malformed::new("addressing", "", fault.reason.clone()));
-                let message = envelope.header.message_id.clone();
-                return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
-            }
-        };
+        if let Err(fault) = addressed(&envelope, here, &self.system.profile) {
+            let refusal = Refusal::Malformed(Malformed::new("addressing", "", fault.reason.clone()));
+            let message = envelope.header.message_id.clone();
+            return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
+        }
         let arrival = identity::Arrival {
             root: envelope.source(),
             message: envelope.header.message_id.as_ref(),
@@ -107,7 +104,7 @@ impl Arrival<'_> {
                 for warning in envelope.warnings.iter().chain(&admitted.assertion.warnings) {
                     self.endpoint.metrics.message_warning(&self.connected.peer.0, warning.code);
                 }
-                Ok(Authenticated { offered: chosen, admitted, envelope })
+                Ok(Authenticated { admitted, envelope })
             }
             Err(not_admitted) => Err(self.not_admitted(&envelope.header, not_admitted).await),
         }
@@ -178,6 +175,20 @@ impl Arrival<'_> {
         };
         self.endpoint.broker.audit().reject(rejection).await
     }
+}
+
+/// Whether action and body are those of the path: one transaction is not taken at another's (wire.md
+/// 21.1, 23). Where the peer's file says so, the body's root counts instead of the action.
+fn addressed(envelope: &Envelope, here: usize, profile: &PeerProfile) -> Result<(), Fault> {
+    let at_this_path = OFFERED.get(here).map(std::slice::from_ref).unwrap_or_default();
+    if !profile.route_by_body {
+        return soap::check_request(envelope, at_this_path, profile).map(|_| ());
+    }
+    let chosen = soap::check_request(envelope, &OFFERED, profile)?;
+    if chosen == here {
+        return Ok(());
+    }
+    Err(Fault::sender(&["wsa:ActionNotSupported"], "the action is not offered here"))
 }
 
 /// A framed answer as an HTTP response. A document stream leaves chunked and breaks when it breaks;

@@ -24,11 +24,14 @@ const HL7: &str = "urn:hl7-org:v3";
 const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
 const XDSB: &str = "urn:ihe:iti:xds-b:2007";
 
-const OFFERED: [Offered; 3] = [
+/// What is offered, and where.
+pub(super) const OFFERED: [Offered; 3] = [
     Offered { action: CrossGatewayPatientDiscovery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
     Offered { action: CrossGatewayQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
     Offered { action: CrossGatewayRetrieve::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
 ];
+
+const PATHS: [&str; 3] = ["/xcpd", "/xca/query", "/xca/retrieve"];
 
 /// An asking system: a portal or a peer.
 pub struct System {
@@ -103,9 +106,9 @@ impl SoapEndpoint {
     /// what had been opened on record is closed there.
     pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
         let received = Timestamp::now();
-        if !matches!(request.uri().path(), "/xcpd" | "/xca/query" | "/xca/retrieve") {
+        let Some(here) = PATHS.iter().position(|path| *path == request.uri().path()) else {
             return empty(StatusCode::NOT_FOUND);
-        }
+        };
         if request.method() != Method::POST {
             return empty(StatusCode::METHOD_NOT_ALLOWED);
         }
@@ -123,11 +126,11 @@ impl SoapEndpoint {
             Ok(Err(response)) => return response,
             Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
-        let arrived = match arrival.authenticate(envelope, &OFFERED).await {
+        let arrived = match arrival.authenticate(envelope, here).await {
             Ok(arrived) => arrived,
             Err(response) => return response,
         };
-        match arrived.offered {
+        match here {
             0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
             1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
             _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,

@@ -90,11 +90,16 @@ async fn what_cannot_be_read_gets_the_refusal_of_the_tables() {
     let action = "urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery";
     let anonymous = "http://www.w3.org/2005/08/addressing/anonymous";
     let dtd = Message { body: format!("<!DOCTYPE a [<!ENTITY b 'c'>]>{}", good.body), ..good.clone() };
+    let other_root = good.body.replace("<PRPA_IN201305UV02", "<PRPA_IN201306UV02");
+    let other_root = other_root.replace("</PRPA_IN201305UV02", "</PRPA_IN201306UV02");
+    let other_root = Message { body: other_root, ..good.clone() };
     for (message, code, subcode) in [
         (dtd, "Sender", ""),
         (changed("</s:Body>", ""), "Sender", ""),
         (changed(action, "urn:unknown"), "Sender", "wsa:ActionNotSupported"),
-        (changed(action, "urn:ihe:iti:2007:CrossGatewayQuery"), "Sender", "wsa:ActionMismatch"),
+        (changed(action, "urn:ihe:iti:2007:CrossGatewayQuery"), "Sender", "wsa:ActionNotSupported"),
+        (Message { path: "/xca/query", ..good.clone() }, "Sender", "wsa:ActionNotSupported"),
+        (other_root, "Sender", "wsa:ActionMismatch"),
         (changed(anonymous, "https://elsewhere.example/"), "Sender", "wsa:OnlyAnonymousAddressSupported"),
         (
             changed("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"),
@@ -115,7 +120,7 @@ async fn what_cannot_be_read_gets_the_refusal_of_the_tables() {
     let huge = format!("{}{}", good.body, " ".repeat(2 << 20));
     assert_eq!(physician.send(&Message { body: huge, ..good.clone() }).await.status, 413);
     let records = okayama.stop().await;
-    assert!(records.of("malformed-message").await.len() >= 7);
+    assert!(records.of("malformed-message").await.len() >= 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]
