@@ -11,6 +11,8 @@ pub struct Rates {
     pub peer_per_second: u32,
     /// How many of them may come at once.
     pub peer_burst: u32,
+    /// Requests of one system at work at the same time, its answers still being sent included.
+    pub peer_in_flight: u32,
     /// Requests per minute that one person may cause, on average.
     pub person_per_minute: u32,
     /// How many of them may come at once.
@@ -19,12 +21,13 @@ pub struct Rates {
 
 impl Rates {
     pub(super) const DEFAULT: Self =
-        Self { peer_per_second: 20, peer_burst: 40, person_per_minute: 60, person_burst: 30 };
+        Self { peer_per_second: 20, peer_burst: 40, peer_in_flight: 64, person_per_minute: 60, person_burst: 30 };
 
     pub(super) fn read(section: &mut Section<'_>, default: Self) -> Self {
         Self {
             peer_per_second: small(section, "peer_per_second", default.peer_per_second, 10_000),
             peer_burst: small(section, "peer_burst", default.peer_burst, 100_000),
+            peer_in_flight: small(section, "peer_in_flight", default.peer_in_flight, 65_536),
             person_per_minute: small(section, "person_per_minute", default.person_per_minute, 100_000),
             person_burst: small(section, "person_burst", default.person_burst, 100_000),
         }
@@ -60,7 +63,7 @@ pub struct Limits {
     pub header_bytes_max: u64,
     /// Milliseconds for a request's headers.
     pub header_ms: u64,
-    /// Requests at work at the same time in all.
+    /// Requests at work at the same time on one side, of all its systems together.
     pub in_flight_max: u64,
     /// "More attributes please" per person and hour (decisions A5).
     pub more_attributes_per_hour: u32,

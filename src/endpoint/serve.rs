@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::arrival::{Arrival, closing, empty};
+use super::place::Place;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
@@ -45,6 +46,9 @@ pub struct System {
     pub trust: SamlTrust,
     /// Seconds within which the same message may come again; portals only.
     pub resend_s: Option<u32>,
+    /// Its requests at work at a time, its answers still being sent included; more are turned away
+    /// with 503, so that none takes the places of all.
+    pub places: Arc<Semaphore>,
 }
 
 /// What the builder of an endpoint hands in.
@@ -65,7 +69,7 @@ pub struct EndpointParts {
     pub body_idle: Duration,
     /// Bytes of a request.
     pub body_bytes_max: u64,
-    /// Requests at work at a time; more are turned away with 503.
+    /// Requests at work at a time, of all systems; more are turned away with 503.
     pub in_flight_max: usize,
     /// Caps within a message.
     pub soap_limits: Limits,
@@ -81,7 +85,7 @@ pub struct SoapEndpoint {
     pub(super) body_idle: Duration,
     pub(super) body_bytes_max: u64,
     pub(super) soap_limits: Limits,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     systems: HashMap<TargetName, System>,
 }
 
@@ -97,7 +101,7 @@ impl SoapEndpoint {
             body_idle: parts.body_idle,
             body_bytes_max: parts.body_bytes_max,
             soap_limits: parts.soap_limits,
-            places: Semaphore::new(parts.in_flight_max),
+            places: Arc::new(Semaphore::new(parts.in_flight_max)),
             systems: parts.systems,
         }
     }
@@ -114,10 +118,21 @@ impl SoapEndpoint {
         }
         // INVARIANT: the listener lets only mapped certificates in, and only of this side.
         let Some(system) = self.systems.get(&connected.peer) else { return empty(StatusCode::FORBIDDEN) };
-        let Ok(_place) = self.places.try_acquire() else {
+        let Some(place) = Place::take(system, &self.places) else {
             self.metrics.throttled(&connected.peer.0, "in_flight");
             return empty(StatusCode::SERVICE_UNAVAILABLE);
         };
+        place.held_by(self.serve_at(here, system, connected, request, received).await)
+    }
+
+    async fn serve_at(
+        &self,
+        here: usize,
+        system: &System,
+        connected: Arc<Connected>,
+        request: Request<Incoming>,
+        received: Timestamp,
+    ) -> Response<BoxBody> {
         let id = Arrival::request_id(&request);
         let deadline = Instant::now() + self.timeout;
         let arrival = Arrival { endpoint: self, connected, system, id, received, deadline };
