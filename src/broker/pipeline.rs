@@ -15,7 +15,9 @@ use super::limits::Limits;
 use super::resolve::{About, Resolver};
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
-use crate::model::{Answer, Descriptor, Malformed, Operation, Phi, Refusal, RequestContext, Side, Timestamp};
+use crate::model::{
+    Answer, Descriptor, Malformed, Operation, Phi, Refusal, RequestContext, Side, TargetName, Timestamp,
+};
 use crate::policy::{Authorizer, Filtered, Permit};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -132,10 +134,18 @@ impl Broker {
         Err(Malformed::new("XDSRepositoryOutOfResources", "", why).into())
     }
 
+    /// Takes one request from the bucket of its system; to be asked before anything of its message is
+    /// read, so that a flood costs little.
+    ///
+    /// # Errors
+    /// `Throttled`; `Denied` for a system without limits.
+    pub fn admits(&self, system: &TargetName) -> Result<(), Refusal> {
+        self.limits.check_system(system).inspect_err(|_| self.metrics.throttled(&system.0, "peer"))
+    }
+
     fn throttle(&self, context: &RequestContext) -> Result<(), Refusal> {
-        self.limits
-            .check(context)
-            .inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "request"))
+        let checked = self.limits.check_person(context);
+        checked.inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "person"))
     }
 
     fn authorize<R: Handled>(

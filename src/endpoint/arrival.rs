@@ -49,9 +49,29 @@ impl Arrival<'_> {
     /// # Errors
     /// The response to give: 413 over the cap, else a fault.
     pub async fn open(&self, request: Request<Incoming>) -> Result<Envelope, Response<BoxBody>> {
+        self.open_within(request, self.endpoint.body_bytes_max).await
+    }
+
+    /// As [`Arrival::open`], for a message that will not be carried out: only so much of it as the
+    /// refusal must echo. Larger ones get 503.
+    ///
+    /// # Errors
+    /// As [`Arrival::open`].
+    pub async fn open_briefly(&self, request: Request<Incoming>) -> Result<Envelope, Response<BoxBody>> {
+        let announced = hyper::body::Body::size_hint(request.body()).lower();
+        if announced > BRIEF_BYTES_MAX {
+            return Err(closing(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        self.open_within(request, BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max)).await
+    }
+
+    async fn open_within(
+        &self,
+        request: Request<Incoming>,
+        max: u64,
+    ) -> Result<Envelope, Response<BoxBody>> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let max = self.endpoint.body_bytes_max;
         let body = match read_body(request.into_body(), max, self.endpoint.body_idle).await {
             Ok(body) => body,
             Err(BodyFault::TooLarge) => {
@@ -161,7 +181,8 @@ impl Arrival<'_> {
         respond(frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault)), |_| {})
     }
 
-    async fn reject(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
+    /// Puts a refusal on record that came before the transaction judged anything.
+    pub async fn reject(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
         let (peer, side) = (&self.connected.peer, self.endpoint.side);
         tracing::info!(request = %self.id, %peer, side = side.word(), %refusal, "rejected");
         let rejection = Rejection {
@@ -176,6 +197,9 @@ impl Arrival<'_> {
         self.endpoint.broker.audit().reject(rejection).await
     }
 }
+
+/// Bytes of a message that is only read for its refusal.
+const BRIEF_BYTES_MAX: u64 = 64 << 10;
 
 /// Whether action and body are those of the path: one transaction is not taken at another's (wire.md
 /// 21.1, 23). Where the peer's file says so, the body's root counts instead of the action.

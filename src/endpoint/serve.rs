@@ -136,11 +136,23 @@ impl SoapEndpoint {
         let id = Arrival::request_id(&request);
         let deadline = Instant::now() + self.timeout;
         let arrival = Arrival { endpoint: self, connected, system, id, received, deadline };
-        let envelope = match tokio::time::timeout_at(deadline, arrival.open(request)).await {
+        // Before anything of the message is read or verified: whose it is, the certificate says.
+        let refused = self.broker.admits(&arrival.connected.peer).err();
+        let opening = async {
+            if refused.is_some() { arrival.open_briefly(request).await } else { arrival.open(request).await }
+        };
+        let envelope = match tokio::time::timeout_at(deadline, opening).await {
             Ok(Ok(envelope)) => envelope,
             Ok(Err(response)) => return response,
             Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
+        if let Some(refusal) = refused {
+            return match here {
+                0 => arrival.turn_away::<CrossGatewayPatientDiscovery>(&envelope, refusal).await,
+                1 => arrival.turn_away::<CrossGatewayQuery>(&envelope, refusal).await,
+                _ => arrival.turn_away::<CrossGatewayRetrieve>(&envelope, refusal).await,
+            };
+        }
         let arrived = match arrival.authenticate(envelope, here).await {
             Ok(arrived) => arrived,
             Err(response) => return response,

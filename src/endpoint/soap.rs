@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::arrival::{Arrival, Authenticated, respond};
 use crate::audit::Rejection;
 use crate::broker::Handled;
-use crate::dialect::soap::frame_answer;
+use crate::dialect::soap::{Envelope, frame_answer};
 use crate::dialect::{Addressing, Transaction, query_element};
 use crate::model::{MessageId, Oid, Refusal, Request, RequestContext};
 use crate::telemetry;
@@ -44,6 +44,20 @@ impl Arrival<'_> {
         let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply);
         let metrics = std::sync::Arc::clone(&self.endpoint.metrics);
         respond(framed, move |bytes| metrics.document_bytes(side, &peer.0, bytes))
+    }
+
+    /// Refuses a message before its sender, its signature or its content are looked at; what the refusal
+    /// must echo is taken as it stands.
+    pub async fn turn_away<T: Transaction>(&self, envelope: &Envelope, refusal: Refusal) -> Response<BoxBody> {
+        let (peer, side) = (&self.connected.peer, self.endpoint.side.word());
+        let began = Instant::now();
+        let refusal = self.reject(envelope.header.message_id.clone(), refusal).await;
+        let word = telemetry::refusal_word(&refusal);
+        self.endpoint.metrics.request(side, &peer.0, T::NAME, word, began.elapsed());
+        let addressing = self.addressing();
+        let reply = T::write_answer(envelope, &addressing, &self.system.profile, Err(refusal));
+        let header = Some(&envelope.header);
+        respond(frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &addressing.message, header, reply), |_| {})
     }
 
     // Goes on when the store takes longer than anybody waits for the refusal.
