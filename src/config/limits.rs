@@ -37,6 +37,10 @@ impl Rates {
 /// Caps on what comes in (`[limits]` of kakehashi.toml). May change without a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// Bytes a second that a reader must take of an answer while we wait for it; 0 is no least rate.
+    pub answer_bytes_per_second_min: u64,
+    /// Milliseconds for which an answer may stand still at its reader.
+    pub answer_idle_ms: u64,
     /// Bytes of a request body; more is 413.
     pub body_bytes_max: u64,
     /// Milliseconds between two pieces of a request body.
@@ -86,6 +90,8 @@ impl Limits {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let s = &mut section;
         let limits = Self {
+            answer_bytes_per_second_min: s.number("answer_bytes_per_second_min", 4_096, 0..=1 << 30),
+            answer_idle_ms: s.number("answer_idle_ms", 30_000, 10..=600_000),
             body_bytes_max: s.number("body_bytes_max", 1 << 20, 1 << 10..=64 << 20),
             body_idle_ms: s.number("body_idle_ms", 10_000, 10..=600_000),
             connection_age_s: s.number("connection_age_s", 3_600, 1..=86_400),

@@ -191,6 +191,11 @@ impl Metrics {
         add(&self.trust.connections_refused, &[side, reason], 1);
     }
 
+    /// A connection was cut because its reader took too little.
+    pub fn slow_reader(&self, side: &str, peer: &str) {
+        add(&self.trust.slow_readers, &[side, peer], 1);
+    }
+
     /// A handshake succeeded.
     pub fn handshake(&self, side: &str, took: Duration) {
         observe(&self.trust.handshake_seconds, &[side], took);
@@ -333,6 +338,7 @@ struct TrustMetrics {
     authentication_failures: IntCounterVec,
     connections: IntGaugeVec,
     connections_refused: IntCounterVec,
+    slow_readers: IntCounterVec,
     handshake_seconds: HistogramVec,
     certificate_expiry: GaugeVec,
     crl_expiry: GaugeVec,
@@ -351,6 +357,11 @@ impl TrustMetrics {
                 "connections_refused_total",
                 "Connections closed before a request; reason as in the audit log.",
                 &["side", "reason"],
+            )?,
+            slow_readers: r.counters(
+                "slow_readers_total",
+                "Connections cut because answers were taken too slowly.",
+                &["side", "peer"],
             )?,
             handshake_seconds: r.histograms(
                 "handshake_duration_seconds",

@@ -178,3 +178,23 @@ async fn a_peer_whose_answers_are_under_way_takes_its_own_places_and_nobody_else
     assert!(!physician.entries(&person).await.is_empty(), "what is given up is given back");
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stands_still_is_cut_and_the_record_says_how_much_left() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    hospital.summary("0000012345", LARGE);
+    let plan = Plan::new(OKAYAMA).hospital(&hospital).peer(HIROSHIMA, 1).limits("answer_idle_ms = 300");
+    let okayama = plan.consent(consent("N-1", &hospital, "0000012345", HIROSHIMA)).start().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let entries = physician.entries(&patient("2.999.33.1", "N-1")).await;
+    let large = entries.iter().find(|entry| entry.size == Some(LARGE as u64)).unwrap();
+    let mut body = begin(&physician, &large.id).await.body;
+    body.next().await.unwrap().unwrap();
+    // Nothing more is read while the connection stays open.
+    let close = okayama.records().attained("close", 1).await.pop().unwrap();
+    assert_eq!(close.ending, "interrupted");
+    assert!((1..LARGE as u64).contains(&close.bytes.unwrap()), "{:?}", close.bytes);
+    drop(body);
+    okayama.stop().await;
+}
