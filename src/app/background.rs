@@ -195,11 +195,12 @@ impl Running {
                 () = self.shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            let status = match tokio::time::timeout(STORE_WAIT, self.store.purge_replays(Timestamp::now())).await {
-                Ok(Ok(_)) => Status::Ok,
-                Ok(Err(error)) => Status::Failed(error.to_string()),
-                Err(_) => Status::Failed(format!("no answer within {} s", STORE_WAIT.as_secs())),
-            };
+            let status =
+                match tokio::time::timeout(STORE_WAIT, self.store.purge_replays(Timestamp::now())).await {
+                    Ok(Ok(_)) => Status::Ok,
+                    Ok(Err(error)) => Status::Failed(error.to_string()),
+                    Err(_) => Status::Failed(format!("no answer within {} s", STORE_WAIT.as_secs())),
+                };
             let is_failing = status != Status::Ok;
             if self.health.set("store", Needed::Work, status) && is_failing {
                 tracing::error!("the store does not answer: no message is taken");
@@ -280,9 +281,10 @@ const STOP_WAIT: Duration = Duration::from_secs(10);
 
 fn audit_status(health: AuditHealth, waiting: Duration) -> Status {
     match health {
-        AuditHealth::Up(_) if waiting > HANGS_AFTER => {
-            Status::Failed(format!("a record has been waiting for more than {} s: the disk does not answer", HANGS_AFTER.as_secs()))
-        }
+        AuditHealth::Up(_) if waiting > HANGS_AFTER => Status::Failed(format!(
+            "a record has been waiting for more than {} s: the disk does not answer",
+            HANGS_AFTER.as_secs()
+        )),
         AuditHealth::Up(_) => Status::Ok,
         AuditHealth::Down(why) => Status::Failed(why),
         AuditHealth::Stopped => Status::Failed("stopped".to_owned()),

@@ -199,8 +199,6 @@ impl Handle {
         since: Option<u64>,
         until: tokio::time::Instant,
     ) -> Result<Durable, Refusal> {
-        // Who is told at the deadline that a target was silent still gets that on record.
-        let until = until.max(tokio::time::Instant::now() + GRACE);
         let written = tokio::time::timeout_at(until, self.try_append(event, since)).await;
         let written = written.unwrap_or_else(|_| {
             tracing::error!("the audit log does not answer in time: nothing is released");
@@ -265,5 +263,3 @@ impl Handle {
 
 /// How long a record without a deadline of its own may take.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a record may take after the deadline of its request.
-const GRACE: Duration = Duration::from_secs(1);

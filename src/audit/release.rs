@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::disclosed::Disclosed;
 use super::disk::{Disk, FolderDisk};
@@ -144,7 +145,7 @@ impl AuditLog {
         event.legs = legs.iter().map(LegRef::from).collect();
         event.awaits_close = true;
         decided(&mut event, permit.decision());
-        let durable = self.handle.append_by(&event, None, context.deadline).await?;
+        let durable = self.handle.append_by(&event, None, until(context)).await?;
         Ok(Opened { targets, unclosed: Some(Unclosed::new(&self.handle, durable, &event)) })
     }
 
@@ -204,7 +205,7 @@ impl AuditLog {
             event.consent_version = Some(version);
             event.replaces = replaces;
             event.closes = unclosed.as_ref().map(|unclosed| unclosed.durable.sequence);
-            let durable = self.handle.append_by(&event, since, context.deadline).await?;
+            let durable = self.handle.append_by(&event, since, until(context)).await?;
             if let Some(closed) = unclosed.take() {
                 closed.settled();
             }
@@ -269,7 +270,7 @@ impl AuditLog {
         if matches!(refusal, Refusal::Throttled(_)) {
             return self.aggregates.record(&self.handle, event, "throttled", refusal).await;
         }
-        let recorded = self.handle.append_by(&event, None, context.deadline).await;
+        let recorded = self.handle.append_by(&event, None, until(context)).await;
         recorded.map_or(Refusal::AuditUnavailable, |_| refusal)
     }
 }
@@ -322,6 +323,12 @@ fn decided(event: &mut Event, decision: &Decision) {
     event.consent_version = Some(decision.consent_version);
 }
 
+/// Until when a record may take. Who is told at the deadline that a target was silent still gets that
+/// on record.
+fn until(context: &RequestContext) -> Instant {
+    context.deadline.max(Instant::now() + GRACE)
+}
+
 fn belongs(context: &RequestContext, permit: &Permit) -> Result<(), Refusal> {
     if permit.request() == context.id {
         Ok(())
@@ -330,6 +337,8 @@ fn belongs(context: &RequestContext, permit: &Permit) -> Result<(), Refusal> {
     }
 }
 
+/// How long a record may take after the deadline of its request.
+const GRACE: Duration = Duration::from_secs(1);
 /// How often an answer is filtered and recorded anew because consents change under it.
 const ROUNDS_MAX: usize = 8;
 

@@ -20,8 +20,13 @@ pub struct Rates {
 }
 
 impl Rates {
-    pub(super) const DEFAULT: Self =
-        Self { peer_per_second: 20, peer_burst: 40, peer_in_flight: 64, person_per_minute: 60, person_burst: 30 };
+    pub(super) const DEFAULT: Self = Self {
+        peer_per_second: 20,
+        peer_burst: 40,
+        peer_in_flight: 64,
+        person_per_minute: 60,
+        person_burst: 30,
+    };
 
     pub(super) fn read(section: &mut Section<'_>, default: Self) -> Self {
         Self {

@@ -12,12 +12,12 @@ use tokio::time::Instant;
 
 use super::serve::{OFFERED, SoapEndpoint, System};
 use crate::audit::Rejection;
-use crate::dialect::soap::{
-    self, Envelope, Fault, Framed, FramedBody, Header, Unreceived, frame_answer,
-};
+use crate::dialect::soap::{self, Envelope, Fault, Framed, FramedBody, Header, Unreceived, frame_answer};
 use crate::dialect::{Packaging, Reply};
 use crate::identity::{self, Admitted, NotAdmitted};
-use crate::model::{DocumentStream, Malformed, MessageId, PeerProfile, Refusal, RequestId, Timestamp, Unauthenticated};
+use crate::model::{
+    DocumentStream, Malformed, MessageId, PeerProfile, Refusal, RequestId, Timestamp, Unauthenticated,
+};
 use crate::telemetry::TraceParent;
 use crate::transport::{BodyFault, BoxBody, Connected, read_body};
 
@@ -65,11 +65,7 @@ impl Arrival<'_> {
         self.open_within(request, BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max)).await
     }
 
-    async fn open_within(
-        &self,
-        request: Request<Incoming>,
-        max: u64,
-    ) -> Result<Envelope, Response<BoxBody>> {
+    async fn open_within(&self, request: Request<Incoming>, max: u64) -> Result<Envelope, Response<BoxBody>> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let body = match read_body(request.into_body(), max, self.endpoint.body_idle).await {

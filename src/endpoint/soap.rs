@@ -48,7 +48,11 @@ impl Arrival<'_> {
 
     /// Refuses a message before its sender, its signature or its content are looked at; what the refusal
     /// must echo is taken as it stands.
-    pub async fn turn_away<T: Transaction>(&self, envelope: &Envelope, refusal: Refusal) -> Response<BoxBody> {
+    pub async fn turn_away<T: Transaction>(
+        &self,
+        envelope: &Envelope,
+        refusal: Refusal,
+    ) -> Response<BoxBody> {
         let (peer, side) = (&self.connected.peer, self.endpoint.side.word());
         let began = Instant::now();
         let refusal = self.reject(envelope.header.message_id.clone(), refusal).await;

@@ -263,10 +263,12 @@ pub(super) fn bare(id: &str) -> &str {
 /// that a withdrawal can be ended, once that is on record. Any other "no" stands beside it.
 fn counting(rows: &[ConsentRow], on_record: usize) -> Vec<bool> {
     let mut later = HashSet::new();
-    let mut counts = |(at, row): (usize, &ConsentRow)| {
-        at >= on_record || !row.state.blocks() || later.insert(form_of(row))
-    };
-    let mut counting: Vec<_> = rows.iter().enumerate().rev().map(&mut counts).collect();
+    let mut counting: Vec<_> = rows
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(at, row)| at >= on_record || !row.state.blocks() || later.insert(form_of(row)))
+        .collect();
     counting.reverse();
     counting
 }

@@ -229,7 +229,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = store(&folder).await;
         let (now, last) = (Timestamp::now(), community("2.999.99"));
-        let many: Vec<_> = (0..IDS_MAX / COMMUNITY_IDS_MAX).map(|at| community(&format!("2.999.3.{at}"))).collect();
+        let many: Vec<_> =
+            (0..IDS_MAX / COMMUNITY_IDS_MAX).map(|at| community(&format!("2.999.3.{at}"))).collect();
         let by: Vec<_> = many.iter().map(|community| (community, COMMUNITY_IDS_MAX)).collect();
         let ids = in_use(&by, now);
         let refused = ids.issue(&store, &last, &number("new"), now).await;

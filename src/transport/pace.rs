@@ -182,18 +182,16 @@ impl<IO: AsyncWrite + Unpin> Watched<IO> {
     fn note(&self, written: &Poll<io::Result<usize>>) {
         match written {
             Poll::Pending => self.pace.waits(Instant::now()),
-            Poll::Ready(Ok(bytes)) => self.pace.took(u64::try_from(*bytes).unwrap_or_default(), Instant::now()),
+            Poll::Ready(Ok(bytes)) => {
+                self.pace.took(u64::try_from(*bytes).unwrap_or_default(), Instant::now())
+            }
             Poll::Ready(Err(_)) => {}
         }
     }
 }
 
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Watched<IO> {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        task: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
+    fn poll_write(mut self: Pin<&mut Self>, task: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.io).poll_write(task, bytes);
         self.note(&written);
         written

@@ -167,7 +167,8 @@ async fn a_system_over_its_rate_is_told_busy_in_its_own_words_before_its_signatu
     let mut replies = Vec::new();
     for _ in 0..3 {
         let retrieve = retrieve_of([document.clone()]);
-        replies.push(physician.ask_raw::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await);
+        replies
+            .push(physician.ask_raw::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await);
         replies.push(physician.ask_raw::<CrossGatewayQuery>(&person).await);
         replies.push(physician.ask_raw::<CrossGatewayRetrieve>(&retrieve).await);
     }

@@ -48,13 +48,18 @@ async fn what_is_not_on_record_takes_away_and_gives_nothing() {
     let again = Consents::load(&opened(&folder).await).await.unwrap();
     assert_eq!(standing(&again, FIRST), Standing::None, "a start puts nothing on record");
     noted(&store, &consents).await;
-    assert_eq!((standing(&consents, FIRST), abroad(&consents)), (Standing::Consented { kinds: Terms::All }, 1));
-    let narrower = FIRST_ROW.replace("*,*,TREATMENT,granted,2026-04-01", "*,OML-11,TREATMENT,limited,2026-04-02");
+    assert_eq!(
+        (standing(&consents, FIRST), abroad(&consents)),
+        (Standing::Consented { kinds: Terms::All }, 1)
+    );
+    let narrower =
+        FIRST_ROW.replace("*,*,TREATMENT,granted,2026-04-01", "*,OML-11,TREATMENT,limited,2026-04-02");
     consents.import(&store, "d.csv", &csv(&[&narrower]), noon()).await.unwrap();
     let laboratory = Standing::Consented { kinds: Terms::parse("OML-11") };
     assert_eq!(standing(&consents, FIRST), laboratory, "a limit counts at once");
     noted(&store, &consents).await;
-    let other = FIRST_ROW.replace("*,*,TREATMENT,granted,2026-04-01", "*,OMP-01,TREATMENT,granted,2026-04-03");
+    let other =
+        FIRST_ROW.replace("*,*,TREATMENT,granted,2026-04-01", "*,OMP-01,TREATMENT,granted,2026-04-03");
     consents.import(&store, "e.csv", &csv(&[&other]), noon()).await.unwrap();
     let nothing = Standing::Consented { kinds: Terms::parse("") };
     assert_eq!(standing(&consents, FIRST), nothing, "neither the old alone nor the new alone");
