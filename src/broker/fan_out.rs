@@ -15,7 +15,7 @@ use crate::model::{
     Answer, Community, Failure, Leg, Outage, Outbound, Outcome, PatientId, PatientIdLookup, RequestContext,
 };
 use crate::policy::Permit;
-use crate::telemetry::Metrics;
+use crate::telemetry::{self, Metrics};
 
 /// One outbound request, its ids made before the record.
 pub struct Planned<R> {
@@ -223,6 +223,6 @@ const fn transaction(outbound: Outbound<'_>) -> &'static str {
 
 fn log_outages(context: &RequestContext, outages: &[Outage]) {
     for outage in outages {
-        tracing::warn!(request = %context.id, target = %outage.target, failure = %outage.failure, "a target gave no answer");
+        tracing::warn!(request = %context.id, target = %outage.target, failure = telemetry::failure_detail(&outage.failure), "a target gave no answer");
     }
 }

@@ -18,7 +18,7 @@ use crate::identity::{self, Admitted, NotAdmitted};
 use crate::model::{
     DocumentStream, Malformed, MessageId, PeerProfile, Refusal, RequestId, Timestamp, Unauthenticated,
 };
-use crate::telemetry::TraceParent;
+use crate::telemetry::{self, TraceParent};
 use crate::transport::{BodyFault, BoxBody, Connected, read_body};
 
 /// A message before anything of it is believed.
@@ -180,7 +180,8 @@ impl Arrival<'_> {
     /// Puts a refusal on record that came before the transaction judged anything.
     pub async fn reject(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
         let (peer, side) = (&self.connected.peer, self.endpoint.side);
-        tracing::info!(request = %self.id, %peer, side = side.word(), %refusal, "rejected");
+        let why = telemetry::refusal_detail(&refusal);
+        tracing::info!(request = %self.id, %peer, side = side.word(), refusal = why, "rejected");
         let rejection = Rejection {
             side,
             endpoint: self.connected.endpoint.clone(),
