@@ -1,23 +1,24 @@
 //! What runs beside the requests: the indexes, the audit index, health and metrics, the control
 //! socket, and the end of all of it.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::control::{ConsentNote, ControlRoom, ControlSocket};
+use super::notes::ConsentNotes;
 use super::startup::{Bound, Listeners, StartError};
 use super::targets::Source;
-use crate::audit::{self, AuditHealth, AuditLog, AuditStats, Note, NoteKind};
+use crate::audit::{self, AuditHealth, AuditLog, AuditStats};
 use crate::broker::Broker;
 use crate::config::{BrokerConfig, Settings};
-use crate::model::{Endpoint, PatientId, Phi, Refusal, Timestamp, Unauthenticated};
+use crate::model::{CommunityId, Endpoint, Refusal, Timestamp, Unauthenticated};
 use crate::policy::Authorizer;
-use crate::store::{ConsentChange, Store};
+use crate::store::Store;
 use crate::telemetry::{Health, Metrics, Needed, Status};
 use crate::transport::{self, observe_expiries};
 
@@ -46,7 +47,9 @@ impl Running {
     pub async fn serve(self, listeners: Listeners) -> Result<(), StartError> {
         let tasks = TaskTracker::new();
         let running = Arc::new(self);
-        let control = running.start_control()?;
+        let (room, socket) = running.control()?;
+        // Changes made while no broker ran count from here on, if they can be put on record.
+        running.note_consents(&room).await;
         for source in &running.sources {
             running.health.set(
                 &format!("index {}", source.name),
@@ -60,11 +63,21 @@ impl Running {
         let indexing = tokio::spawn(audit::keep_index(&running.audit, folder, running.store.clone()));
         let observing = Arc::clone(&running);
         tasks.spawn(async move { observing.observe().await });
+        let (auditing, storing) = (Arc::clone(&running), Arc::clone(&running));
+        tasks.spawn(async move { auditing.keep_audit().await });
+        tasks.spawn(async move { storing.keep_store().await });
         let (metrics, health) = (Arc::clone(&running.metrics), Arc::clone(&running.health));
         // The admin side answers until the drain is over.
         let closing = CancellationToken::new();
         let admin = tokio::spawn(crate::admin::serve(listeners.admin, metrics, health, closing.clone()));
-        tasks.spawn(control);
+        let (noting, stop, noted) = (Arc::clone(&running), running.shutdown.clone(), Arc::clone(&room));
+        tasks.spawn(async move { noting.keep_noting(&noted).await });
+        tasks.spawn(async move {
+            tokio::select! {
+                () = stop.cancelled() => {}
+                () = socket.serve(room) => {}
+            }
+        });
         for bound in listeners.soap {
             tasks.spawn(Arc::clone(&running).listen(bound));
         }
@@ -74,7 +87,10 @@ impl Running {
         tracing::info!("stopping: no new requests; those running may end");
         tasks.close();
         tasks.wait().await;
-        running.audit.stop().await;
+        if tokio::time::timeout(STOP_WAIT, running.audit.stop()).await.is_err() {
+            tracing::error!("the audit log does not answer: it ends without its stop record");
+            indexing.abort();
+        }
         closing.cancel();
         drop(admin.await);
         drop(indexing.await);
@@ -120,41 +136,29 @@ impl Running {
         drop(self.audit.reject(rejected).await);
     }
 
-    fn start_control(self: &Arc<Self>) -> Result<impl Future<Output = ()> + Send + 'static, StartError> {
-        let room = Arc::new(ControlRoom {
-            store: self.store.clone(),
-            consents: Arc::clone(self.authorizer.consents()),
-            note: Some(Arc::new(ConsentNotes { running: Arc::clone(self) })),
-        });
+    /// The control socket, and what commands that come through it work on.
+    fn control(self: &Arc<Self>) -> Result<(Arc<ControlRoom>, ControlSocket), StartError> {
+        let note: Arc<dyn ConsentNote> = Arc::new(ConsentNotes { running: Arc::clone(self) });
+        let consents = Arc::clone(self.authorizer.consents());
+        let room = Arc::new(ControlRoom::new(self.store.clone(), consents, Some(note)));
         let path = &self.settings.broker.control;
         let socket = ControlSocket::bind(path).map_err(|e| StartError::file(path, e))?;
-        let shutdown = self.shutdown.clone();
-        let metrics = Arc::clone(&self.metrics);
-        metrics.consent_version(self.authorizer.consent_version());
-        Ok(async move {
-            if let Err(error) = room.note_changes().await {
-                tracing::error!(error, "consent changes made while no broker ran are not on record yet");
-            }
-            tokio::select! {
-                () = shutdown.cancelled() => {}
-                () = socket.serve(room) => {}
-            }
-        })
+        self.metrics.consent_version(self.authorizer.consent_version());
+        Ok((room, socket))
     }
 
-    // Twice a second: what works and what does not; once a minute: what has expired.
+    // Twice a second: what works and what does not; once a minute: what has expired. Nothing here
+    // waits for a disk, so that one that hangs is told.
     async fn observe(&self) {
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
         let mut before = AuditStats::default();
         let mut tick: u64 = 0;
         let mut erring = 0;
+        let mut refused = BTreeMap::new();
         loop {
             tokio::select! {
                 () = self.shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
-            }
-            if tick.is_multiple_of(4) {
-                self.mend_audit().await;
             }
             self.observe_audit(&mut before);
             self.observe_sources();
@@ -162,10 +166,45 @@ impl Running {
             let now = self.authorizer.policies().erring();
             (erring..now).for_each(|_| self.metrics.policy_error());
             erring = now;
+            self.observe_emergencies(&mut refused);
             if tick.is_multiple_of(120) {
-                self.once_a_minute().await;
+                observe_expiries(&self.metrics, &self.settings.broker, &self.settings.targets);
             }
             tick += 1;
+        }
+    }
+
+    // What waits for disks, each on its own.
+    async fn keep_audit(&self) {
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = tokio::time::sleep(Duration::from_secs(2)) => {}
+            }
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                () = self.mend_audit() => {}
+            }
+        }
+    }
+
+    async fn keep_store(&self) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(10));
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = ticks.tick() => {}
+            }
+            let status =
+                match tokio::time::timeout(STORE_WAIT, self.store.purge_replays(Timestamp::now())).await {
+                    Ok(Ok(_)) => Status::Ok,
+                    Ok(Err(error)) => Status::Failed(error.to_string()),
+                    Err(_) => Status::Failed(format!("no answer within {} s", STORE_WAIT.as_secs())),
+                };
+            let is_failing = status != Status::Ok;
+            if self.health.set("store", Needed::Work, status) && is_failing {
+                tracing::error!("the store does not answer: no message is taken");
+            }
         }
     }
 
@@ -188,21 +227,32 @@ impl Running {
     }
 
     fn observe_audit(&self, before: &mut AuditStats) {
-        let (status, is_up) = match self.audit.health() {
-            AuditHealth::Up(_) => (Status::Ok, true),
-            AuditHealth::Down(why) => (Status::Failed(why), false),
-            AuditHealth::Stopped => (Status::Failed("stopped".to_owned()), false),
-        };
+        let waiting = self.audit.waiting();
+        let status = audit_status(self.audit.health(), waiting);
+        let is_up = status == Status::Ok;
         if self.health.set("audit", Needed::Work, status) && !is_up {
             tracing::error!("the audit log cannot be written: nothing is released");
         }
         self.metrics.audit_writer_up(is_up);
+        self.metrics.audit_waiting(waiting);
         let now = self.audit.stats();
         self.metrics.audit_events(now.events.saturating_sub(before.events));
         self.metrics.audit_queue(usize::try_from(now.index_behind).unwrap_or(usize::MAX));
         let commits = now.commits.saturating_sub(before.commits);
         if let Some(mean) = now.commit_micros.saturating_sub(before.commit_micros).checked_div(commits) {
             self.metrics.audit_commit(Duration::from_micros(mean));
+        }
+        *before = now;
+    }
+
+    fn observe_emergencies(&self, before: &mut BTreeMap<CommunityId, u64>) {
+        let now = self.authorizer.emergencies().refused();
+        for (community, count) in &now {
+            let more = count.saturating_sub(before.get(community).copied().unwrap_or_default());
+            if more > 0 {
+                self.metrics.emergency_ids_refused(community.0.as_str(), more);
+                tracing::error!(%community, refused = more, "emergency ids refused: too many in use");
+            }
         }
         *before = now;
     }
@@ -222,41 +272,33 @@ impl Running {
             }
         }
     }
+}
 
-    async fn once_a_minute(&self) {
-        let purged = self.store.purge_replays(Timestamp::now()).await;
-        let status = match purged {
-            Ok(_) => Status::Ok,
-            Err(error) => Status::Failed(error.to_string()),
-        };
-        self.health.set("store", Needed::Work, status);
-        observe_expiries(&self.metrics, &self.settings.broker, &self.settings.targets);
+/// A writer whose oldest record waits longer than this counts as down: its disk hangs.
+const HANGS_AFTER: Duration = Duration::from_secs(3);
+const STORE_WAIT: Duration = Duration::from_secs(5);
+const STOP_WAIT: Duration = Duration::from_secs(10);
+
+fn audit_status(health: AuditHealth, waiting: Duration) -> Status {
+    match health {
+        AuditHealth::Up(_) if waiting > HANGS_AFTER => Status::Failed(format!(
+            "a record has been waiting for more than {} s: the disk does not answer",
+            HANGS_AFTER.as_secs()
+        )),
+        AuditHealth::Up(_) => Status::Ok,
+        AuditHealth::Down(why) => Status::Failed(why),
+        AuditHealth::Stopped => Status::Failed("stopped".to_owned()),
     }
 }
 
-struct ConsentNotes {
-    running: Arc<Running>,
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[async_trait]
-impl ConsentNote for ConsentNotes {
-    async fn note(&self, change: &ConsentChange, persons: &[Phi<String>]) -> Result<(), String> {
-        let authority = &self.running.settings.broker.authority;
-        let patients = persons
-            .iter()
-            .map(|value| PatientId { authority: authority.clone(), value: value.clone() })
-            .collect();
-        let note = Note {
-            kind: NoteKind::ConsentChange,
-            by: change.entered_by.clone(),
-            text: Phi::new(format!(
-                "{} {}: {} rows, SHA-256 {}",
-                change.action, change.source, change.rows, change.sha256
-            )),
-            patients,
-            consent_version: Some(change.version),
-            policy_set: None,
-        };
-        self.running.audit.note(note).await.map_err(|refusal| refusal.to_string())
+    #[test]
+    fn a_writer_whose_record_waits_too_long_has_failed_and_a_quick_one_has_not() {
+        let status = |waiting| audit_status(AuditHealth::Up(None), Duration::from_millis(waiting));
+        assert_eq!(status(2_900), Status::Ok);
+        assert!(matches!(status(3_100), Status::Failed(why) if why.contains("does not answer")));
     }
 }

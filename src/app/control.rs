@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 
 use crate::model::{CommunityId, Oid, Phi, Timestamp};
 use crate::policy::{Consents, Withdrawal};
@@ -54,6 +54,9 @@ pub struct ControlReply {
     pub text: String,
     /// The consent version now in force.
     pub version: u64,
+    /// Whether the audit log has taken note; without a running broker the next start does.
+    #[serde(default)]
+    pub noted: bool,
 }
 
 /// Takes note of changes in the audit log.
@@ -74,9 +77,15 @@ pub struct ControlRoom {
     pub consents: Arc<Consents>,
     /// Who takes note; None outside a running broker, whose next start takes note then.
     pub note: Option<Arc<dyn ConsentNote>>,
+    noting: Mutex<()>,
 }
 
 impl ControlRoom {
+    /// Over a store and the consents in force.
+    pub fn new(store: Store, consents: Arc<Consents>, note: Option<Arc<dyn ConsentNote>>) -> Self {
+        Self { store, consents, note, noting: Mutex::new(()) }
+    }
+
     /// Carries out a command.
     pub async fn carry_out(&self, request: ControlRequest, now: Timestamp) -> ControlReply {
         let done = match request {
@@ -109,13 +118,18 @@ impl ControlRoom {
         };
         let version = self.consents.book().version();
         match done {
-            Err(text) => ControlReply { ok: false, text, version },
+            Err(text) => ControlReply { ok: false, text, version, noted: false },
             Ok(change) => {
                 let noted = self.note_changes().await;
-                let later = noted.err().map(|why| format!("; not yet in the audit log: {why}"));
-                let (rows, later) = (change.rows, later.unwrap_or_default());
-                let text = format!("{rows} rows added, consent version {version}{later}");
-                ControlReply { ok: true, text, version }
+                let later = match (&noted, &self.note) {
+                    (Ok(()), Some(_)) => String::new(),
+                    (Ok(()), None) => format!("; the next start puts it on record: {UNTIL_THEN}"),
+                    (Err(why), _) => format!(
+                        "; not yet in the audit log ({why}): {UNTIL_THEN}. It is tried again every few seconds"
+                    ),
+                };
+                let text = format!("{} rows added, consent version {version}{later}", change.rows);
+                ControlReply { ok: true, text, version, noted: noted.is_ok() && self.note.is_some() }
             }
         }
     }
@@ -124,18 +138,34 @@ impl ControlRoom {
     /// start, for changes made while no broker ran. A note may be taken twice, never not at all.
     ///
     /// # Errors
-    /// Why a note could not be taken; it is tried again with the next change.
+    /// Why a note could not be taken; to be tried again.
     pub async fn note_changes(&self) -> Result<(), String> {
         let Some(note) = &self.note else { return Ok(()) };
+        let _one_at_a_time = self.noting.lock().await;
         let told = |error: StoreError| error.to_string();
         for change in self.store.consent_changes_to_note().await.map_err(told)? {
             let persons = self.store.persons_of_consent_change(change.version).await.map_err(told)?;
             note.note(&change, &persons).await?;
             self.store.mark_consent_change_noted(change.version).await.map_err(told)?;
         }
-        Ok(())
+        // All rows are read again: only where that changes something.
+        if self.consents.book().not_on_record() == 0 {
+            return Ok(());
+        }
+        self.consents.now_on_record(&self.store).await.map_err(told)
+    }
+
+    /// How many changes the audit log has not taken note of.
+    ///
+    /// # Errors
+    /// The store's; for the operator.
+    pub async fn changes_to_note(&self) -> Result<usize, String> {
+        let changes = self.store.consent_changes_to_note().await.map_err(|error| error.to_string())?;
+        Ok(changes.len())
     }
 }
+
+const UNTIL_THEN: &str = "until then what it withdraws counts and what it grants does not";
 
 /// The broker's end of the socket.
 #[derive(Debug)]

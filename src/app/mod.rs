@@ -2,6 +2,7 @@
 
 mod background;
 pub mod control;
+mod notes;
 mod saml;
 mod startup;
 mod targets;

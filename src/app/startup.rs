@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::background::{self, Running};
@@ -203,6 +204,7 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
             profile: file.wire.clone(),
             trust: trust(broker, file, saml)?,
             resend_s: saml.resend_s.and_then(|s| u32::try_from(s).ok()).filter(|_| config.side == Side::Home),
+            places: Arc::new(Semaphore::new(usize::try_from(file.rates.peer_in_flight).unwrap_or(64))),
         };
         systems.insert(file.name.clone(), system);
     }

@@ -6,11 +6,13 @@ use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use aws_lc_rs::digest::{Context as Digest, SHA256};
 use bytes::Bytes;
 use futures_util::Stream;
 use tokio::sync::oneshot;
+use tokio::time::{Timeout, timeout};
 
 use super::event::{Ending, Event};
 use super::handle::{Durable, Handle};
@@ -125,7 +127,7 @@ struct Body {
     bytes: u64,
     digest: Option<Digest>,
     /// The closing record on its way to the disk.
-    closing: Option<oneshot::Receiver<()>>,
+    closing: Option<Pin<Box<Timeout<oneshot::Receiver<()>>>>>,
 }
 
 impl Body {
@@ -135,7 +137,11 @@ impl Body {
         let Some(hash) = self.digest.take().map(digest) else { return };
         if let Some(closing) = self.group.finish(self.index, self.bytes, hash, ending) {
             let generation = self.group.durable.generation;
-            self.closing = Some(self.group.handle.owe_and_tell(generation, closing));
+            let told = self.group.handle.owe_and_tell(generation, closing);
+            // Without a runtime nobody waits: it is being dropped.
+            if tokio::runtime::Handle::try_current().is_ok() {
+                self.closing = Some(Box::pin(timeout(CLOSING_WAIT, told)));
+            }
         }
     }
 
@@ -193,11 +199,11 @@ impl Stream for Body {
             }
         }
         let Some(closing) = this.closing.as_mut() else { return Poll::Ready(None) };
-        let written = std::task::ready!(Pin::new(closing).poll(task));
+        let written = std::task::ready!(closing.as_mut().poll(task));
         this.closing = None;
         match written {
-            Ok(()) => Poll::Ready(None),
-            Err(_) => Poll::Ready(Some(Err(Interrupted::Broken(LOG_LOST.to_owned())))),
+            Ok(Ok(())) => Poll::Ready(None),
+            Ok(Err(_)) | Err(_) => Poll::Ready(Some(Err(Interrupted::Broken(LOG_LOST.to_owned())))),
         }
     }
 }
@@ -208,5 +214,7 @@ impl Drop for Body {
     }
 }
 
+/// How long the end of a document waits for the closing record.
+const CLOSING_WAIT: Duration = Duration::from_secs(5);
 const WHOLE: &str = "whole";
 const LOG_LOST: &str = "the audit log is not available";

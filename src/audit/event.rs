@@ -200,7 +200,8 @@ pub struct Event {
     /// Whether a closing record must follow.
     #[n(25)]
     pub awaits_close: bool,
-    /// The record that this one replaces: consents changed before anything was released.
+    /// The record that this one replaces: consents changed, or nobody waited any more, before anything
+    /// was released.
     #[n(26)]
     pub replaces: Option<u64>,
     /// Bytes handed over, or at most so many; absent when not known.
@@ -304,6 +305,21 @@ impl Event {
             closes: None,
             awaits_close: false,
             bytes: None,
+            ..self.clone()
+        }
+    }
+
+    /// The record that takes back this release: it became durable when nobody waited for it any more,
+    /// so nothing of it has left.
+    pub fn taken_back(&self) -> Self {
+        Self {
+            ending: Ending::NothingReleased,
+            closes: None,
+            query: None,
+            shown: 0,
+            withheld: 0,
+            bytes: Some(0),
+            documents: Vec::new(),
             ..self.clone()
         }
     }

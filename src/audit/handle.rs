@@ -3,11 +3,12 @@
 
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::disk::Disk;
-use super::event::Event;
+use super::event::{Event, Kind};
 use super::segments::{AuditError, Cut, Entry};
 use super::stats::Counters;
 use super::writer::{AuditOptions, Recovered, Writer};
@@ -31,6 +32,8 @@ pub(super) struct Shared {
     /// older one may neither stream nor close: recovery has closed it.
     generation: AtomicU64,
     health: Mutex<AuditHealth>,
+    /// Since when the writer has been at its oldest record; None while nothing waits for it.
+    at_work_since: Mutex<Option<Instant>>,
     /// Records that must not be lost when a future is dropped. Bounded by what is open.
     owed: Mutex<Vec<Owed>>,
     pub(super) counters: Counters,
@@ -42,6 +45,7 @@ impl Shared {
         Self {
             generation: AtomicU64::new(0),
             health: Mutex::new(AuditHealth::Stopped),
+            at_work_since: Mutex::default(),
             owed: Mutex::default(),
             counters: Counters::default(),
             durable: watch::Sender::new(0),
@@ -65,6 +69,16 @@ impl Shared {
 
     pub(super) fn health(&self) -> AuditHealth {
         locked(&self.health).clone()
+    }
+
+    /// Says what the writer is at: since when its oldest record has been waiting, or nothing.
+    pub(super) fn at_work(&self, since: Option<Instant>) {
+        *locked(&self.at_work_since) = since;
+    }
+
+    /// How long the oldest record has been waiting for the disk.
+    pub(super) fn waiting(&self) -> Duration {
+        locked(&self.at_work_since).map(|since| since.elapsed()).unwrap_or_default()
     }
 
     pub(super) fn owe(&self, owed: Owed) {
@@ -114,6 +128,7 @@ pub(super) struct Owed {
 pub(super) struct Waiting {
     pub(super) entry: Entry,
     pub(super) generation: u64,
+    pub(super) since: Instant,
     /// Written when the waiter is gone before it learns of its record.
     pub(super) abandoned: Option<Box<Event>>,
     pub(super) done: oneshot::Sender<u64>,
@@ -169,11 +184,26 @@ impl Handle {
         Ok((Self { commands, shared }, recovered))
     }
 
-    /// Writes an event; returns when it is durable. An event that awaits its closing record is
-    /// closed by the writer when the caller is dropped before it learns of it. With `since`, the
-    /// writer must have been up without a break since that generation.
+    /// As [`Handle::append_by`], with the patience of one that has no deadline of its own.
     pub(super) async fn append(&self, event: &Event, since: Option<u64>) -> Result<Durable, Refusal> {
-        let written = self.try_append(event, since).await;
+        self.append_by(event, since, tokio::time::Instant::now() + PATIENCE).await
+    }
+
+    /// Writes an event; returns when it is durable, or refuses when it is not by then. An event that
+    /// awaits its closing record is closed by the writer when the caller is gone before it learns of
+    /// it, a release taken back. With `since`, the writer must have been up without a break since
+    /// that generation.
+    pub(super) async fn append_by(
+        &self,
+        event: &Event,
+        since: Option<u64>,
+        until: tokio::time::Instant,
+    ) -> Result<Durable, Refusal> {
+        let written = tokio::time::timeout_at(until, self.try_append(event, since)).await;
+        let written = written.unwrap_or_else(|_| {
+            tracing::error!("the audit log does not answer in time: nothing is released");
+            Err(Refusal::AuditUnavailable)
+        });
         if written.is_err() {
             self.shared.counters.unavailable.add(1);
         }
@@ -189,9 +219,13 @@ impl Handle {
         if !entry.fits() {
             return Err(Refusal::Internal("the event is too large for the audit log".to_owned()));
         }
-        let abandoned = event.awaits_close.then(|| Box::new(event.closing(0)));
+        let abandoned = if event.awaits_close {
+            Some(Box::new(event.closing(0)))
+        } else {
+            (event.kind == Kind::Release && event.shown > 0).then(|| Box::new(event.taken_back()))
+        };
         let (done, written) = oneshot::channel();
-        let waiting = Waiting { entry, generation, abandoned, done };
+        let waiting = Waiting { entry, generation, since: Instant::now(), abandoned, done };
         self.commands.send(Command::Append(waiting)).await.map_err(|_| Refusal::AuditUnavailable)?;
         let sequence = written.await.map_err(|_| Refusal::AuditUnavailable)?;
         Ok(Durable { sequence, generation })
@@ -226,3 +260,6 @@ impl Handle {
         }
     }
 }
+
+/// How long a record without a deadline of its own may take.
+const PATIENCE: Duration = Duration::from_secs(5);

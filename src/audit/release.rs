@@ -4,9 +4,11 @@
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::disclosed::Disclosed;
 use super::disk::{Disk, FolderDisk};
@@ -100,6 +102,12 @@ impl AuditLog {
         self.handle.shared.health()
     }
 
+    /// How long the oldest record has been waiting for the disk: one that hangs fails nothing and
+    /// answers nobody.
+    pub fn waiting(&self) -> Duration {
+        self.handle.shared.waiting()
+    }
+
     /// The counters of this moment.
     pub fn stats(&self) -> AuditStats {
         self.handle.shared.counters.read()
@@ -138,7 +146,7 @@ impl AuditLog {
         event.legs = legs.iter().map(LegRef::from).collect();
         event.awaits_close = true;
         decided(&mut event, permit.decision());
-        let durable = self.handle.append(&event, None).await?;
+        let durable = self.handle.append_by(&event, None, until(context)).await?;
         Ok(Opened { targets, messages, unclosed: Some(Unclosed::new(&self.handle, durable, &event)) })
     }
 
@@ -198,7 +206,7 @@ impl AuditLog {
             event.consent_version = Some(version);
             event.replaces = replaces;
             event.closes = unclosed.as_ref().map(|unclosed| unclosed.durable.sequence);
-            let durable = self.handle.append(&event, since).await?;
+            let durable = self.handle.append_by(&event, since, until(context)).await?;
             if let Some(closed) = unclosed.take() {
                 closed.settled();
             }
@@ -263,7 +271,8 @@ impl AuditLog {
         if matches!(refusal, Refusal::Throttled(_)) {
             return self.aggregates.record(&self.handle, event, "throttled", refusal).await;
         }
-        self.handle.append(&event, None).await.map_or(Refusal::AuditUnavailable, |_| refusal)
+        let recorded = self.handle.append_by(&event, None, until(context)).await;
+        recorded.map_or(Refusal::AuditUnavailable, |_| refusal)
     }
 }
 
@@ -315,6 +324,12 @@ fn decided(event: &mut Event, decision: &Decision) {
     event.consent_version = Some(decision.consent_version);
 }
 
+/// Until when a record may take. Who is told at the deadline that a target was silent still gets that
+/// on record.
+fn until(context: &RequestContext) -> Instant {
+    context.deadline.max(Instant::now() + GRACE)
+}
+
 fn belongs(context: &RequestContext, permit: &Permit) -> Result<(), Refusal> {
     if permit.request() == context.id {
         Ok(())
@@ -323,6 +338,8 @@ fn belongs(context: &RequestContext, permit: &Permit) -> Result<(), Refusal> {
     }
 }
 
+/// How long a record may take after the deadline of its request.
+const GRACE: Duration = Duration::from_secs(1);
 /// How often an answer is filtered and recorded anew because consents change under it.
 const ROUNDS_MAX: usize = 8;
 

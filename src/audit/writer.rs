@@ -107,18 +107,23 @@ impl Writer {
                     next = self.queue.try_recv().ok();
                 }
             }
+            let oldest = batch.iter().map(|waiting| waiting.since).min();
+            self.shared.at_work(Some(oldest.unwrap_or_else(Instant::now)));
             self.write(batch);
+            self.shared.at_work(control.is_some().then(Instant::now));
             match control {
                 Some(Command::Reopen(done)) => {
                     let _ = done.send(self.reopen());
                 }
                 Some(Command::Stop(done)) => {
                     self.stop();
+                    self.shared.at_work(None);
                     let _ = done.send(());
                     return;
                 }
                 _ => {}
             }
+            self.shared.at_work(None);
         }
         self.write(Vec::new());
         self.shared.set(AuditHealth::Stopped);
@@ -134,9 +139,9 @@ impl Writer {
             closes.is_none_or(|sequence| segments.awaits_close(sequence) && closed.insert(sequence))
         };
         let (mut waiters, mut entries) = (Vec::new(), Vec::new());
-        for Waiting { entry, generation, abandoned, done } in batch {
+        for Waiting { entry, generation, abandoned, done, .. } in batch {
             // A record of an earlier generation may close what recovery has closed already. What
-            // opens or closes something for nobody need not be written.
+            // opens, releases or closes something for nobody need not be written.
             let is_bound = abandoned.is_some() || entry.closes.is_some();
             let pointless = is_bound && done.is_closed();
             if self.shared.is_current(generation) && !pointless && is_first(entry.closes) {
@@ -156,7 +161,11 @@ impl Writer {
             if done.send(sequence).is_err()
                 && let Some(mut event) = abandoned
             {
-                event.closes = Some(sequence);
+                if event.kind == Kind::Release {
+                    event.replaces = Some(sequence);
+                } else {
+                    event.closes = Some(sequence);
+                }
                 event.bytes = Some(0);
                 event.ending = Ending::NothingReleased;
                 self.shared.owe(Owed { generation, event: *event, done: None });

@@ -14,7 +14,7 @@ use super::target::Target;
 use crate::audit::{LegOutcome, LegRecord, Opened};
 use crate::model::{Answer, Leg, Outage, Outbound, PatientIdLookup, RequestContext};
 use crate::policy::Permit;
-use crate::telemetry::Metrics;
+use crate::telemetry::{self, Metrics};
 
 /// What one target is to be asked.
 pub struct Planned<R> {
@@ -127,6 +127,6 @@ const fn transaction(outbound: Outbound<'_>) -> &'static str {
 
 fn log_outages(context: &RequestContext, outages: &[Outage]) {
     for outage in outages {
-        tracing::warn!(request = %context.id, target = %outage.target, failure = %outage.failure, "a target gave no answer");
+        tracing::warn!(request = %context.id, target = %outage.target, failure = telemetry::failure_detail(&outage.failure), "a target gave no answer");
     }
 }

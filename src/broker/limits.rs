@@ -1,5 +1,6 @@
-//! Who may ask how often: a bucket per asking system and one per person of it (governor). Keys come
-//! from the certificate and the verified assertion, never from a header; their number is capped.
+//! Who may ask how often: a bucket per asking system, taken before anything of its message is read,
+//! and one per person of it, taken when the assertion is verified (governor). Keys come from the
+//! certificate and the verified assertion, never from a header; their number is capped.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -48,19 +49,25 @@ impl Limits {
         Self { systems, clock: DefaultClock::default() }
     }
 
-    /// Takes one request from the buckets of its system and person.
+    /// Takes one request from the bucket of its system.
     ///
     /// # Errors
     /// `Throttled` with the milliseconds until it may be tried again; `Denied` for a system that
     /// has no limits configured.
-    pub fn check(&self, context: &RequestContext) -> Result<(), Refusal> {
+    pub fn check_system(&self, system: &TargetName) -> Result<(), Refusal> {
+        let system = self.systems.get(system).ok_or(Refusal::Denied)?;
+        system.all.check().map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))
+    }
+
+    /// Takes one request from the bucket of its person.
+    ///
+    /// # Errors
+    /// As [`Limits::check_system`].
+    pub fn check_person(&self, context: &RequestContext) -> Result<(), Refusal> {
         let system = self.systems.get(&context.requester.system).ok_or(Refusal::Denied)?;
         let person = system.key(&system.persons, context);
-        system
-            .persons
-            .check_key(&person)
-            .map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))?;
-        system.all.check().map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))
+        let checked = system.persons.check_key(&person);
+        checked.map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))
     }
 
     /// Whether the person may be told once more that attributes are missing.

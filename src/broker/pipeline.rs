@@ -15,7 +15,10 @@ use super::limits::Limits;
 use super::resolve::{About, Resolver};
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
-use crate::model::{Answer, Descriptor, Malformed, Operation, Phi, Refusal, RequestContext, Side, Timestamp};
+use crate::model::{
+    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Refusal, RequestContext, Side, TargetName,
+    Timestamp,
+};
 use crate::policy::{Authorizer, Filtered, Permit};
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -58,6 +61,9 @@ pub struct BrokerParts {
     pub entry_cache_entries_max: u64,
 }
 
+/// Communities whose entries are looked up before one retrieve.
+const PREREQUISITES_MAX: usize = 8;
+
 type Processed<R> = (Permit, Opened, Filtered<<R as crate::model::Request>::Found>, Vec<LegOutcome>);
 
 impl Broker {
@@ -88,11 +94,48 @@ impl Broker {
         request: &R,
         element: Phi<Bytes>,
     ) -> Result<Released<R>, Refusal> {
-        for before in request.prerequisites(self, context) {
-            // Entries of a peer that nobody was shown yet: asked for as a query of its own, with its
-            // own records; what it releases is remembered.
-            drop(Box::pin(self.handle(context, &before, element.clone())).await);
+        match self.prepare(context, request) {
+            Ok(queries) => {
+                for before in queries {
+                    // Entries of a peer that nobody was shown yet: asked for as a query of its own, with
+                    // its own records; what it releases is remembered.
+                    drop(Box::pin(self.carry(context, &before, element.clone())).await);
+                }
+                self.carry(context, request, element).await
+            }
+            Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
         }
+    }
+
+    /// What is settled before anything is asked of anybody: the person's rate, whether they may ask
+    /// this, the size of the request. Gives the queries that have to be answered first.
+    fn prepare<R: Handled>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+    ) -> Result<Vec<DocumentQuery>, Refusal> {
+        self.throttle(context)?;
+        self.authorizer.may_ask(context, R::OPERATION)?;
+        self.cap(request.documents())?;
+        let directory = self.directory.load_full();
+        let is_reachable = |query: &DocumentQuery| {
+            query.home.as_ref().is_some_and(|home| directory.peer(context.side, home).is_some())
+        };
+        let mut queries = request.prerequisites(self, context);
+        queries.retain(is_reachable);
+        if queries.len() > PREREQUISITES_MAX {
+            let why = format!("documents of more than {PREREQUISITES_MAX} communities in one request");
+            return Err(Malformed::new("XDSRepositoryOutOfResources", "", why).into());
+        }
+        Ok(queries)
+    }
+
+    async fn carry<R: Handled>(
+        &self,
+        context: &RequestContext,
+        request: &R,
+        element: Phi<Bytes>,
+    ) -> Result<Released<R>, Refusal> {
         let released = match self.process(context, request).await {
             Ok((permit, opened, filtered, legs)) => {
                 self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
@@ -108,9 +151,7 @@ impl Broker {
         context: &RequestContext,
         request: &R,
     ) -> Result<Processed<R>, Refusal> {
-        self.throttle(context)?;
         self.authorizer.may_ask(context, R::OPERATION)?;
-        self.cap(request.documents())?;
         let directory = self.directory.load_full();
         let mut about = request.resolve(&self.resolver(&directory), context).await?;
         let permit = self.authorize(context, request, &mut about, &directory)?;
@@ -132,10 +173,18 @@ impl Broker {
         Err(Malformed::new("XDSRepositoryOutOfResources", "", why).into())
     }
 
+    /// Takes one request from the bucket of its system; to be asked before anything of its message is
+    /// read, so that a flood costs little.
+    ///
+    /// # Errors
+    /// `Throttled`; `Denied` for a system without limits.
+    pub fn admits(&self, system: &TargetName) -> Result<(), Refusal> {
+        self.limits.check_system(system).inspect_err(|_| self.metrics.throttled(&system.0, "peer"))
+    }
+
     fn throttle(&self, context: &RequestContext) -> Result<(), Refusal> {
-        self.limits
-            .check(context)
-            .inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "request"))
+        let checked = self.limits.check_person(context);
+        checked.inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "person"))
     }
 
     fn authorize<R: Handled>(

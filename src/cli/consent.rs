@@ -114,11 +114,16 @@ async fn change(request: ControlRequest, places: ConsentPlaces<'_>) -> Done {
     let unreachable = |why: String| (UNAVAILABLE, why);
     let sent = control::send(places.control, &request).await;
     let sent = sent.map_err(|e| unreachable(format!("{}: {e}", places.control.display())))?;
+    let by_broker = sent.is_some();
     let reply = match sent {
         Some(reply) => reply,
         None => change_here(request, places).await?,
     };
-    if reply.ok { Ok(format!("{}\n", reply.text)) } else { Err((DATA_ERROR, reply.text)) }
+    match reply {
+        ControlReply { ok: false, text, .. } => Err((DATA_ERROR, text)),
+        ControlReply { noted: false, text, .. } if by_broker => Err((TRY_AGAIN, text)),
+        ControlReply { text, .. } => Ok(format!("{text}\n")),
+    }
 }
 
 async fn change_here(
@@ -134,7 +139,7 @@ async fn change_here(
     let failed = |error: StoreError| (UNAVAILABLE, error.to_string());
     let store = Store::open(places.store_url).await.map_err(failed)?;
     let consents = Arc::new(Consents::load(&store).await.map_err(failed)?);
-    Ok(ControlRoom { store, consents, note: None }.carry_out(request, Timestamp::now()).await)
+    Ok(ControlRoom::new(store, consents, None).carry_out(request, Timestamp::now()).await)
 }
 
 async fn list(network_id: Option<&str>, places: ConsentPlaces<'_>) -> Done {
@@ -174,6 +179,8 @@ fn csv_of<'a>(rows: impl Iterator<Item = &'a ConsentRow>) -> Result<String, csv:
 const DATA_ERROR: u8 = 65;
 const NO_INPUT: u8 = 66;
 const UNAVAILABLE: u8 = 69;
+/// Done, and not on record yet.
+const TRY_AGAIN: u8 = 75;
 
 #[cfg(test)]
 mod tests {

@@ -41,6 +41,14 @@ impl KindTable {
         read_all(&self.source, self.key, value).map_err(ConfigErrors)
     }
 
+    /// The text of one key, where it is one; what is wrong with it `read` tells.
+    pub(super) fn text(&self, key: &str) -> Option<String> {
+        let mut root = DeTable::parse_recoverable(&self.source.text).0.into_inner();
+        let table = root.remove(self.key)?;
+        let value = table.get_ref().as_table()?.get(key)?;
+        value.get_ref().as_str().map(str::to_owned)
+    }
+
     /// A fault at one of its keys (`roots`, or `facilities.name`).
     pub fn error(&self, key: &str, message: impl Into<String>) -> ConfigError {
         self.source.error(&format!("{}.{key}", self.key), message)

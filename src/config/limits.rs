@@ -11,6 +11,8 @@ pub struct Rates {
     pub peer_per_second: u32,
     /// How many of them may come at once.
     pub peer_burst: u32,
+    /// Requests of one system at work at the same time, its answers still being sent included.
+    pub peer_in_flight: u32,
     /// Requests per minute that one person may cause, on average.
     pub person_per_minute: u32,
     /// How many of them may come at once.
@@ -18,13 +20,19 @@ pub struct Rates {
 }
 
 impl Rates {
-    pub(super) const DEFAULT: Self =
-        Self { peer_per_second: 20, peer_burst: 40, person_per_minute: 60, person_burst: 30 };
+    pub(super) const DEFAULT: Self = Self {
+        peer_per_second: 20,
+        peer_burst: 40,
+        peer_in_flight: 64,
+        person_per_minute: 60,
+        person_burst: 30,
+    };
 
     pub(super) fn read(section: &mut Section<'_>, default: Self) -> Self {
         Self {
             peer_per_second: small(section, "peer_per_second", default.peer_per_second, 10_000),
             peer_burst: small(section, "peer_burst", default.peer_burst, 100_000),
+            peer_in_flight: small(section, "peer_in_flight", default.peer_in_flight, 65_536),
             person_per_minute: small(section, "person_per_minute", default.person_per_minute, 100_000),
             person_burst: small(section, "person_burst", default.person_burst, 100_000),
         }
@@ -34,6 +42,10 @@ impl Rates {
 /// Caps on what comes in (`[limits]` of kakehashi.toml). May change without a restart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Limits {
+    /// Bytes a second that a reader must take of an answer while we wait for it; 0 is no least rate.
+    pub answer_bytes_per_second_min: u64,
+    /// Milliseconds for which an answer may stand still at its reader.
+    pub answer_idle_ms: u64,
     /// Bytes of a request body; more is 413.
     pub body_bytes_max: u64,
     /// Milliseconds between two pieces of a request body.
@@ -60,7 +72,7 @@ pub struct Limits {
     pub header_bytes_max: u64,
     /// Milliseconds for a request's headers.
     pub header_ms: u64,
-    /// Requests at work at the same time in all.
+    /// Requests at work at the same time on one side, of all its systems together.
     pub in_flight_max: u64,
     /// "More attributes please" per person and hour (decisions A5).
     pub more_attributes_per_hour: u32,
@@ -83,6 +95,8 @@ impl Limits {
     pub(super) fn read(mut section: Section<'_>) -> Self {
         let s = &mut section;
         let limits = Self {
+            answer_bytes_per_second_min: s.number("answer_bytes_per_second_min", 4_096, 0..=1 << 30),
+            answer_idle_ms: s.number("answer_idle_ms", 30_000, 10..=600_000),
             body_bytes_max: s.number("body_bytes_max", 1 << 20, 1 << 10..=64 << 20),
             body_idle_ms: s.number("body_idle_ms", 10_000, 10..=600_000),
             connection_age_s: s.number("connection_age_s", 3_600, 1..=86_400),

@@ -10,7 +10,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::section::Reading;
 use super::target::{TargetFile, TargetKind};
 use super::tls::CaFile;
-use crate::model::{CommunityId, Timestamp};
+use crate::model::{CommunityId, Oid, Timestamp};
 
 /// Everything that was loaded; consistent in itself.
 #[derive(Debug, Clone)]
@@ -153,7 +153,8 @@ fn target_paths(folder: &Path, candidate: Option<&Path>) -> Result<Vec<PathBuf>,
     Ok(paths.into_values().collect())
 }
 
-/// Two files must not claim the same community, certificate, authority, repository or issuer.
+/// Two files must not claim the same community, certificate, authority, repository or facility: whose
+/// patient an id names would depend on the order of files.
 fn duplicates(settings: &Settings) -> Vec<ConfigError> {
     let mut errors = Vec::new();
     let mut claims: BTreeMap<(&str, String), &TargetFile> = BTreeMap::new();
@@ -164,7 +165,8 @@ fn duplicates(settings: &Settings) -> Vec<ConfigError> {
                 let message = format!("authority {value} is our own network's");
                 errors.push(target.error(key, message).hint("ours stands in kakehashi.toml only"));
             }
-            if let Some(first) = claims.insert((what, value.clone()), target) {
+            let first = claims.insert((what, value.clone()), target);
+            if let Some(first) = first.filter(|first| first.name != target.name) {
                 let message = format!("{what} {value} is also claimed by `{}`", first.name);
                 let hint = format!("one of {} and {}", first.path.display(), target.path.display());
                 errors.push(target.error(key, message).hint(hint));
@@ -182,6 +184,14 @@ fn claimed(target: &TargetFile) -> Vec<(&'static str, &'static str, String)> {
     }
     claims.extend(target.authorities.iter().map(|a| ("authority", "authorities", a.0.to_string())));
     claims.extend(target.repositories.iter().map(|r| ("repository", "repositories", r.0.to_string())));
+    if target.kind == TargetKind::Ssmix2 && target.settings.is_present() {
+        let oid =
+            |key| target.settings.text(key).and_then(|text| Oid::parse(&text)).map(|oid| oid.to_string());
+        claims.extend(oid("authority").map(|value| ("authority", "ssmix2.authority", value)));
+        claims.extend(oid("repository").map(|value| ("repository", "ssmix2.repository", value)));
+        let facility = target.settings.text("facility").map(|code| code.trim().to_owned());
+        claims.extend(facility.map(|code| ("facility", "ssmix2.facility", code)));
+    }
     for certificate in target.tls.iter().flat_map(|tls| &tls.certificates) {
         use super::tls::CertificateIdentity::{SanUri, SpkiSha256};
         claims.push(match certificate {

@@ -307,3 +307,46 @@ proptest! {
         }
     }
 }
+
+/// A source's file.
+fn source(authority: &str, repository: &str, facility: &str) -> String {
+    format!(
+        "kind = \"ssmix2\"\nauthorities = [\"{authority}\"]\nrepositories = [\"{repository}\"]\n[ssmix2]\n\
+         authority = \"{authority}\"\nrepository = \"{repository}\"\nfacility = \"{facility}\"\n"
+    )
+}
+
+#[test]
+fn two_files_that_claim_one_authority_repository_or_facility_are_told_with_line_and_hint() {
+    let told = |files: &[(&str, String)]| {
+        let fixture = Fixture::new();
+        for (name, text) in files {
+            fixture.write(&format!("peers/{name}.toml"), text);
+        }
+        let Err(errors) = fixture.load() else { return Vec::new() };
+        assert!(errors.0.iter().all(|error| error.hint.is_some()), "{errors:?}");
+        let place = |error: &ConfigError| (error.line, error.key.clone(), error.message.clone());
+        errors.0.iter().map(place).collect::<Vec<_>>()
+    };
+    let one = ("a", source("2.999.33.20", "2.999.33.20.9", "3310000001"));
+    assert_eq!(told(&[one.clone(), ("b", source("2.999.33.21", "2.999.33.21.9", "3310000002"))]), []);
+    let b = |text: String| told(&[one.clone(), ("b", text)]);
+    let facility = b(source("2.999.33.21", "2.999.33.21.9", "3310000001"));
+    let message = "facility 3310000001 is also claimed by `a`".to_owned();
+    assert_eq!(facility, [(7, "ssmix2.facility".to_owned(), message)]);
+    let hidden = source("2.999.33.21", "2.999.33.21.9", "3310000002");
+    let line = |key: &str, from: &str, to: &str| {
+        let found = b(hidden.replace(from, to));
+        assert!(found.iter().any(|(_, at, _)| at == key), "{key}: {found:?}");
+    };
+    // Only in [ssmix2], beside other values above it.
+    line("ssmix2.authority", "\nauthority = \"2.999.33.21\"", "\nauthority = \"urn:oid:2.999.33.20\"");
+    line("ssmix2.repository", "\nrepository = \"2.999.33.21.9\"", "\nrepository = \"2.999.33.20.9\"");
+    // Ours, and a peer's.
+    line("ssmix2.authority", "\nauthority = \"2.999.33.21\"", "\nauthority = \"2.999.33.1\"");
+    let peer = PEER.replace("2.999.34.1\"", "2.999.33.20\"");
+    assert_eq!(
+        told(&[one, ("hm", peer)]).first().map(|error| error.1.clone()),
+        Some("authorities".to_owned())
+    );
+}

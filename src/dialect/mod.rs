@@ -3,6 +3,7 @@
 pub mod ebxml;
 pub mod hl7v2;
 pub mod hl7v3;
+mod peer_codes;
 mod query_element;
 pub mod soap;
 pub mod ssmix2;

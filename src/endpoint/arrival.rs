@@ -10,15 +10,15 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use tokio::time::Instant;
 
-use super::serve::{SoapEndpoint, System};
+use super::serve::{OFFERED, SoapEndpoint, System};
 use crate::audit::Rejection;
-use crate::dialect::soap::{
-    self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer,
-};
+use crate::dialect::soap::{self, Envelope, Fault, Framed, FramedBody, Header, Unreceived, frame_answer};
 use crate::dialect::{Packaging, Reply};
 use crate::identity::{self, Admitted, NotAdmitted};
-use crate::model::{DocumentStream, Malformed, MessageId, Refusal, RequestId, Timestamp, Unauthenticated};
-use crate::telemetry::TraceParent;
+use crate::model::{
+    DocumentStream, Malformed, MessageId, PeerProfile, Refusal, RequestId, Timestamp, Unauthenticated,
+};
+use crate::telemetry::{self, TraceParent};
 use crate::transport::{BodyFault, BoxBody, Connected, read_body};
 
 /// A message before anything of it is believed.
@@ -34,7 +34,6 @@ pub struct Arrival<'a> {
 /// A message whose sender is established.
 pub struct Authenticated {
     pub envelope: Envelope,
-    pub offered: usize,
     pub admitted: Admitted,
 }
 
@@ -50,9 +49,25 @@ impl Arrival<'_> {
     /// # Errors
     /// The response to give: 413 over the cap, else a fault.
     pub async fn open(&self, request: Request<Incoming>) -> Result<Envelope, Response<BoxBody>> {
+        self.open_within(request, self.endpoint.body_bytes_max).await
+    }
+
+    /// As [`Arrival::open`], for a message that will not be carried out: only so much of it as the
+    /// refusal must echo. Larger ones get 503.
+    ///
+    /// # Errors
+    /// As [`Arrival::open`].
+    pub async fn open_briefly(&self, request: Request<Incoming>) -> Result<Envelope, Response<BoxBody>> {
+        let announced = hyper::body::Body::size_hint(request.body()).lower();
+        if announced > BRIEF_BYTES_MAX {
+            return Err(closing(StatusCode::SERVICE_UNAVAILABLE));
+        }
+        self.open_within(request, BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max)).await
+    }
+
+    async fn open_within(&self, request: Request<Incoming>, max: u64) -> Result<Envelope, Response<BoxBody>> {
         let content_type = request.headers().get(header::CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let max = self.endpoint.body_bytes_max;
         let body = match read_body(request.into_body(), max, self.endpoint.body_idle).await {
             Ok(body) => body,
             Err(BodyFault::TooLarge) => {
@@ -76,23 +91,21 @@ impl Arrival<'_> {
         }
     }
 
-    /// Establishes which transaction it is, who asks, and that the message is taken once.
+    /// Establishes that it is the transaction of the path it came to, who asks, and that the message
+    /// is taken once.
     ///
     /// # Errors
     /// The fault to give, already on record.
     pub async fn authenticate(
         &self,
         envelope: Envelope,
-        offered: &[Offered],
+        here: usize,
     ) -> Result<Authenticated, Response<BoxBody>> {
-        let chosen = match soap::check_request(&envelope, offered, &self.system.profile) {
-            Ok(chosen) => chosen,
-            Err(fault) => {
-                let refusal = Refusal::Malformed(Malformed::new("addressing", "", fault.reason.clone()));
-                let message = envelope.header.message_id.clone();
-                return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
-            }
-        };
+        if let Err(fault) = addressed(&envelope, here, &self.system.profile) {
+            let refusal = Refusal::Malformed(Malformed::new("addressing", "", fault.reason.clone()));
+            let message = envelope.header.message_id.clone();
+            return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
+        }
         let arrival = identity::Arrival {
             root: envelope.source(),
             message: envelope.header.message_id.as_ref(),
@@ -100,13 +113,14 @@ impl Arrival<'_> {
             system: &self.connected.peer,
             community: &self.system.community,
             resend_s: self.system.resend_s,
+            deadline: self.deadline,
         };
         match self.endpoint.admission.admit(&arrival, &self.system.trust, self.received).await {
             Ok(admitted) => {
                 for warning in envelope.warnings.iter().chain(&admitted.assertion.warnings) {
                     self.endpoint.metrics.message_warning(&self.connected.peer.0, warning.code);
                 }
-                Ok(Authenticated { offered: chosen, admitted, envelope })
+                Ok(Authenticated { admitted, envelope })
             }
             Err(not_admitted) => Err(self.not_admitted(&envelope.header, not_admitted).await),
         }
@@ -127,6 +141,10 @@ impl Arrival<'_> {
             NotAdmitted::Full => {
                 tracing::error!(request = %self.id, peer = %self.connected.peer, "the replay cache is full");
                 (Refusal::Throttled(1000), busy())
+            }
+            NotAdmitted::Late => {
+                tracing::error!(request = %self.id, "the replay cache does not answer: nothing is taken");
+                (Refusal::AuditUnavailable, busy())
             }
             NotAdmitted::Store(error) => {
                 tracing::error!(request = %self.id, %error, "the replay cache cannot be used: nothing is taken");
@@ -159,9 +177,11 @@ impl Arrival<'_> {
         respond(frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault)), |_| {})
     }
 
-    async fn reject(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
+    /// Puts a refusal on record that came before the transaction judged anything.
+    pub async fn reject(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
         let (peer, side) = (&self.connected.peer, self.endpoint.side);
-        tracing::info!(request = %self.id, %peer, side = side.word(), %refusal, "rejected");
+        let why = telemetry::refusal_detail(&refusal);
+        tracing::info!(request = %self.id, %peer, side = side.word(), refusal = why, "rejected");
         let rejection = Rejection {
             side,
             endpoint: self.connected.endpoint.clone(),
@@ -173,6 +193,23 @@ impl Arrival<'_> {
         };
         self.endpoint.broker.audit().reject(rejection).await
     }
+}
+
+/// Bytes of a message that is only read for its refusal.
+const BRIEF_BYTES_MAX: u64 = 64 << 10;
+
+/// Whether action and body are those of the path: one transaction is not taken at another's (wire.md
+/// 21.1, 23). Where the peer's file says so, the body's root counts instead of the action.
+fn addressed(envelope: &Envelope, here: usize, profile: &PeerProfile) -> Result<(), Fault> {
+    let at_this_path = OFFERED.get(here).map(std::slice::from_ref).unwrap_or_default();
+    if !profile.route_by_body {
+        return soap::check_request(envelope, at_this_path, profile).map(|_| ());
+    }
+    let chosen = soap::check_request(envelope, &OFFERED, profile)?;
+    if chosen == here {
+        return Ok(());
+    }
+    Err(Fault::sender(&["wsa:ActionNotSupported"], "the action is not offered here"))
 }
 
 /// A framed answer as an HTTP response. A document stream leaves chunked and breaks when it breaks;

@@ -2,6 +2,7 @@
 //! the pipeline and writes what was released.
 
 mod arrival;
+mod place;
 mod serve;
 mod soap;
 

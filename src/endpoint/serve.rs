@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::arrival::{Arrival, closing, empty};
+use super::place::Place;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
@@ -24,11 +25,14 @@ const HL7: &str = "urn:hl7-org:v3";
 const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
 const XDSB: &str = "urn:ihe:iti:xds-b:2007";
 
-const OFFERED: [Offered; 3] = [
+/// What is offered, and where.
+pub(super) const OFFERED: [Offered; 3] = [
     Offered { action: CrossGatewayPatientDiscovery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
     Offered { action: CrossGatewayQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
     Offered { action: CrossGatewayRetrieve::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
 ];
+
+const PATHS: [&str; 3] = ["/xcpd", "/xca/query", "/xca/retrieve"];
 
 /// An asking system: a portal or a peer.
 pub struct System {
@@ -42,6 +46,9 @@ pub struct System {
     pub trust: SamlTrust,
     /// Seconds within which the same message may come again; portals only.
     pub resend_s: Option<u32>,
+    /// Its requests at work at a time, its answers still being sent included; more are turned away
+    /// with 503, so that none takes the places of all.
+    pub places: Arc<Semaphore>,
 }
 
 /// What the builder of an endpoint hands in.
@@ -62,7 +69,7 @@ pub struct EndpointParts {
     pub body_idle: Duration,
     /// Bytes of a request.
     pub body_bytes_max: u64,
-    /// Requests at work at a time; more are turned away with 503.
+    /// Requests at work at a time, of all systems; more are turned away with 503.
     pub in_flight_max: usize,
     /// Caps within a message.
     pub soap_limits: Limits,
@@ -78,7 +85,7 @@ pub struct SoapEndpoint {
     pub(super) body_idle: Duration,
     pub(super) body_bytes_max: u64,
     pub(super) soap_limits: Limits,
-    places: Semaphore,
+    places: Arc<Semaphore>,
     systems: HashMap<TargetName, System>,
 }
 
@@ -94,7 +101,7 @@ impl SoapEndpoint {
             body_idle: parts.body_idle,
             body_bytes_max: parts.body_bytes_max,
             soap_limits: parts.soap_limits,
-            places: Semaphore::new(parts.in_flight_max),
+            places: Arc::new(Semaphore::new(parts.in_flight_max)),
             systems: parts.systems,
         }
     }
@@ -103,31 +110,54 @@ impl SoapEndpoint {
     /// what had been opened on record is closed there.
     pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
         let received = Timestamp::now();
-        if !matches!(request.uri().path(), "/xcpd" | "/xca/query" | "/xca/retrieve") {
+        let Some(here) = PATHS.iter().position(|path| *path == request.uri().path()) else {
             return empty(StatusCode::NOT_FOUND);
-        }
+        };
         if request.method() != Method::POST {
             return empty(StatusCode::METHOD_NOT_ALLOWED);
         }
         // INVARIANT: the listener lets only mapped certificates in, and only of this side.
         let Some(system) = self.systems.get(&connected.peer) else { return empty(StatusCode::FORBIDDEN) };
-        let Ok(_place) = self.places.try_acquire() else {
+        let Some(place) = Place::take(system, &self.places) else {
             self.metrics.throttled(&connected.peer.0, "in_flight");
             return empty(StatusCode::SERVICE_UNAVAILABLE);
         };
+        place.held_by(self.serve_at(here, system, connected, request, received).await)
+    }
+
+    async fn serve_at(
+        &self,
+        here: usize,
+        system: &System,
+        connected: Arc<Connected>,
+        request: Request<Incoming>,
+        received: Timestamp,
+    ) -> Response<BoxBody> {
         let id = Arrival::request_id(&request);
         let deadline = Instant::now() + self.timeout;
         let arrival = Arrival { endpoint: self, connected, system, id, received, deadline };
-        let envelope = match tokio::time::timeout_at(deadline, arrival.open(request)).await {
+        // Before anything of the message is read or verified: whose it is, the certificate says.
+        let refused = self.broker.admits(&arrival.connected.peer).err();
+        let opening = async {
+            if refused.is_some() { arrival.open_briefly(request).await } else { arrival.open(request).await }
+        };
+        let envelope = match tokio::time::timeout_at(deadline, opening).await {
             Ok(Ok(envelope)) => envelope,
             Ok(Err(response)) => return response,
             Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
-        let arrived = match arrival.authenticate(envelope, &OFFERED).await {
+        if let Some(refusal) = refused {
+            return match here {
+                0 => arrival.turn_away::<CrossGatewayPatientDiscovery>(&envelope, refusal).await,
+                1 => arrival.turn_away::<CrossGatewayQuery>(&envelope, refusal).await,
+                _ => arrival.turn_away::<CrossGatewayRetrieve>(&envelope, refusal).await,
+            };
+        }
+        let arrived = match arrival.authenticate(envelope, here).await {
             Ok(arrived) => arrived,
             Err(response) => return response,
         };
-        match arrived.offered {
+        match here {
             0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
             1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
             _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,

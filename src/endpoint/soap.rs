@@ -1,12 +1,14 @@
 //! One transaction over SOAP, server half: read, hand to the pipeline, write what was released.
 
+use std::time::Duration;
+
 use http::Response;
 use tokio::time::Instant;
 
 use super::arrival::{Arrival, Authenticated, respond};
 use crate::audit::Rejection;
 use crate::broker::Handled;
-use crate::dialect::soap::frame_answer;
+use crate::dialect::soap::{Envelope, frame_answer};
 use crate::dialect::{Addressing, Transaction, query_element};
 use crate::model::{MessageId, Oid, Refusal, Request, RequestContext};
 use crate::telemetry;
@@ -33,10 +35,7 @@ impl Arrival<'_> {
         tracing::info!(request = %self.id, side, %peer, transaction = T::NAME, outcome = word, milliseconds, "answered");
         if let Err(Refusal::AuditUnavailable | Refusal::Throttled(_) | Refusal::Internal(_)) = &outcome {
             // No byte has left: the same message may come again (decisions B1).
-            let spki = &self.connected.endpoint.spki_sha256;
-            if let Err(error) = self.endpoint.admission.free(spki, &arrived.admitted.message).await {
-                tracing::error!(request = %self.id, %error, "a MessageID could not be freed");
-            }
+            self.free(arrived.admitted.message.clone()).await;
         }
         let addressing = self.addressing();
         let message = addressing.message.clone();
@@ -45,6 +44,37 @@ impl Arrival<'_> {
         let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply);
         let metrics = std::sync::Arc::clone(&self.endpoint.metrics);
         respond(framed, move |bytes| metrics.document_bytes(side, &peer.0, bytes))
+    }
+
+    /// Refuses a message before its sender, its signature or its content are looked at; what the refusal
+    /// must echo is taken as it stands.
+    pub async fn turn_away<T: Transaction>(
+        &self,
+        envelope: &Envelope,
+        refusal: Refusal,
+    ) -> Response<BoxBody> {
+        let (peer, side) = (&self.connected.peer, self.endpoint.side.word());
+        let began = Instant::now();
+        let refusal = self.reject(envelope.header.message_id.clone(), refusal).await;
+        let word = telemetry::refusal_word(&refusal);
+        self.endpoint.metrics.request(side, &peer.0, T::NAME, word, began.elapsed());
+        let addressing = self.addressing();
+        let reply = T::write_answer(envelope, &addressing, &self.system.profile, Err(refusal));
+        let header = Some(&envelope.header);
+        respond(frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &addressing.message, header, reply), |_| {})
+    }
+
+    // Goes on when the store takes longer than anybody waits for the refusal.
+    async fn free(&self, message: MessageId) {
+        let (admission, spki) =
+            (self.endpoint.admission.clone(), self.connected.endpoint.spki_sha256.clone());
+        let id = self.id;
+        let freeing = tokio::spawn(async move {
+            if let Err(error) = admission.free(&spki, &message).await {
+                tracing::error!(request = %id, %error, "a MessageID could not be freed");
+            }
+        });
+        drop(tokio::time::timeout(FREEING, freeing).await);
     }
 
     async fn carry<T>(
@@ -104,3 +134,6 @@ impl Arrival<'_> {
         }
     }
 }
+
+/// How long a refusal waits for its message to be freed.
+const FREEING: Duration = Duration::from_secs(1);

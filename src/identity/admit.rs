@@ -2,6 +2,8 @@
 //! must not be (decisions B1, wire.md 23 "Receiving any request").
 
 use aws_lc_rs::digest::{SHA256, digest};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
 
 use super::trust::{SamlTrust, refused};
 use super::verify::{VerifiedAssertion, verify};
@@ -23,6 +25,8 @@ pub struct Arrival<'a> {
     pub community: &'a CommunityId,
     /// Seconds in which a portal may send the same message again.
     pub resend_s: Option<u32>,
+    /// Until when it must be taken.
+    pub deadline: Instant,
 }
 
 /// A message that was taken in.
@@ -45,12 +49,42 @@ pub enum NotAdmitted {
     /// This system has too many messages that must be remembered; to be throttled.
     #[error("too many messages to remember")]
     Full,
+    /// The store did not answer in time; should it take the message after all, it is freed again.
+    #[error("the message was not taken in time")]
+    Late,
     /// Our fault: nothing may be answered without the record of what was taken.
     #[error("{0}")]
     Store(#[from] StoreError),
     /// Who asks is not established.
     #[error("{0}")]
     Unauthenticated(#[from] Unauthenticated),
+}
+
+/// What the store is to remember, on its own feet.
+struct Shown {
+    spki_sha256: String,
+    message: MessageId,
+    body: [u8; 32],
+    resend_s: Option<u32>,
+    issuer: String,
+    assertion: String,
+    one_use: bool,
+    until: Timestamp,
+}
+
+impl Shown {
+    fn presented(&self) -> Presented<'_> {
+        Presented {
+            spki_sha256: &self.spki_sha256,
+            message: &self.message,
+            body: &self.body,
+            resend_s: self.resend_s,
+            issuer: &self.issuer,
+            assertion: &self.assertion,
+            one_use: self.one_use,
+            until: self.until,
+        }
+    }
 }
 
 /// The one way in for messages with an assertion.
@@ -82,17 +116,17 @@ impl Admission {
             Some(message) => message.clone(),
             None => MessageId(format!("sha256:{}", hex::encode(body))),
         };
-        let presented = Presented {
-            spki_sha256: arrival.spki_sha256,
-            message: &message,
-            body: &body,
+        let shown = Shown {
+            spki_sha256: arrival.spki_sha256.to_owned(),
+            message: message.clone(),
+            body,
             resend_s: arrival.resend_s,
-            issuer: &assertion.requester.assertion.issuer,
-            assertion: &assertion.requester.assertion.id,
+            issuer: assertion.requester.assertion.issuer.clone(),
+            assertion: assertion.requester.assertion.id.clone(),
             one_use: assertion.one_use,
             until: assertion.expires,
         };
-        let attempt = match self.store.take_message(&presented, now).await? {
+        let attempt = match self.take(shown, now, arrival.deadline).await? {
             Taken::Fresh => 1,
             Taken::Again { attempt } => attempt,
             Taken::Duplicate => return Err(NotAdmitted::Duplicate),
@@ -108,6 +142,27 @@ impl Admission {
             }
         };
         Ok(Admitted { assertion, attempt, message })
+    }
+
+    // Runs on its own, so that a message taken for somebody who has given up is freed and not left as
+    // one that was answered.
+    async fn take(&self, shown: Shown, now: Timestamp, deadline: Instant) -> Result<Taken, NotAdmitted> {
+        let (done, taken) = oneshot::channel();
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            let took = store.take_message(&shown.presented(), now).await;
+            let is_taken = matches!(took, Ok(Taken::Fresh | Taken::Again { .. }));
+            if done.send(took).is_err()
+                && is_taken
+                && let Err(error) = store.free_message(&shown.spki_sha256, &shown.message).await
+            {
+                tracing::error!(%error, "a MessageID could not be freed");
+            }
+        });
+        match timeout_at(deadline, taken).await {
+            Ok(Ok(took)) => Ok(took?),
+            Ok(Err(_)) | Err(_) => Err(NotAdmitted::Late),
+        }
     }
 
     /// Frees a message that came to nothing before any byte left: the record could not be written,

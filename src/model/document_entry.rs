@@ -122,15 +122,49 @@ pub struct EntryMetadata {
 
 impl DocumentEntry {
     /// The entry under another patient id: the one that was asked for (decisions A6), and the one to
-    /// show as sourcePatientId where we built the entry ourselves.
+    /// show as sourcePatientId where we built the entry ourselves. With that, nothing of the entry's
+    /// words may carry the hospital's number any more: some hospitals make order and accession numbers
+    /// of it (decisions A1).
     #[must_use]
     pub fn readdressed(&self, patient: PatientId, source_patient: Option<PatientId>) -> Self {
         let encoded = match (&self.encoded, source_patient) {
             (Encoded::Metadata(metadata), Some(source_patient)) => {
-                Encoded::Metadata(Arc::new(EntryMetadata { source_patient, ..(**metadata).clone() }))
+                let mut metadata = EntryMetadata { source_patient, ..(**metadata).clone() };
+                if let Some(origin) = &self.origin {
+                    let number = origin.patient.value.reveal().as_str();
+                    metadata.references.retain(|reference| !carries(reference.reveal(), number));
+                    if carries(&metadata.title, number) {
+                        metadata.title.clone_from(&self.type_code.display);
+                    }
+                }
+                Encoded::Metadata(Arc::new(metadata))
             }
             (encoded, _) => encoded.clone(),
         };
         Self { patient, encoded, ..self.clone() }
+    }
+}
+
+/// Whether a hospital's number stands in a text, also without the zeros in front of it.
+fn carries(text: &str, number: &str) -> bool {
+    let bare = number.trim().trim_start_matches('0');
+    let sought = if bare.len() < BARE_MIN { number.trim() } else { bare };
+    !sought.is_empty() && text.to_ascii_uppercase().contains(&sought.to_ascii_uppercase())
+}
+
+/// Fewer characters are met by chance: there the zeros in front count.
+const BARE_MIN: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_found_without_its_zeros_and_a_short_one_only_as_it_stands() {
+        for text in ["ORD0000012345", "2.25.12345.7", "x12345^^^&2.999&ISO"] {
+            assert!(carries(text, "0000012345"), "{text}");
+        }
+        assert!(!carries("ORD20240401", "0000012345"));
+        assert!(carries("7-0000000012", "0000000012") && !carries("7-12", "0000000012"));
     }
 }

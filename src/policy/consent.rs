@@ -36,6 +36,8 @@ pub enum Standing {
 #[derive(Debug, Default)]
 pub struct ConsentBook {
     version: u64,
+    /// Rows that the audit log has not taken note of.
+    not_on_record: usize,
     persons: HashMap<Phi<String>, Consenter>,
     owners: HashMap<HospitalNumber, Phi<String>>,
     by_facility: HashMap<(String, CommunityId), BTreeSet<Phi<String>>>,
@@ -62,6 +64,8 @@ struct Rule {
     state: ConsentState,
     valid_from: Date,
     valid_until: Option<Date>,
+    /// Whether the audit log has taken note of it.
+    on_record: bool,
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -72,12 +76,21 @@ struct Covers {
 }
 
 impl ConsentBook {
-    /// From all rows in the order they were entered.
+    /// From all rows in the order they were entered, all of them on record.
     pub fn new(version: u64, rows: Vec<ConsentRow>) -> Self {
-        let mut book = Self { version, ..Self::default() };
+        let all = rows.len();
+        Self::partly_on_record(version, rows, all)
+    }
+
+    /// From all rows in the order they were entered, of which the first so many are in the audit log.
+    /// What is not on record yet takes away and gives nothing.
+    pub fn partly_on_record(version: u64, rows: Vec<ConsentRow>, on_record: usize) -> Self {
+        let not_on_record = rows.len().saturating_sub(on_record);
+        let mut book = Self { version, not_on_record, ..Self::default() };
         let mut forms = HashSet::new();
-        let counting = counting(&rows);
-        for (row, counts) in rows.into_iter().zip(counting) {
+        let counting = counting(&rows, on_record);
+        for (at, (row, counts)) in rows.into_iter().zip(counting).enumerate() {
+            let on_record = at < on_record;
             let number = HospitalNumber { facility: row.facility.clone(), number: row.patient_no };
             book.owners.entry(number.clone()).or_insert_with(|| row.network_id.clone());
             let toward = (row.facility.clone(), row.community.clone());
@@ -90,7 +103,7 @@ impl ConsentBook {
             let covers = forms.get(&covers).cloned().unwrap_or_else(|| Arc::new(covers));
             forms.insert(Arc::clone(&covers));
             let (state, valid_from, valid_until) = (row.state, row.valid_from, row.valid_until);
-            let rule = counts.then_some(Rule { covers, state, valid_from, valid_until });
+            let rule = counts.then_some(Rule { covers, state, valid_from, valid_until, on_record });
             let known =
                 person.toward.iter_mut().find(|t| t.community == row.community && t.facility == row.facility);
             match known {
@@ -107,6 +120,11 @@ impl ConsentBook {
     /// Grows with every change.
     pub const fn version(&self) -> u64 {
         self.version
+    }
+
+    /// Rows that the audit log has not taken note of.
+    pub const fn not_on_record(&self) -> usize {
+        self.not_on_record
     }
 
     /// The network id of the person with this hospital number, as any row of any day tells.
@@ -130,16 +148,20 @@ impl ConsentBook {
     ) -> Standing {
         let mut toward = self.toward(asked.community, network_id);
         let Some(here) = toward.find(|toward| toward.facility == facility) else { return Standing::None };
-        let Ok(newest) = newest(&here.rules, japan_day(now)) else { return Standing::Blocked };
+        let day = japan_day(now);
         let viewer = bare(asked.viewer);
-        let covering: Vec<_> = newest
-            .into_iter()
-            .filter(|rule| rule.covers.viewers.cover(viewer) && rule.covers.purposes.contains(&asked.purpose))
-            .collect();
-        match kinds(&covering) {
-            Some(kinds) => Standing::Consented { kinds },
-            None => Standing::None,
+        let covered = |rules: Vec<&Rule>| {
+            let covers = |rule: &&Rule| {
+                rule.covers.viewers.cover(viewer) && rule.covers.purposes.contains(&asked.purpose)
+            };
+            kinds(&rules.into_iter().filter(covers).collect::<Vec<_>>())
+        };
+        let Ok(all) = newest(&here.rules, day) else { return Standing::Blocked };
+        let mut kinds = covered(all);
+        if let Some(recorded) = here.on_record(day) {
+            kinds = kinds.zip(covered(recorded)).map(|(all, recorded)| all.and(&recorded));
         }
+        kinds.map_or(Standing::None, |kinds| Standing::Consented { kinds })
     }
 
     /// Whether the person has withdrawn or refused toward this community at any facility.
@@ -164,7 +186,8 @@ impl ConsentBook {
         let day = japan_day(now);
         let mut communities: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for toward in &person.toward {
-            if newest(&toward.rules, day).is_ok_and(|newest| !newest.is_empty()) {
+            let recorded = toward.on_record(day).is_none_or(|recorded| !recorded.is_empty());
+            if recorded && newest(&toward.rules, day).is_ok_and(|newest| !newest.is_empty()) {
                 let numbers = person.numbers.iter().filter(|number| number.facility == toward.facility);
                 communities.entry(toward.community.clone()).or_default().extend(numbers.cloned());
             }
@@ -199,6 +222,16 @@ impl ConsentBook {
     }
 }
 
+impl Toward {
+    /// What counts by the rows on record alone; None when all are.
+    fn on_record(&self, day: Date) -> Option<Vec<&Rule>> {
+        if self.rules.iter().all(|rule| rule.on_record) {
+            return None;
+        }
+        Some(newest(self.rules.iter().filter(|rule| rule.on_record), day).unwrap_or_default())
+    }
+}
+
 /// For whom and for what a consent is looked up.
 #[derive(Debug, Clone, Copy)]
 pub struct Asked<'a> {
@@ -227,11 +260,15 @@ pub(super) fn bare(id: &str) -> &str {
 }
 
 /// Which rows count. The same "no" entered again with another last day: the later entry counts, so
-/// that a withdrawal can be ended. Any other "no" stands beside it.
-fn counting(rows: &[ConsentRow]) -> Vec<bool> {
+/// that a withdrawal can be ended, once that is on record. Any other "no" stands beside it.
+fn counting(rows: &[ConsentRow], on_record: usize) -> Vec<bool> {
     let mut later = HashSet::new();
-    let mut counting: Vec<_> =
-        rows.iter().rev().map(|row| !row.state.blocks() || later.insert(form_of(row))).collect();
+    let mut counting: Vec<_> = rows
+        .iter()
+        .enumerate()
+        .rev()
+        .map(|(at, row)| at >= on_record || !row.state.blocks() || later.insert(form_of(row)))
+        .collect();
     counting.reverse();
     counting
 }
@@ -243,9 +280,9 @@ fn form_of(row: &ConsentRow) -> impl Eq + std::hash::Hash {
 }
 
 /// The rules that count on a day: those of the newest first day. Err when one of the day says no.
-fn newest(rules: &[Rule], day: Date) -> Result<Vec<&Rule>, ()> {
+fn newest<'a>(rules: impl IntoIterator<Item = &'a Rule>, day: Date) -> Result<Vec<&'a Rule>, ()> {
     let valid: Vec<_> = rules
-        .iter()
+        .into_iter()
         .filter(|rule| rule.valid_from <= day && rule.valid_until.is_none_or(|last| day <= last))
         .collect();
     if valid.iter().any(|rule| rule.state.blocks()) {

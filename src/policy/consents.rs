@@ -1,6 +1,6 @@
 //! The consents in force: the snapshot everyone reads, and the two ways to change it (decisions C1,
 //! F1). A change is durable in the store before it shows in the snapshot; what the audit log has
-//! not taken note of yet stays marked in the store.
+//! not taken note of yet stays marked in the store, and until it has, takes away and gives nothing.
 
 use std::sync::Arc;
 
@@ -64,8 +64,8 @@ impl Consents {
     /// # Errors
     /// The store's.
     pub async fn load(store: &Store) -> Result<Self, StoreError> {
-        let (version, rows) = store.consents().await?;
-        Ok(Self::of(ConsentBook::new(version, rows)))
+        let (version, rows, on_record) = store.consents_and_on_record().await?;
+        Ok(Self::of(ConsentBook::partly_on_record(version, rows, on_record)))
     }
 
     /// From a snapshot.
@@ -140,10 +140,21 @@ impl Consents {
         Ok(change)
     }
 
+    /// Takes in that changes are on record now: what they give counts from here on.
+    ///
+    /// # Errors
+    /// The store's.
+    pub async fn now_on_record(&self, store: &Store) -> Result<(), StoreError> {
+        let _one_at_a_time = self.changing.lock().await;
+        self.refresh(store).await
+    }
+
     async fn refresh(&self, store: &Store) -> Result<(), StoreError> {
-        let (version, rows) = store.consents().await?;
-        if version > self.book.load().version() {
-            let book = aside(move || ConsentBook::new(version, rows)).await?;
+        let (version, rows, on_record) = store.consents_and_on_record().await?;
+        let present = self.book();
+        let later = rows.len().saturating_sub(on_record);
+        if (version, later) != (present.version(), present.not_on_record()) {
+            let book = aside(move || ConsentBook::partly_on_record(version, rows, on_record)).await?;
             self.book.store(Arc::new(book));
         }
         Ok(())

@@ -25,6 +25,15 @@ impl Terms {
         }
     }
 
+    /// What both cover.
+    #[must_use]
+    pub fn and(&self, other: &Self) -> Self {
+        match (self, other) {
+            (Self::All, one) | (one, Self::All) => one.clone(),
+            (Self::Listed(one), Self::Listed(two)) => Self::Listed(one.intersection(two).cloned().collect()),
+        }
+    }
+
     /// Reads `*` or items separated by blanks, `;`, `,` or `|`.
     pub fn parse(text: &str) -> Self {
         if text.trim() == "*" {

@@ -116,6 +116,16 @@ impl Store {
     /// # Errors
     /// The database's; `Unreadable` when a row does not read back.
     pub async fn consents(&self) -> Result<(u64, Vec<ConsentRow>), StoreError> {
+        let (version, rows, _) = self.consents_and_on_record().await?;
+        Ok((version, rows))
+    }
+
+    /// As [`Store::consents`], with how many of the rows, the first ones, belong to changes that the
+    /// audit log has taken note of.
+    ///
+    /// # Errors
+    /// As [`Store::consents`].
+    pub async fn consents_and_on_record(&self) -> Result<(u64, Vec<ConsentRow>, usize), StoreError> {
         let mut tx = self.reader.begin().await?;
         let version: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM consent_change")
             .fetch_one(&mut *tx)
@@ -128,7 +138,14 @@ impl Store {
         .await?;
         let rows = rows.into_iter().map(read).collect::<Option<Vec<_>>>();
         let rows = rows.ok_or_else(|| StoreError::Unreadable("a consent".to_owned()))?;
-        Ok((version.unsigned_abs(), rows))
+        let later: i64 = sqlx::query_scalar(
+            "SELECT COUNT(*) FROM consent
+             WHERE version >= (SELECT MIN(version) FROM consent_change WHERE noted = 0)",
+        )
+        .fetch_one(&mut *tx)
+        .await?;
+        let on_record = rows.len().saturating_sub(usize::try_from(later).unwrap_or(usize::MAX));
+        Ok((version.unsigned_abs(), rows, on_record))
     }
 
     /// The version of the consents; 0 when there were none yet.

@@ -20,11 +20,11 @@ pub struct EmergencyId {
 }
 
 impl Store {
-    /// Keeps an id, and forgets those that expired before `now`.
+    /// Keeps an id, or its new end, and forgets those that expired before `now`.
     ///
     /// # Errors
     /// The database's.
-    pub async fn add_emergency_id(&self, id: &EmergencyId, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn keep_emergency_id(&self, id: &EmergencyId, now: Timestamp) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query("DELETE FROM emergency_id WHERE expires_at <= $1")
             .bind(now.micros())
@@ -32,7 +32,7 @@ impl Store {
             .await?;
         sqlx::query(
             "INSERT INTO emergency_id (id, community, facility, patient_no, expires_at)
-             VALUES ($1, $2, $3, $4, $5)",
+             VALUES ($1, $2, $3, $4, $5) ON CONFLICT (id) DO UPDATE SET expires_at = excluded.expires_at",
         )
         .bind(id.id.reveal())
         .bind(id.community.0.as_str())

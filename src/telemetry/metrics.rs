@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use prometheus::{
-    Error, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, TextEncoder,
+    Error, Gauge, GaugeVec, Histogram, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec,
+    TextEncoder,
 };
 
 use super::registered::{Registered, add, observe, set, set_float, whole};
@@ -109,6 +110,11 @@ impl Metrics {
         add(&self.traffic.emergencies, &[peer], 1);
     }
 
+    /// So many emergency ids more were refused to a community, which has too many in use.
+    pub fn emergency_ids_refused(&self, community: &str, count: u64) {
+        add(&self.traffic.emergency_ids_refused, &[community], count);
+    }
+
     /// A finding answered something else: `patient`, `home`, `repository`, `document`.
     pub fn dropped(&self, target: &str, reason: &str, count: u64) {
         add(&self.traffic.dropped, &[target, reason], count);
@@ -134,6 +140,11 @@ impl Metrics {
         self.state.consent_version.set(whole(version));
     }
 
+    /// Changes of consents that are not in the audit log yet.
+    pub fn consent_changes_unnoted(&self, changes: usize) {
+        self.state.consent_changes_unnoted.set(whole(changes as u64));
+    }
+
     /// So many records more are durable.
     pub fn audit_events(&self, count: u64) {
         add(&self.audit.audit_records, &["event"], count);
@@ -147,6 +158,11 @@ impl Metrics {
     /// Records waiting for the writer.
     pub fn audit_queue(&self, records: usize) {
         self.audit.audit_queue.set(whole(records as u64));
+    }
+
+    /// How long the oldest record has been waiting for the disk.
+    pub fn audit_waiting(&self, waiting: Duration) {
+        self.audit.audit_oldest_waiting.set(waiting.as_secs_f64());
     }
 
     /// Whether records can be written.
@@ -174,6 +190,11 @@ impl Metrics {
     /// A connection was closed before a request.
     pub fn connection_refused(&self, side: &str, reason: &str) {
         add(&self.trust.connections_refused, &[side, reason], 1);
+    }
+
+    /// A connection was cut because its reader took too little.
+    pub fn slow_reader(&self, side: &str, peer: &str) {
+        add(&self.trust.slow_readers, &[side, peer], 1);
     }
 
     /// A handshake succeeded.
@@ -243,6 +264,7 @@ struct RequestMetrics {
     message_warnings: IntCounterVec,
     document_bytes: IntCounterVec,
     emergencies: IntCounterVec,
+    emergency_ids_refused: IntCounterVec,
 }
 
 impl RequestMetrics {
@@ -302,6 +324,11 @@ impl RequestMetrics {
                 "Answers given under an emergency policy.",
                 &["peer"],
             )?,
+            emergency_ids_refused: r.counters(
+                "emergency_ids_refused_total",
+                "Emergency ids refused to a community because too many are in use.",
+                &["community"],
+            )?,
         })
     }
 }
@@ -312,6 +339,7 @@ struct TrustMetrics {
     authentication_failures: IntCounterVec,
     connections: IntGaugeVec,
     connections_refused: IntCounterVec,
+    slow_readers: IntCounterVec,
     handshake_seconds: HistogramVec,
     certificate_expiry: GaugeVec,
     crl_expiry: GaugeVec,
@@ -330,6 +358,11 @@ impl TrustMetrics {
                 "connections_refused_total",
                 "Connections closed before a request; reason as in the audit log.",
                 &["side", "reason"],
+            )?,
+            slow_readers: r.counters(
+                "slow_readers_total",
+                "Connections cut because answers were taken too slowly.",
+                &["side", "peer"],
             )?,
             handshake_seconds: r.histograms(
                 "handshake_duration_seconds",
@@ -358,6 +391,7 @@ struct AuditMetrics {
     audit_commit_seconds: Histogram,
     audit_queue: IntGauge,
     audit_writer_up: IntGauge,
+    audit_oldest_waiting: Gauge,
     audit_torn_tails: IntCounter,
 }
 
@@ -372,6 +406,10 @@ impl AuditMetrics {
             )?,
             audit_queue: r.gauge("audit_queue_records", "Records waiting for the writer.")?,
             audit_writer_up: r.gauge("audit_writer_up", "1 while records can be written.")?,
+            audit_oldest_waiting: r.float_gauge(
+                "audit_oldest_waiting_seconds",
+                "How long the oldest record has been waiting for the disk.",
+            )?,
             audit_torn_tails: r.counter("audit_torn_tails_total", "Torn tails cut on start.")?,
         })
     }
@@ -382,6 +420,7 @@ impl AuditMetrics {
 struct StateMetrics {
     policy_errors: IntCounter,
     consent_version: IntGauge,
+    consent_changes_unnoted: IntGauge,
     index_documents: IntGaugeVec,
     index_quarantined: IntGaugeVec,
     index_ready: IntGaugeVec,
@@ -395,6 +434,10 @@ impl StateMetrics {
             policy_errors: r
                 .counter("policy_errors_total", "Policies that failed to evaluate; each denied.")?,
             consent_version: r.gauge("consent_version", "Version of the consents in force.")?,
+            consent_changes_unnoted: r.gauge(
+                "consent_changes_unnoted",
+                "Changes of consents that are not in the audit log yet; what they grant does not count.",
+            )?,
             index_documents: r.gauges("index_documents", "Documents indexed.", &["source"])?,
             index_quarantined: r.gauges(
                 "index_quarantined_documents",

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 
 use super::certificate::{CertificateFacts, Stranger};
 use super::descriptors::affordable;
-use super::serving::{Admission, BoxBody, Connected, ListenLimits, Setup, serve};
+use super::serving::{Admission, BoxBody, Connected, Ended, ListenLimits, Setup, serve};
 use super::tls::{KnownPeer, NotAdmitted, Trust};
 use crate::config::Limits;
 use crate::model::{Endpoint, Side, TargetName};
@@ -261,7 +261,10 @@ where
             shutdown: self.serving.shutdown.clone(),
             trust: Arc::clone(&self.serving.trust),
         };
-        serve(stream, http2, setup).await;
+        if serve(stream, http2, setup).await == Ended::TooSlow {
+            self.serving.metrics.slow_reader(side.word(), &peer.name.0);
+            tracing::warn!(side = side.word(), peer = %peer.name, "connection cut: answers are taken too slowly");
+        }
     }
 
     async fn handshake(

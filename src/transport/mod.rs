@@ -5,6 +5,7 @@ mod descriptors;
 mod failure;
 mod http;
 mod listen;
+mod pace;
 mod revocation;
 mod serving;
 mod tls;

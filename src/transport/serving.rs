@@ -1,5 +1,6 @@
 //! One connection after its handshake: HTTP/1.1 or HTTP/2 as ALPN chose, deadlines for the first
-//! request, the headers, the age and the end. Upgrades are not offered.
+//! request, the headers, the age and the end; a reader that is too slow ends it. Upgrades are not
+//! offered.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -17,10 +18,11 @@ use hyper_util::server::conn::auto::Builder;
 use rustls::ProtocolVersion;
 use rustls_pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::CertificateFacts;
+use super::pace::{PaceLimits, Paces};
 use super::tls::Trust;
 use crate::config::Limits;
 use crate::model::{Endpoint, Interrupted, TargetName};
@@ -52,6 +54,10 @@ pub struct ListenLimits {
     pub header_bytes_max: usize,
     /// HTTP/2 streams.
     pub streams_max: u32,
+    /// How long an answer may stand still at its reader.
+    pub answer_idle: Duration,
+    /// Bytes a second that a reader must take while we wait for it; 0 is no least rate.
+    pub answer_bytes_per_second_min: u64,
 }
 
 impl From<&Limits> for ListenLimits {
@@ -62,6 +68,8 @@ impl From<&Limits> for ListenLimits {
             header: Duration::from_millis(limits.header_ms),
             header_bytes_max: usize::try_from(limits.header_bytes_max).unwrap_or(32 << 10),
             streams_max: u32::try_from(limits.streams_max).unwrap_or(64),
+            answer_idle: Duration::from_millis(limits.answer_idle_ms),
+            answer_bytes_per_second_min: limits.answer_bytes_per_second_min,
         }
     }
 }
@@ -163,8 +171,17 @@ pub(super) struct Setup<S> {
     pub(super) trust: Arc<arc_swap::ArcSwap<Trust>>,
 }
 
+/// How a connection came to its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// By either side, or with its time.
+    Closed,
+    /// Its reader took too little of what was sent; what was under way is dropped.
+    TooSlow,
+}
+
 /// Serves one connection to its end.
-pub(super) async fn serve<IO, S, F>(io: IO, http2: bool, setup: Setup<S>)
+pub(super) async fn serve<IO, S, F>(io: IO, http2: bool, setup: Setup<S>) -> Ended
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Fn(Arc<Connected>, Request<Incoming>) -> F + Send + Sync + 'static,
@@ -173,34 +190,46 @@ where
     let Setup { admission, connected, limits, service, shutdown, trust } = setup;
     let admission = Arc::new(admission);
     let asked = Arc::new(AtomicBool::new(false));
+    let paces = Arc::new(Paces::new(PaceLimits {
+        idle: limits.answer_idle,
+        bytes_per_second_min: limits.answer_bytes_per_second_min,
+    }));
     let answer = {
-        let asked = Arc::clone(&asked);
+        let (asked, paces) = (Arc::clone(&asked), Arc::clone(&paces));
         service_fn(move |request| {
             asked.store(true, Ordering::Relaxed);
             let stands = admission.still_stands(&trust.load_full());
             let answer = stands.then(|| service(Arc::clone(&connected), request));
+            let paces = Arc::clone(&paces);
             async move {
                 match answer {
-                    Some(answer) => Ok(answer.await),
+                    Some(answer) => Ok(answer.await.map(|body| paces.body(body))),
                     None => Err(NotTrusted),
                 }
             }
         })
     };
     let builder = builder(http2, limits);
-    let connection = builder.serve_connection(TokioIo::new(io), answer);
+    let connection = builder.serve_connection(TokioIo::new(paces.socket(io)), answer);
     tokio::pin!(connection);
     let start = Instant::now();
     let mut ends: Option<Instant> = None;
     let mut first_request_due = true;
+    let mut looks = tokio::time::interval(paces.look_every());
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = connection.as_mut() => return,
+            _ = connection.as_mut() => return Ended::Closed,
             () = sleep_until(start + limits.header), if first_request_due => {
                 if !asked.load(Ordering::Relaxed) {
-                    return;
+                    return Ended::Closed;
                 }
                 first_request_due = false;
+            }
+            now = looks.tick() => {
+                if paces.any_too_slow(now) {
+                    return Ended::TooSlow;
+                }
             }
             () = shutdown.cancelled(), if ends.is_none() => {
                 connection.as_mut().graceful_shutdown();
@@ -210,7 +239,7 @@ where
                 connection.as_mut().graceful_shutdown();
                 ends = Some(Instant::now() + limits.drain);
             }
-            () = sleep_until(ends.unwrap_or(start)), if ends.is_some() => return,
+            () = sleep_until(ends.unwrap_or(start)), if ends.is_some() => return Ended::Closed,
         }
     }
 }

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use kakehashi::dialect::ebxml::CrossGatewayRetrieve;
+use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use kakehashi::model::{Document, DocumentId};
 
-use crate::simulators::client::{Client, PHYSICIAN, patient, retrieve_of};
+use crate::simulators::client::{Client, PHYSICIAN, documents_of, patient, retrieve_of};
 use crate::simulators::gateway::{Gateway, document, entry};
 use crate::simulators::hospital::{HANAKO, Hospital};
-use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, consent};
+use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, TOTTORI, consent};
 
 const LARGE: usize = 40 << 20;
 
@@ -145,5 +145,56 @@ async fn a_document_whose_source_breaks_off_breaks_toward_the_portal_too() {
     assert!(is_broken, "what is not whole must not look whole");
     let close = okayama.records().attained("close", 1).await.pop().unwrap();
     assert_eq!(close.ending, "interrupted");
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_peer_whose_answers_are_under_way_takes_its_own_places_and_nobody_elses() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    hospital.summary("0000012345", LARGE);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .peer_with(HIROSHIMA, 1, "rates = { peer_in_flight = 2 }")
+        .peer(TOTTORI, 2)
+        .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .limits("in_flight_max = 3")
+        .start()
+        .await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let person = patient("2.999.33.1", "N-1");
+    let entries = physician.entries(&person).await;
+    let large = entries.iter().find(|entry| entry.size == Some(LARGE as u64)).unwrap();
+    let running = [begin(&physician, &large.id).await, begin(&physician, &large.id).await];
+    let third = physician.ask_raw::<CrossGatewayQuery>(&documents_of(&person)).await;
+    assert_eq!(third.status, 503, "both places of the peer are taken");
+    let other = okayama.asked_by(TOTTORI, PHYSICIAN);
+    let reply = other.ask_raw::<CrossGatewayQuery>(&documents_of(&person)).await;
+    assert_ne!(reply.status, 503, "another peer has its own");
+    drop(running);
+    drop(physician);
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    okayama.records().attained("close", 2).await;
+    assert!(!physician.entries(&person).await.is_empty(), "what is given up is given back");
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_stands_still_is_cut_and_the_record_says_how_much_left() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    hospital.summary("0000012345", LARGE);
+    let plan = Plan::new(OKAYAMA).hospital(&hospital).peer(HIROSHIMA, 1).limits("answer_idle_ms = 300");
+    let okayama = plan.consent(consent("N-1", &hospital, "0000012345", HIROSHIMA)).start().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let entries = physician.entries(&patient("2.999.33.1", "N-1")).await;
+    let large = entries.iter().find(|entry| entry.size == Some(LARGE as u64)).unwrap();
+    let mut body = begin(&physician, &large.id).await.body;
+    body.next().await.unwrap().unwrap();
+    // Nothing more is read while the connection stays open.
+    let close = okayama.records().attained("close", 1).await.pop().unwrap();
+    assert_eq!(close.ending, "interrupted");
+    assert!((1..LARGE as u64).contains(&close.bytes.unwrap()), "{:?}", close.bytes);
+    drop(body);
     okayama.stop().await;
 }

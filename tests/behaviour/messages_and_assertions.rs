@@ -1,10 +1,13 @@
 //! A message is taken once, an assertion stays with whom it came from, and what cannot be read is
 //! refused as the tables say; all of it is on record.
 
-use kakehashi::dialect::ebxml::CrossGatewayQuery;
+use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use kakehashi::model::{CommunityId, DocumentId, Phi, RepositoryId};
 
-use crate::simulators::client::{Client, Message, PHYSICIAN, Who, discovery, documents_of, patient};
+use crate::simulators::client::{
+    Client, Message, PHYSICIAN, Reply, Who, discovery, documents_of, oid, patient, retrieve_of,
+};
 use crate::simulators::hospital::{HANAKO, Hospital};
 use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, TOTTORI, consent};
 
@@ -90,11 +93,16 @@ async fn what_cannot_be_read_gets_the_refusal_of_the_tables() {
     let action = "urn:hl7-org:v3:PRPA_IN201305UV02:CrossGatewayPatientDiscovery";
     let anonymous = "http://www.w3.org/2005/08/addressing/anonymous";
     let dtd = Message { body: format!("<!DOCTYPE a [<!ENTITY b 'c'>]>{}", good.body), ..good.clone() };
+    let other_root = good.body.replace("<PRPA_IN201305UV02", "<PRPA_IN201306UV02");
+    let other_root = other_root.replace("</PRPA_IN201305UV02", "</PRPA_IN201306UV02");
+    let other_root = Message { body: other_root, ..good.clone() };
     for (message, code, subcode) in [
         (dtd, "Sender", ""),
         (changed("</s:Body>", ""), "Sender", ""),
         (changed(action, "urn:unknown"), "Sender", "wsa:ActionNotSupported"),
-        (changed(action, "urn:ihe:iti:2007:CrossGatewayQuery"), "Sender", "wsa:ActionMismatch"),
+        (changed(action, "urn:ihe:iti:2007:CrossGatewayQuery"), "Sender", "wsa:ActionNotSupported"),
+        (Message { path: "/xca/query", ..good.clone() }, "Sender", "wsa:ActionNotSupported"),
+        (other_root, "Sender", "wsa:ActionMismatch"),
         (changed(anonymous, "https://elsewhere.example/"), "Sender", "wsa:OnlyAnonymousAddressSupported"),
         (
             changed("http://www.w3.org/2003/05/soap-envelope", "http://schemas.xmlsoap.org/soap/envelope/"),
@@ -115,7 +123,7 @@ async fn what_cannot_be_read_gets_the_refusal_of_the_tables() {
     let huge = format!("{}{}", good.body, " ".repeat(2 << 20));
     assert_eq!(physician.send(&Message { body: huge, ..good.clone() }).await.status, 413);
     let records = okayama.stop().await;
-    assert!(records.of("malformed-message").await.len() >= 7);
+    assert!(records.of("malformed-message").await.len() >= 9);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -137,6 +145,43 @@ async fn who_asks_too_often_is_told_busy_and_may_send_the_same_message_again() {
         assert_eq!(reply.error_codes(), ["XDSRegistryBusy"], "and not a duplicate: {}", reply.text());
     }
     okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_system_over_its_rate_is_told_busy_in_its_own_words_before_its_signature_is_looked_at() {
+    let hospital = Hospital::okayama_university();
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .peer_with(HIROSHIMA, 1, "rates = { peer_per_second = 1, peer_burst = 1 }")
+        .peer(TOTTORI, 2)
+        .start()
+        .await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN).signed_by("tottori-saml");
+    let person = documents_of(&patient("2.999.33.1", "N-1"));
+    let document = DocumentId {
+        community: CommunityId(oid("2.999.33")),
+        repository: RepositoryId(oid("2.999.33.20.9")),
+        unique: Phi::new("2.25.1".to_owned()),
+    };
+    // All of them forged: over the rate nobody looks.
+    let mut replies = Vec::new();
+    for _ in 0..3 {
+        let retrieve = retrieve_of([document.clone()]);
+        replies
+            .push(physician.ask_raw::<CrossGatewayPatientDiscovery>(&discovery(HANAKO.demographics())).await);
+        replies.push(physician.ask_raw::<CrossGatewayQuery>(&person).await);
+        replies.push(physician.ask_raw::<CrossGatewayRetrieve>(&retrieve).await);
+    }
+    let texts: Vec<String> = replies.iter().map(Reply::text).collect();
+    for word in ["ResponderBusy", "XDSRegistryBusy", "XDSRepositoryBusy"] {
+        assert!(texts.iter().any(|text| text.contains(word)), "{word}: {texts:?}");
+    }
+    let busy = texts.iter().filter(|text| text.contains("Busy")).count();
+    let other = okayama.asked_by(TOTTORI, PHYSICIAN).ask_raw::<CrossGatewayQuery>(&person).await;
+    assert!(!other.text().contains("Busy"), "{}", other.text());
+    let records = okayama.stop().await;
+    assert_eq!(records.of("authentication-failure").await.len(), texts.len() - busy);
+    assert!(!records.of("refusal").await.is_empty(), "and it is on record");
 }
 
 #[tokio::test(flavor = "multi_thread")]

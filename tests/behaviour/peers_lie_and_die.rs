@@ -153,3 +153,28 @@ async fn a_query_by_id_for_our_own_home_reaches_no_peer() {
     assert_eq!(hiroshima.seen().len(), before, "the other network learns neither id nor asker");
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_retrieve_over_its_cap_or_rate_asks_nobody_anything() {
+    let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
+        arrived.answer::<CrossGatewayQuery>(Ok(Answer::default()))
+    })
+    .await;
+    let plan = Plan::new(OKAYAMA).peer(HIROSHIMA, hiroshima.port);
+    let limits = "documents_per_request_max = 2\nperson_per_minute = 1\nperson_burst = 2";
+    let okayama = plan.limits(limits).start().await;
+    let portal = okayama.portal(PHYSICIAN);
+    let id = |number: u32| {
+        let theirs = entry(HIROSHIMA, patient("2.999.34.1", "H-1"), &format!("2.999.34.7.{number}"));
+        theirs.id
+    };
+    let many = portal.ask_raw::<CrossGatewayRetrieve>(&retrieve_of((0..3).map(id))).await;
+    assert!(many.text().contains("XDSRepositoryOutOfResources"), "{}", many.text());
+    assert_eq!(hiroshima.seen().len(), 0, "over the cap nothing is looked up");
+    portal.ask_raw::<CrossGatewayRetrieve>(&retrieve_of([id(0)])).await;
+    assert_eq!(hiroshima.seen().len(), 1, "the entry is looked up");
+    let often = portal.ask_raw::<CrossGatewayRetrieve>(&retrieve_of([id(1)])).await;
+    assert!(often.text().contains("XDSRepositoryBusy"), "{}", often.text());
+    assert_eq!(hiroshima.seen().len(), 1, "and over the rate it is not");
+    okayama.stop().await;
+}

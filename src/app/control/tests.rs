@@ -1,7 +1,9 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::policy::CONSENT_COLUMNS;
+use crate::model::Purpose;
+use crate::policy::{Asked, CONSENT_COLUMNS, Standing};
+use crate::store::Terms;
 
 #[derive(Default)]
 struct Notes {
@@ -40,7 +42,7 @@ fn withdraw(network_id: &str) -> ControlRequest {
 async fn room(folder: &Path, note: &Arc<Notes>) -> ControlRoom {
     let store = Store::open_file(&folder.join("k.db")).await.unwrap();
     let consents = Arc::new(Consents::load(&store).await.unwrap());
-    ControlRoom { store, consents, note: Some(Arc::clone(note) as Arc<dyn ConsentNote>) }
+    ControlRoom::new(store, consents, Some(Arc::clone(note) as Arc<dyn ConsentNote>))
 }
 
 #[tokio::test]
@@ -65,18 +67,44 @@ async fn a_command_over_the_socket_changes_the_running_broker_and_is_noted() {
     assert!(ControlSocket::bind(&path).is_ok(), "what a dead broker left is taken over");
 }
 
+/// A day on which the row of [`import`] is valid.
+fn april() -> Timestamp {
+    Timestamp::from_micros(1_775_970_000_000_000)
+}
+
+fn is_consented(room: &ControlRoom) -> Standing {
+    let community = CommunityId(Oid::parse("2.999.34").unwrap());
+    let asked = Asked { community: &community, viewer: "x", purpose: Purpose::Treatment };
+    room.consents.book().standing(&asked, "3310000001", &Phi::new("N1".to_owned()), april())
+}
+
 #[tokio::test]
-async fn a_change_that_could_not_be_noted_is_noted_later() {
+async fn a_grant_that_could_not_be_noted_opens_nothing_until_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let notes = Arc::new(Notes::default());
     let room = room(folder.path(), &notes).await;
     *notes.is_down.lock().unwrap() = true;
-    let reply = room.carry_out(import(), Timestamp::now()).await;
-    assert!(reply.ok && reply.text.contains("not yet in the audit log"), "{}", reply.text);
+    let reply = room.carry_out(import(), april()).await;
+    assert!(reply.ok && !reply.noted && reply.text.contains("not yet in the audit log"), "{}", reply.text);
+    assert_eq!((is_consented(&room), room.changes_to_note().await), (Standing::None, Ok(1)));
     *notes.is_down.lock().unwrap() = false;
     room.note_changes().await.unwrap();
     room.note_changes().await.unwrap();
     assert_eq!(*notes.taken.lock().unwrap(), [(1, 1)]);
+    assert_eq!(is_consented(&room), Standing::Consented { kinds: Terms::All });
+    assert_eq!(room.changes_to_note().await, Ok(0));
+}
+
+#[tokio::test]
+async fn a_withdrawal_that_could_not_be_noted_counts_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let notes = Arc::new(Notes::default());
+    let room = room(folder.path(), &notes).await;
+    assert!(room.carry_out(import(), april()).await.noted);
+    *notes.is_down.lock().unwrap() = true;
+    let reply = room.carry_out(withdraw("N1"), april()).await;
+    assert!(reply.ok && !reply.noted, "{}", reply.text);
+    assert_eq!(is_consented(&room), Standing::Blocked);
 }
 
 #[tokio::test]

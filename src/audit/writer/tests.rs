@@ -123,6 +123,59 @@ async fn an_open_whose_waiter_is_gone_is_not_begun_or_closed_at_once() {
     assert!(verified.is_sound() && verified.unclosed.is_empty());
 }
 
+/// Waits, with the task under way, until the writer stands at the disk.
+async fn at_the_disk(disk: &SimulatedDisk, before: u64) {
+    while disk.operations() == before {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_disk_that_hangs_lets_the_waiter_go_at_its_deadline_and_the_release_is_taken_back() {
+    let disk = SimulatedDisk::new();
+    let handle = started(&disk);
+    let release = Event { shown: 3, ..Event::new(Kind::Release, Ending::Complete) };
+    let (gate, before) = (disk.hold(), disk.operations());
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_millis(5);
+    {
+        let mut waiting = Box::pin(handle.append_by(&release, None, deadline));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        at_the_disk(&disk, before).await;
+        assert!(handle.shared.waiting() > std::time::Duration::ZERO);
+        assert_eq!(waiting.await.unwrap_err(), Refusal::AuditUnavailable);
+    }
+    drop(gate);
+    handle.append(&refusal(), None).await.unwrap();
+    handle.stop().await;
+    assert_eq!(handle.shared.waiting(), std::time::Duration::ZERO);
+    let (events, _) = read_from(&disk, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
+    let taken_back: Vec<_> = events
+        .iter()
+        .filter(|placed| placed.event.kind == Kind::Release)
+        .map(|placed| (placed.event.ending, placed.event.shown, placed.event.replaces))
+        .collect();
+    assert_eq!(taken_back, [(Ending::Complete, 3, None), (Ending::NothingReleased, 0, Some(1))]);
+    assert!(verify_disk(&disk, None).unwrap().is_sound());
+}
+
+#[tokio::test]
+async fn a_release_that_nobody_waits_for_any_more_is_not_written() {
+    let disk = SimulatedDisk::new();
+    let handle = started(&disk);
+    let (gate, before) = (disk.hold(), disk.operations());
+    let first = handle.clone();
+    let first = tokio::spawn(async move { first.append(&refusal(), None).await });
+    at_the_disk(&disk, before).await;
+    let release = Event { shown: 3, ..Event::new(Kind::Release, Ending::Complete) };
+    let mut waiting = Box::pin(handle.append(&release, None));
+    assert!(futures_util::poll!(&mut waiting).is_pending());
+    drop(waiting);
+    drop(gate);
+    first.await.unwrap().unwrap();
+    handle.stop().await;
+    assert!(ends(&disk).iter().all(|(kind, _, _)| *kind != Kind::Release));
+}
+
 #[tokio::test]
 async fn what_belongs_to_the_time_before_a_failure_is_not_written_after_it() {
     let disk = SimulatedDisk::new();

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::answer_write::requested;
 use super::values::{instance, patient_id, read_person, root_oid, same_instance};
 use super::{ACKNOWLEDGEMENT_ROOT, NS, RESPONSE_ROOT};
-use crate::dialect::Sent;
+use crate::dialect::{Sent, peer_codes};
 use crate::model::{
     Answer, Attribute, CommunityId, Demographics, Failure, FoundPatient, Outcome, PatientMatch, PeerProfile,
     Phi, QueryId, Reported, Severity,
@@ -106,7 +106,7 @@ impl Read {
         !self.is_accepted() || !has_response
     }
 
-    // Codes only: a peer's texts may hold patient values.
+    // Known codes only: a peer's texts may hold patient values.
     fn failure(&self) -> Failure {
         if self.mitigations.iter().any(|code| code == "ResponderBusy") {
             return Failure::Busy;
@@ -114,9 +114,7 @@ impl Read {
         let codes = [self.acknowledged.as_deref(), self.response.as_deref()].into_iter().flatten();
         let codes = codes.chain(self.mitigations.iter().map(String::as_str));
         let codes = codes.chain(self.details.iter().map(|(_, code, _)| code.as_str()));
-        let is_word = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
-        let words = codes.filter(|code| code.len() <= 40 && !code.is_empty() && code.chars().all(is_word));
-        Failure::Rejected(words.take(8).collect::<Vec<_>>().join(" "))
+        Failure::Rejected(peer_codes::told(codes.filter(|code| !code.is_empty()), " "))
     }
 }
 

@@ -61,7 +61,7 @@ pub fn decode(envelope: &Envelope) -> Option<Decoded> {
     };
     decoded.warnings.extend(deviations(&body));
     if is_request {
-        match query::read(envelope) {
+        match query::read(envelope, &PeerProfile::default()) {
             Ok(request) => decoded.carried = Carried::Request(Some(Box::new(request))),
             Err(Refusal::Malformed(malformed)) => decoded.refusal = Some(malformed),
             // The deferred mode is a message without fault that we do not offer.

@@ -40,8 +40,8 @@ impl Transaction for CrossGatewayPatientDiscovery {
     const RESPONSE_ACTION: &'static str = RESPONSE_ACTION;
     const PACKAGING: Packaging = Packaging::Simple;
 
-    fn read_request(message: &Envelope, _: &PeerProfile) -> Result<PatientDiscovery, Refusal> {
-        query::read(message)
+    fn read_request(message: &Envelope, profile: &PeerProfile) -> Result<PatientDiscovery, Refusal> {
+        query::read(message, profile)
     }
 
     fn write_answer(
@@ -112,8 +112,8 @@ impl Transaction for CrossGatewayPatientIdLookup {
     const RESPONSE_ACTION: &'static str = RESPONSE_ACTION;
     const PACKAGING: Packaging = Packaging::Simple;
 
-    fn read_request(message: &Envelope, _: &PeerProfile) -> Result<PatientIdLookup, Refusal> {
-        let PatientDiscovery { demographics, ids } = query::read(message)?;
+    fn read_request(message: &Envelope, profile: &PeerProfile) -> Result<PatientIdLookup, Refusal> {
+        let PatientDiscovery { demographics, ids } = query::read(message, profile)?;
         let why = "livingSubjectId is missing";
         let known = ids.into_iter().next().ok_or_else(|| Malformed::new("missing-parameter", "", why))?;
         let demographics = Some(demographics).filter(|known| !known.reveal().is_empty());

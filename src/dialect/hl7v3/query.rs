@@ -3,13 +3,15 @@
 
 use super::values::{
     Birth, instance, patient_id, phone_uri, read_address, read_birth, read_name, read_phone, read_sex,
-    sex_code, write_address, write_instance, write_name,
+    root_oid, sex_code, write_address, write_instance, write_name,
 };
 use super::wrapper::{begin, begin_act};
 use super::{NS, REQUEST_ROOT};
 use crate::dialect::Addressing;
 use crate::dialect::soap::Envelope;
-use crate::model::{Demographics, Malformed, PatientDiscovery, Phi, QueryId, Refusal};
+use crate::model::{
+    CommunityId, Demographics, Malformed, PatientDiscovery, PeerProfile, Phi, QueryId, Refusal,
+};
 use crate::xml::{Tree, Writer};
 
 /// Values of one kind that a query may carry.
@@ -19,10 +21,11 @@ const GENDER_SYSTEM: &str = "2.16.840.1.113883.5.1";
 /// Reads a request.
 ///
 /// # Errors
-/// `unexpected-root`, `missing-element`, `missing-parameter`, `root-not-oid`, `bad-date`,
+/// `foreign-sender`, `unexpected-root`, `missing-element`, `missing-parameter`, `root-not-oid`, `bad-date`,
 /// `several-values`, `too-many-values`; `Unsupported` for the deferred mode.
-pub(super) fn read(message: &Envelope) -> Result<PatientDiscovery, Refusal> {
+pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientDiscovery, Refusal> {
     let body = message.body_tree()?;
+    speaks_for_itself(message, &body, profile)?;
     let here = |tree: &Tree, code: &'static str, why: &str| malformed(message, tree, code, why);
     if !body.is(NS, REQUEST_ROOT) {
         let why = format!("`{}` instead of {REQUEST_ROOT}", body.name());
@@ -63,6 +66,21 @@ pub(super) fn read(message: &Envelope) -> Result<PatientDiscovery, Refusal> {
         return Err(here(list, "missing-parameter", &why).into());
     }
     Ok(PatientDiscovery { demographics: Phi::new(demographics), ids })
+}
+
+/// A sender that names a home community other than its certificate's speaks for somebody else (decisions
+/// B2). Portals have no community of their own to be held to; one that names none is not refused.
+fn speaks_for_itself(message: &Envelope, body: &Tree, profile: &PeerProfile) -> Result<(), Malformed> {
+    let organization = ["sender", "device", "asAgent", "representedOrganization", "id"];
+    let Some(id) = body.path(NS, &organization) else { return Ok(()) };
+    let (Some(root), Some(CommunityId(own))) = (id.attribute("root"), &profile.community) else {
+        return Ok(());
+    };
+    if root_oid(root).as_ref() == Some(own) {
+        return Ok(());
+    }
+    let why = "the sender's organisation is not the community of its certificate";
+    Err(malformed(message, id, "foreign-sender", why))
 }
 
 /// The value elements of a parameter list, each with its parameter's name, first letter lowered.

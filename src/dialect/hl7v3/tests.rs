@@ -395,6 +395,18 @@ fn parsed(list: &str) -> Result<PatientDiscovery, Refusal> {
     Discovery::read_request(&Envelope::bare(&source), &PeerProfile::default())
 }
 
+#[test]
+fn a_sender_that_names_another_community_than_its_certificates_is_refused() {
+    let read = |community: Option<&str>| {
+        let community = community.map(|text| CommunityId(oid(text)));
+        let profile = PeerProfile { community, ..PeerProfile::default() };
+        Discovery::read_request(&Envelope::bare(written(&request()).source()), &profile)
+    };
+    assert!(read(Some("2.999.2")).is_ok());
+    assert!(read(None).is_ok());
+    assert!(matches!(read(Some("2.999.7")), Err(Refusal::Malformed(why)) if why.code == "foreign-sender"));
+}
+
 const NAME: &str = "<livingSubjectName><value><family>山</family><family>田</family></value><value>田中 花子</value>\
                     </livingSubjectName>";
 

@@ -2,7 +2,7 @@
 //! Writing them is `write.rs`.
 
 use super::{Envelope, Unreceived, ns};
-use crate::dialect::Received;
+use crate::dialect::{Received, peer_codes};
 use crate::model::{Failure, Interrupted, Malformed, Refusal, Unauthenticated};
 use crate::xml::Tree;
 
@@ -132,11 +132,11 @@ impl Fault {
     }
 
     /// What a peer's fault makes of its leg (wire.md 22.2). Its reason may hold patient values and
-    /// stays out of the text.
+    /// stays out of the text, and so do codes that are none we know.
     pub fn failure(&self) -> Failure {
         let local = |code: &String| code.rsplit(':').next().unwrap_or_default().to_owned();
         let codes: Vec<String> = std::iter::once(&self.code).chain(&self.subcodes).map(local).collect();
-        let text = format!("SOAP fault {}", codes.join("/"));
+        let text = format!("SOAP fault {}", peer_codes::told(codes.iter().map(String::as_str), "/"));
         let is_away = codes
             .iter()
             .any(|code| matches!(code.as_str(), "DestinationUnreachable" | "EndpointUnavailable"));

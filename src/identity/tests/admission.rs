@@ -19,6 +19,18 @@ async fn admit(
     message: Option<&str>,
     resend_s: Option<u32>,
 ) -> Result<u32, &'static str> {
+    let minute = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    admit_by(admission, spki, root, message, resend_s, minute).await
+}
+
+async fn admit_by(
+    admission: &Admission,
+    spki: &str,
+    root: &str,
+    message: Option<&str>,
+    resend_s: Option<u32>,
+    deadline: tokio::time::Instant,
+) -> Result<u32, &'static str> {
     let message = message.map(|id| MessageId(id.to_owned()));
     let (system, community) = (TargetName("hiroshima".into()), community());
     let arrival = Arrival {
@@ -28,11 +40,13 @@ async fn admit(
         system: &system,
         community: &community,
         resend_s,
+        deadline,
     };
     match admission.admit(&arrival, &trust(), NOW).await {
         Ok(admitted) => Ok(admitted.attempt),
         Err(NotAdmitted::Unauthenticated(why)) => Err(why.word),
         Err(NotAdmitted::Duplicate) => Err("duplicate"),
+        Err(NotAdmitted::Late) => Err("late"),
         Err(other) => panic!("{other}"),
     }
 }
@@ -86,4 +100,24 @@ async fn a_portals_repeat_is_admitted_with_its_attempt_and_a_freed_message_anew(
         admission.free("a", &MessageId(message.to_owned())).await.unwrap();
     }
     assert_eq!(admit(&admission, "a", &root, Some("1"), None).await, Ok(1));
+}
+
+#[tokio::test]
+async fn a_store_that_hangs_is_given_up_at_the_deadline_and_the_message_may_come_again() {
+    use sqlx::Connection;
+    let (folder, admission) = admission().await;
+    let url = format!("sqlite:{}", folder.path().join("k.db").display());
+    let mut other = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let root = genuine();
+    let soon = tokio::time::Instant::now() + std::time::Duration::from_millis(20);
+    assert_eq!(admit_by(&admission, "a", &root, Some("1"), None, soon).await, Err("late"));
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    // What is under way takes the message for nobody, and frees it.
+    loop {
+        match admit(&admission, "a", &root, Some("1"), None).await {
+            Err("duplicate") => tokio::task::yield_now().await,
+            taken => break assert_eq!(taken, Ok(1)),
+        }
+    }
 }

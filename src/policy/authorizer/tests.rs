@@ -339,7 +339,9 @@ async fn a_running_document_stops_when_its_consent_is_withdrawn_and_others_go_on
         format!("{person},3310000001,{number},2.999.34,*,*,TREATMENT,granted,2026-04-01,,HR-1,,clerk\n")
     };
     let text = format!("{header}\n{}{}", line("N1", "100"), line("N2", "200"));
-    consents.import(&store, "c.csv", text.as_bytes(), noon()).await.unwrap();
+    let change = consents.import(&store, "c.csv", text.as_bytes(), noon()).await.unwrap();
+    store.mark_consent_change_noted(change.version).await.unwrap();
+    consents.now_on_record(&store).await.unwrap();
 
     let entries = vec![entry(FIRST, "100", "OML-11"), entry(FIRST, "200", "OML-11")];
     let (one, other) = (entries[0].id.clone(), entries[1].id.clone());

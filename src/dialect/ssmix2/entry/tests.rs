@@ -130,6 +130,25 @@ fn event_codes_service_and_author_follow_the_table() {
 }
 
 #[test]
+fn nothing_that_carries_the_hospitals_number_goes_with_an_entry_under_another_id() {
+    let (entry, metadata) = of("OMG-11");
+    let number = entry.patient.value.reveal().clone();
+    let mut metadata = EntryMetadata::clone(&metadata);
+    let kept = metadata.references.clone();
+    metadata.references.push(Phi::new(format!("A{number}-7^^^&2.999.33.1&ISO")));
+    metadata.title = format!("CT {number}");
+    let entry = DocumentEntry { encoded: Encoded::Metadata(Arc::new(metadata)), ..entry };
+    let network = PatientId::new(Authority(Oid::parse("2.999.33.1").unwrap()), "N-1");
+    let Encoded::Metadata(shown) = entry.readdressed(network.clone(), Some(network)).encoded else {
+        panic!()
+    };
+    assert_eq!(shown.references, kept);
+    assert!(!shown.title.contains(&number) && !shown.title.is_empty(), "{}", shown.title);
+    let Encoded::Metadata(home) = entry.readdressed(entry.patient.clone(), None).encoded else { panic!() };
+    assert_eq!(home.references.len(), kept.len() + 1, "at home the number is known");
+}
+
+#[test]
 fn an_imaging_entry_refers_to_order_accession_and_study() {
     let (_, metadata) = of("OMG-11");
     let references: Vec<&str> = metadata.references.iter().map(|r| r.reveal().as_str()).collect();
