@@ -1,6 +1,7 @@
 """Reads client.json (docs/client-json.md): the one thing a foreign client needs to know of the demo."""
 
 import argparse
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -53,8 +54,8 @@ class ClientFile:
             raise SystemExit(f"{path}: version {self.data.version} is not known")
 
     def door(self, side, name):
-        """A door of a side: `portal` or `gateway`."""
-        door = getattr(getattr(self.data.sides, side), name)
+        """A door of a side, `portal` or `gateway`; a copy, to be changed at will."""
+        door = copy.deepcopy(getattr(getattr(self.data.sides, side), name))
         for table, keys in ((door.tls, ("ca", "crl", "certificate", "key")), (door.saml, ("certificate", "key"))):
             for key in keys:
                 setattr(table, key, str(self.folder / getattr(table, key)))

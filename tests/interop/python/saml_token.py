@@ -45,7 +45,8 @@ class Facts:
     issued: int = 0
     not_before: int = -1
     not_after: int = 240
-    prefix: str = "saml"
+    prefix: str | None = "saml"
+    ds: str | None = "ds"
     id: str = field(default_factory=lambda: "_" + str(uuid.uuid4()))
 
 
@@ -88,7 +89,7 @@ def build(says):
     root.set("ID", says.id)
     root.set("IssueInstant", moment(says.issued))
     add(root, "Issuer", says.issuer)
-    etree.SubElement(root, f"{{{DS}}}Signature", Id="placeholder", nsmap={"ds": DS})
+    etree.SubElement(root, f"{{{DS}}}Signature", Id="placeholder", nsmap={says.ds: DS})
     subject = add(root, "Subject")
     add(subject, "NameID", says.person)
     confirmation = add(subject, "SubjectConfirmation", Method=BEARER)
@@ -111,18 +112,26 @@ def build(says):
     return root
 
 
-def sign(root, key, certificate, algorithm="ecdsa-sha256", inclusive=None, signer=XMLSigner):
+class Engine(XMLSigner):
+    """signxml without its own refusal of SHA-1: the broker's is what is tried."""
+
+    def check_deprecated_methods(self):
+        pass
+
+
+def sign(root, key, certificate, algorithm="ecdsa-sha256", *, digest="sha256", c14n=EXCLUSIVE, inclusive=None):
     """Signed by signxml, as SAML wants it: enveloped, exclusive, by ID."""
-    engine = signer(methods.enveloped, algorithm, "sha256", EXCLUSIVE)
-    engine.excise_empty_xmlns_declarations = False
-    extra = {"inclusive_ns_prefixes": inclusive} if inclusive else {}
+    engine = Engine(methods.enveloped, algorithm, digest, c14n)
+    (place,) = root.findall(f"{{{DS}}}Signature")
+    engine.namespaces = {place.prefix: DS}
+    is_mac = algorithm.startswith("hmac")
     return engine.sign(
         root,
-        key=Path(key).read_bytes(),
-        cert=Path(certificate).read_text(),
+        key=key if is_mac else Path(key).read_bytes(),
+        cert=Path(certificate).read_text() if certificate else None,
         reference_uri=root.get("ID"),
         id_attribute="ID",
-        **extra,
+        inclusive_ns_prefixes=inclusive,
     )
 
 

@@ -5,16 +5,14 @@ before the server has looked at its certificate. The alert stands in the detail.
 """
 
 import re
-import socket
 import subprocess
-import sys
-import threading
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 import bodies
 from client_file import ClientFile, arguments
 from rows import IS_ASKED, Rows, expect
+from stand_in import free_port, reached
 from world import World
 from zeep_client import Gateway
 
@@ -197,9 +195,7 @@ SERVED = {
 
 def server_cases(rows, kakehashi):
     """`openssl s_server` in the other network's place: whom does the broker send a request to?"""
-    with socket.socket() as held:
-        held.bind(("127.0.0.1", 0))
-        port = held.getsockname()[1]
+    port = free_port()
     with World(kakehashi, peer_port=port) as world:
         door = world.door("portal")
         document = door.examples.match.document
@@ -222,45 +218,6 @@ def server_cases(rows, kakehashi):
         for certificate, (case, arrives) in SERVED.items():
             rows.case(case, served(certificate, arrives), direction=IS_ASKED)
         rows.case("a server that speaks TLS 1.2 only", served("peer-server", False, "-tls1_2"), direction=IS_ASKED)
-
-
-def reached(world, port, certificate, options, ask):
-    """What s_server saw while the broker was asked."""
-    keys = world.keys
-    command = ["openssl", "s_server", "-accept", f"127.0.0.1:{port}", "-cert", str(keys / f"{certificate}.pem")]
-    command += ["-key", str(keys / f"{certificate}.key.pem"), "-Verify", "1", "-verify_return_error"]
-    command += ["-CAfile", str(world.file.folder / "clients" / "okayama-ca.pem"), "-naccept", "1", *options]
-    server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
-    try:
-        while b"ACCEPT" not in server.stdout.readline():
-            expect(server.poll() is None, "s_server did not start")
-        asking = threading.Thread(target=lambda: suppressed(ask), daemon=True)
-        asking.start()
-        return read_until_answered(server)
-    finally:
-        server.kill()
-        server.wait()
-        asking.join(timeout=30)
-
-
-def read_until_answered(server):
-    """Reads what s_server prints; answers a request with 503 so that nobody waits."""
-    text = b""
-    while chunk := server.stdout.read1(65536):
-        text += chunk
-        if b"</s:Envelope>" in text or b"</soap" in text:
-            server.stdin.write(b"HTTP/1.1 503 Busy\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
-            server.stdin.close()
-            break
-    return text.decode("utf-8", "replace")
-
-
-def suppressed(ask):
-    """The broker's answer does not matter here."""
-    try:
-        ask()
-    except Exception as error:  # noqa: BLE001
-        print(f"while asked: {error}", file=sys.stderr)
 
 
 def main():
