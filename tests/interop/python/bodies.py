@@ -2,8 +2,8 @@
 
 import re
 import uuid
-from datetime import datetime, timezone
 from dataclasses import dataclass
+from datetime import datetime, timezone
 
 from client_file import bare
 
@@ -128,13 +128,17 @@ def retrieve(*documents):
 
 def slot(entry, wanted):
     """The one value of a slot, or None."""
-    values = [v.text for s in entry.findall(f"{{{RIM}}}Slot") if s.get("name") == wanted for v in s.iter(f"{{{RIM}}}Value")]
+    values = [
+        v.text for s in entry.findall(f"{{{RIM}}}Slot") if s.get("name") == wanted for v in s.iter(f"{{{RIM}}}Value")
+    ]
     return values[0] if len(values) == 1 else None
 
 
 def external(entry, scheme):
     """The one external identifier of a scheme, or None."""
-    found = [e.get("value") for e in entry.findall(f"{{{RIM}}}ExternalIdentifier") if e.get("identificationScheme") == scheme]
+    found = [
+        e.get("value") for e in entry.findall(f"{{{RIM}}}ExternalIdentifier") if e.get("identificationScheme") == scheme
+    ]
     return found[0] if len(found) == 1 else None
 
 

@@ -14,11 +14,11 @@ JARS = ROOT / "target" / "interop" / "jars"
 def arguments(about):
     """The arguments all programs share."""
     parser = argparse.ArgumentParser(description=about)
-    parser.add_argument("--demo", type=Path, default=ROOT / "target" / "demo", help="folder of a kept demo")
+    parser.add_argument("--demo", type=Path, help="folder of a kept demo; target/demo when nothing is said")
     parser.add_argument("--client", type=Path, help="its client.json")
     parser.add_argument("--kakehashi", type=Path, help="the program, for cases that need a broker of their own")
-    parser.add_argument("--only", default="", help="only cases whose name holds this text")
     args = parser.parse_args()
+    args.demo = args.demo or (args.client.parent if args.client else ROOT / "target" / "demo")
     args.client = args.client or args.demo / "client.json"
     args.kakehashi = args.kakehashi or built()
     return args

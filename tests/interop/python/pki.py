@@ -20,9 +20,7 @@ def name(common):
 
 def write_key(path, key):
     """PKCS#8, for its owner only."""
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
+    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     path.touch(mode=0o600, exist_ok=True)
     path.write_bytes(pem)
 

@@ -1,10 +1,10 @@
 """WSDL and XSD out of the Maven jars that setup.sh fetched, unpacked below target/; nothing of them is kept here."""
 
+import copy
 import re
 import shutil
 import zipfile
 from functools import cache
-from pathlib import Path
 
 from lxml import etree
 
@@ -129,6 +129,14 @@ def faults_of(element):
     alone = etree.fromstring(etree.tostring(element))
     schema.validate(alone)
     return "; ".join(f"line {e.line}: {e.message}" for e in schema.error_log)
+
+
+def envelope_faults(envelope):
+    """What the SOAP 1.2 schema says against an envelope; a body that is no fault has a schema of its own."""
+    alone = copy.deepcopy(envelope)
+    if etree.QName(body_of(alone)).localname != "Fault":
+        alone.find(f"{{{SOAP}}}Body")[:] = []
+    return faults_of(alone)
 
 
 def body_of(envelope):

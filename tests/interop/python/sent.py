@@ -13,7 +13,20 @@ import bodies
 import xmlsec1
 from client_file import endpoint
 from rows import IS_ASKED, expect, named
-from saml_token import BEARER, HOME, HL7, ORGANIZATION, ORGANIZATION_ID, PURPOSE, ROLE, SAML, SOAP, SUBJECT_ID, WSSE, WSU
+from saml_token import (
+    BEARER,
+    HL7,
+    HOME,
+    ORGANIZATION,
+    ORGANIZATION_ID,
+    PURPOSE,
+    ROLE,
+    SAML,
+    SOAP,
+    SUBJECT_ID,
+    WSSE,
+    WSU,
+)
 from stand_in import free_port, reached
 from world import World
 from zeep_client import Gateway
@@ -73,7 +86,9 @@ def faults_of(root, assertion, says):
     if assertion.find(f"{{{SAML}}}AuthnStatement/{{{SAML}}}AuthnContext/{{{SAML}}}AuthnContextClassRef") is None:
         faults.append("AuthnContextClassRef")
     stamps = root.findall(f".//{{{WSU}}}Timestamp")
-    if len(stamps) != 1 or instant(stamps[0].findtext(f"{{{WSU}}}Created")) > instant(stamps[0].findtext(f"{{{WSU}}}Expires")):
+    if len(stamps) != 1 or instant(stamps[0].findtext(f"{{{WSU}}}Created")) > instant(
+        stamps[0].findtext(f"{{{WSU}}}Expires")
+    ):
         faults.append("Timestamp")
     return faults + attribute_faults(assertion, says["attributes"])
 
@@ -188,7 +203,9 @@ def broker_cases(rows, args):
                 "url": f"https://127.0.0.1:{port}{paths[transaction]}",
                 "attributes": wanted_attributes(world.file, door.asker),
             }
-            pair(rows, f"the broker to the other network, {transaction}", lambda caught=caught: caught, certificate, says)
+            pair(
+                rows, f"the broker to the other network, {transaction}", lambda caught=caught: caught, certificate, says
+            )
             ids += re.findall(rb'<saml:Assertion[^>]* ID="([^"]+)"', caught)
 
         def fresh():

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Makes what the Python side of tests/interop needs, below target/interop: a virtual environment with
 # requirements.txt, and the Maven jars whose WSDL and XSD zeep reads. Done already: says so and ends.
-# xmlsec1 and openssl are Debian packages; they are installed only with YES=1 or in CI.
+# xmlsec1, openssl and maven are Debian packages; they are installed only with YES=1 or in CI.
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target=$(cd "$here/../../.." && pwd)/target/interop
@@ -9,12 +9,12 @@ version=5.1-20250424
 jars=(ipf-commons-ihe-xds ipf-commons-ihe-hl7v3)
 
 missing=()
-for program in xmlsec1 openssl; do
-  command -v "$program" >/dev/null || missing+=("$program")
+for program in xmlsec1 openssl mvn; do
+  command -v "$program" >/dev/null || missing+=("${program/#mvn/maven}")
 done
 if [ ${#missing[@]} -gt 0 ]; then
   if [ "${YES:-}" = 1 ] || [ "${CI:-}" = true ]; then
-    echo "installing: ${missing[*]} (signs and checks XML signatures; drives TLS)"
+    echo "installing: ${missing[*]} (XML signatures, TLS, fetching jars)"
     apt-get update -qq
     apt-get install -y -qq --no-install-recommends "${missing[@]}"
   else

@@ -83,7 +83,9 @@ def post(tls, url, action, message):
     headers = {"Content-Type": f'application/soap+xml; charset=UTF-8; action="{action}"'}
     with requests.Session() as session:
         session.trust_env = False
-        answer = session.post(url, data=data, headers=headers, cert=(tls.certificate, tls.key), verify=tls.ca, timeout=30)
+        answer = session.post(
+            url, data=data, headers=headers, cert=(tls.certificate, tls.key), verify=tls.ca, timeout=30
+        )
     root = etree.fromstring(answer.content)
     (body,) = root.find(f"{{{SOAP}}}Body")
     return Answer(answer.status_code, body)

@@ -123,7 +123,9 @@ def other_side_cases(rows, file):
     rows.case("a gateway's certificate at the portal side", crossed("gateway", "portal"))
     foreign = file.door("hiroshima", "gateway")
     files = type(gateway.tls)(**{**vars(gateway.tls), "certificate": foreign.tls.certificate, "key": foreign.tls.key})
-    rows.case("the broker's own gateway certificate at its own peer side", refused(files, gateway.endpoints.document_query))
+    rows.case(
+        "the broker's own gateway certificate at its own peer side", refused(files, gateway.endpoints.document_query)
+    )
 
 
 def certificate_cases(rows, world, version):

@@ -79,7 +79,7 @@ class World:
         peer = self.side / "peers" / "hiroshima.toml"
         text = peer.read_text(encoding="utf-8")
         names = ", ".join(f'"{signer}"' for signer in signers)
-        text = re.sub(r'^signer .*$', f"signer = [{names}]", text, count=1, flags=re.M)
+        text = re.sub(r"^signer .*$", f"signer = [{names}]", text, count=1, flags=re.M)
         if allow_tls12:
             text = text.replace("[tls]\n", "[tls]\nallow_tls12 = true\n", 1)
         if peer_port:

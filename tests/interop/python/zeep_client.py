@@ -1,5 +1,6 @@
 """zeep as an asking gateway: WSDL from the jars, mutual TLS, signed SAML, each answer against its XSD."""
 
+import re
 import uuid
 
 import requests
@@ -16,7 +17,6 @@ import schemas
 from client_file import endpoint
 from rows import expect
 from saml_token import security, signed
-
 
 
 def _union_of_unions():
@@ -38,7 +38,11 @@ def _union_of_unions():
 
 _union_of_unions()
 WSA = "http://www.w3.org/2005/08/addressing"
-FAULT = f"{{{schemas.SOAP}}}Fault"
+ANSWERS = {
+    "ITI-55": "urn:hl7-org:v3:PRPA_IN201306UV02:CrossGatewayPatientDiscovery",
+    "ITI-38": "urn:ihe:iti:2007:CrossGatewayQueryResponse",
+    "ITI-39": "urn:ihe:iti:2007:CrossGatewayRetrieveResponse",
+}
 
 
 class Saml:
@@ -92,6 +96,7 @@ class Gateway:
 
     def __init__(self, file, door, transaction, who):
         self.watch = Watch()
+        self.transaction = transaction
         self.url = endpoint(file, door, transaction)
         session = requests.Session()
         session.trust_env = False
@@ -117,10 +122,27 @@ class Gateway:
         header = self.watch.answer.find(f"{{{schemas.SOAP}}}Header")
         related = header.findtext(f"{{{WSA}}}RelatesTo")
         expect(related == self.watch.message_id, f"RelatesTo {related} is not the MessageID")
+        self._expect_packaging()
         body = schemas.body_of(self.watch.answer)
-        faults = schemas.faults_of(body)
+        faults = schemas.faults_of(body) or schemas.envelope_faults(self.watch.answer)
         expect(not faults, f"the answer is not valid: {faults}")
         return answer
+
+    def _expect_packaging(self):
+        """Action of the answer, and a Content-Type that says the charset; MTOM for ITI-39 only."""
+        action, content_type = self.action(), self.client.transport.last.headers["Content-Type"]
+        expect(action == ANSWERS[self.transaction], f"wsa:Action {action}")
+        if self.transaction != "ITI-39":
+            rule = r'application/soap\+xml; *charset="?utf-8"?.*'
+            expect(re.fullmatch(rule, content_type, re.I), f"Content-Type {content_type}")
+            return
+        for wanted in (
+            "multipart/related",
+            'type="application/xop+xml"',
+            'start="<',
+            'start-info="application/soap+xml',
+        ):
+            expect(wanted in content_type, f"no {wanted} in Content-Type {content_type}")
 
     def fault(self, change=None, **message):
         """Sends what must be answered with a fault; gives its codes from outermost in."""
@@ -128,6 +150,8 @@ class Gateway:
         try:
             getattr(self.service, self.operation)(**message)
         except Fault as fault:
+            faults = schemas.envelope_faults(self.watch.answer)
+            expect(not faults, f"the fault is not valid: {faults}")
             codes = [fault.code, *(fault.subcodes or [])]
             return [str(code).rsplit("}", 1)[-1].rsplit(":", 1)[-1] for code in codes]
         expect(False, "it was answered, not refused")
