@@ -6,7 +6,7 @@ import re
 import unicodedata
 from datetime import date
 
-from lxml import html
+from lxml import etree, html
 
 import bodies
 from ask_zeep import Asking, found_entries
@@ -22,7 +22,7 @@ ERAS = (
     (date(1873, 1, 1), "明治"),
 )
 ERA_FIRST = {"令和": 2019, "平成": 1989, "昭和": 1926, "大正": 1912, "明治": 1868}
-FLAGS = {"H": "H", "L": "L", "HH": "HH", "LL": "LL"}
+FLAGS = {"H": "高", "L": "低"}
 
 
 def western(text):
@@ -47,8 +47,7 @@ class Page:
         for style in self.root.iter("style"):
             style.text = ""
         self.text = squeezed(self.root.text_content())
-        self.rows = [squeezed(row.text_content()) for row in self.root.iter("tr")]
-        self.rows += [squeezed(item.text_content()) for item in self.root.iter("dl", "li")]
+        self.rows = [cells(row) for row in self.root.iter("tr", "dl", "li")]
 
     def row(self, *words):
         """The one line with all these words; several are taken for the line."""
@@ -59,6 +58,17 @@ class Page:
 # 1-1-61, 1-1-33, 1-1-34 and others of JIS X 0208 are one character to a strict codec and another to
 # Microsoft's table; which of them a page shows says nothing.
 SAME_IN_JIS = str.maketrans("\u2212\u301c\u2016\u00a2\u00a3\u00ac", "\uff0d\uff5e\u2225\uffe0\uffe1\uffe2")
+
+
+def cells(row):
+    """A line with bars between its cells, so that one can be looked for as a whole: `|1錠|`."""
+    texts = [squeezed(cell.text_content()) for cell in row.iter("td", "th", "dt", "dd")]
+    return "|" + "|".join(texts or [squeezed(row.text_content())]) + "|"
+
+
+def whole(text):
+    """A cell that holds this and nothing else."""
+    return f"|{text}|"
 
 
 def squeezed(text):
@@ -85,7 +95,14 @@ def missing_drugs(original, page):
     for group in original.after("RXE", "TQ1", "RXR"):
         rxe, tq1, rxr = group["RXE"], group["TQ1"], group["RXR"]
         usage = tq1.get(3).split("&")
-        line = (rxe.get(2, 2), rxe.get(3) + rxe.get(5, 2), usage[1], tq1.get(6) + "日分", rxr.get(1, 2), rxe.get(2, 1))
+        line = (
+            rxe.get(2, 2),
+            whole(rxe.get(3) + rxe.get(5, 2)),
+            usage[1],
+            whole(tq1.get(6) + "日分"),
+            rxr.get(1, 2),
+            rxe.get(2, 1),
+        )
         if not page.row(*line):
             missing.append(line)
     return missing
@@ -96,7 +113,7 @@ def missing_administrations(original, page):
     missing = []
     for rxa in original.all("RXA"):
         nurse = rxa.repetitions(10)[0]
-        line = (rxa.get(5, 2), rxa.get(6) + rxa.get(7, 2), western(rxa.get(3)), nurse[2] + nurse[3])
+        line = (rxa.get(5, 2), whole(rxa.get(6) + rxa.get(7, 2)), western(rxa.get(3)), nurse[2] + nurse[3])
         if not page.row(*line):
             missing.append(line)
     return missing
@@ -107,7 +124,7 @@ def missing_results(original, page):
     missing = []
     for obx in original.all("OBX"):
         flag = FLAGS.get(obx.get(8), "")
-        line = (obx.get(3, 2), obx.get(5), obx.get(6, 2), obx.get(7), flag)
+        line = (*map(whole, (obx.get(3, 2), obx.get(5), obx.get(6, 2), obx.get(7))), flag)
         if not page.row(*line):
             missing.append(line)
     missing += [nte.get(3) for nte in original.all("NTE") if squeezed(nte.get(3)) not in page.text]
@@ -242,12 +259,12 @@ def compare(rows, found):
         what, missing = KINDS[kind]
         some = [p for p in found if (p.kind, p.original.codec) == (kind, codec)]
 
-        def whole(some=some, missing=missing):
+        def complete(some=some, missing=missing):
             lost = [m for p in some for m in missing(p.original, p.page) + missing_person(p.original, p.page)]
             expect(not lost, f"not in the rendition: {lost}")
             return f"{len(some)} documents"
 
-        rows.case(f"{kind} written in {codec}: {what}, every field in the rendition", whole)
+        rows.case(f"{kind} written in {codec}: {what}, every field in the rendition", complete)
 
 
 def served(rows, found, people, folder):
@@ -315,7 +332,19 @@ def main():
         some, own = pairs(file, side)
         found += some
         people[own.document.home.removeprefix("urn:oid:")] = own
+
+    def abroad():
+        asking = Asking(file, "okayama", "gateway")
+        seen = found_entries(asking, asking.door.examples.match.patient)
+        kinds = {entry.get("mimeType") for entry in seen}
+        expect(kinds == {"text/html"}, f"the other network is offered {kinds}")
+        numbers = {n for p in found for n in [p.original.first("PID").get(3)]}
+        shown = [n for entry in seen for n in numbers if n in etree.tostring(entry, encoding="unicode")]
+        expect(not shown, f"{len(shown)} hospital numbers in entries")
+        return f"{len(seen)} entries"
+
     compare(rows, found)
+    rows.case("the other network is offered renditions only, and no hospital number", abroad)
     served(rows, found, people, args.demo)
     rows.exit()
 
