@@ -14,10 +14,14 @@ pub const PHYSICIAN: [&str; 7] = ["ADT-00", "ADT-61", "PPR-01", "OMP-01", "OMP-1
 pub const NURSE: [&str; 3] = ["ADT-61", "OMP-01", "OMP-11"];
 
 /// The agreement, sentence by sentence: Japanese, English.
-pub const SENTENCES: [(&str, &str); 6] = [
+pub const SENTENCES: [(&str, &str); 7] = [
     (
         "医師は診療目的で、基本情報・アレルギー・病名・処方・検体検査結果・サマリーを閲覧できる。",
         "Physicians see basic information, allergies, diagnoses, prescriptions, laboratory results and summaries, for treatment.",
+    ),
+    (
+        "拡張ストレージの文書は、サマリーに限りファイルをそのまま開示する。",
+        "Of the extension storage only summaries leave as the files they are.",
     ),
     ("看護師はアレルギーと処方のみ閲覧できる。", "Nurses see allergies and prescriptions only."),
     (

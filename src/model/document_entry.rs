@@ -29,6 +29,9 @@ pub struct Origin {
     pub patient: PatientId,
     /// Whether this is the original message, which shows number, address and insurance.
     pub original: bool,
+    /// Whether this is a document of the extension storage as it is (PDF, image, table): nobody can
+    /// tell what it shows, and no rendition stands beside it.
+    pub as_is: bool,
 }
 
 /// A document entry.

@@ -189,6 +189,7 @@ impl<'a> Disclosure<'a> {
                 type_code: String::new(),
                 confidentiality: BTreeSet::from(["N".to_owned()]),
                 original: false,
+                as_is: false,
             }),
             consent,
             operation: None,

@@ -108,6 +108,7 @@ pub(super) struct EntryClass {
     pub(super) type_code: String,
     pub(super) confidentiality: BTreeSet<String>,
     pub(super) original: bool,
+    pub(super) as_is: bool,
 }
 
 impl EntryClass {
@@ -123,6 +124,7 @@ impl EntryClass {
             type_code: entry.type_code.value.clone(),
             confidentiality: entry.confidentiality.iter().map(|code| code.value.clone()).collect(),
             original: origin.is_some_and(|o| o.original),
+            as_is: origin.is_some_and(|o| o.as_is),
         }
     }
 }
@@ -237,6 +239,7 @@ fn attributes(class: &EntryClass) -> HashMap<String, RestrictedExpression> {
         ("typeCode".to_owned(), text(&class.type_code)),
         ("confidentiality".to_owned(), RestrictedExpression::new_set(confidentiality)),
         ("original".to_owned(), RestrictedExpression::new_bool(class.original)),
+        ("as_is".to_owned(), RestrictedExpression::new_bool(class.as_is)),
     ])
 }
 

@@ -122,6 +122,7 @@ pub fn entry(facility: &str, number: &str, kind: &str) -> DocumentEntry {
         kind: kind.to_owned(),
         patient: hospital_id(facility, number),
         original: false,
+        as_is: false,
     });
     entry
 }

@@ -35,6 +35,7 @@ struct Shape {
     department: String,
     kind: String,
     original: bool,
+    as_is: bool,
 }
 
 /// The shapes met so far.
@@ -79,6 +80,7 @@ impl Kept {
             department: origin.department,
             kind: origin.kind,
             original: origin.original,
+            as_is: origin.as_is,
         };
         let same = beside.map(|beside| &beside.metadata).filter(|beside| **beside == metadata);
         let metadata = same.map_or(metadata, Arc::clone);
@@ -115,6 +117,7 @@ impl Kept {
                 kind: shape.kind.clone(),
                 patient: patient.clone(),
                 original: shape.original,
+                as_is: shape.as_is,
             }),
             encoded: Encoded::Metadata(Arc::clone(&self.metadata)),
         }

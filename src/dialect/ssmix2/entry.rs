@@ -50,6 +50,8 @@ struct Parts {
     restricted: bool,
     /// Whether the bytes show number, address or insurance and a rendition without them can be made.
     discloses: bool,
+    /// A document as it is, of which no rendition can be made.
+    as_is: bool,
     media_type: String,
 }
 
@@ -112,6 +114,7 @@ pub fn entry(
             kind: file.kind.code().to_owned(),
             patient,
             original: parts.discloses,
+            as_is: parts.as_is,
         }),
         encoded: Encoded::Metadata(Arc::new(metadata)),
     }
@@ -156,6 +159,7 @@ fn of_standard(read: &ReadFile, kind: &StandardKind, form: Form, settings: &Faci
         author: read.message.as_ref().and_then(|m| events::author(m, kind)),
         restricted: false,
         discloses: form == Form::Original,
+        as_is: false,
         media_type: media_type.to_owned(),
     }
 }
@@ -210,6 +214,7 @@ fn of_extension(read: &ReadFile, kind: &ExtensionKind, form: Form, settings: &Fa
         author: clinical.and_then(|header| header.author.clone()),
         restricted: clinical.is_some_and(|header| header.restricted),
         discloses: form == Form::Original && renderable,
+        as_is: form == Form::Original && !renderable,
         media_type: if form == Form::Rendition { "text/html".to_owned() } else { read.media_type.to_owned() },
     }
 }

@@ -82,6 +82,21 @@ fn psychiatry_surgery_originals_and_restricted_documents_are_withheld_from_peers
 }
 
 #[test]
+fn a_file_of_the_extension_storage_leaves_as_it_is_only_where_its_code_is_listed() {
+    let okayama = okayama(vec![row()]);
+    let as_is = |kind| {
+        let mut entry = entry(FIRST, "100", kind);
+        entry.origin.as_mut().unwrap().as_is = true;
+        entry
+    };
+    // The agreement permits both kinds.
+    let entries = vec![as_is("18842-5"), as_is("OML-11")];
+    assert_eq!(shown(&okayama, &physician(), entries.clone()), ["18842-5"]);
+    let at_home = context(Side::Home, OKAYAMA, "physician", Purpose::Treatment);
+    assert_eq!(shown(&okayama, &at_home, entries).len(), 2);
+}
+
+#[test]
 fn without_consent_agreement_or_with_a_withdrawal_nothing_is_shown() {
     for (name, rows) in [
         ("no row", vec![]),
