@@ -37,21 +37,32 @@ pub fn compare(one: &Prepared, two: &Prepared) -> Graded {
 
 /// Grades an answer against what was sent. An answer shows neither address nor telephone (decisions
 /// A4), so nothing in it can corroborate; whoever answered held both against what was sent. So the
-/// want of it is no veto, if something was sent that could be held against a record. What the answer
-/// does show counts as ever.
+/// want of it is no veto, if something was sent that could be held against a record; and the whole
+/// name in one script with birth date and sex, which is all that many gateways show, is enough. What
+/// the answer does show counts as ever.
 pub fn grade_answer(sent: &Demographics, shown: &Demographics) -> Graded {
     let is_silent = |of: &Demographics| of.addresses.is_empty() && of.phones.is_empty();
     let is_corroborated = is_silent(shown) && !is_silent(sent);
-    conclude(&Prepared::new(sent), &Prepared::new(shown), &Shared::default(), is_corroborated)
+    let (auto_from, waived) = if is_corroborated { (ANSWER_FROM, true) } else { (AUTO_FROM, false) };
+    conclude(&Prepared::new(sent), &Prepared::new(shown), &Shared::default(), auto_from, waived)
 }
+
+/// Points of the rarest name in romaji, birth date and sex: an answer that shows less is no proof.
+const ANSWER_FROM: f64 = 19.0;
 
 /// Grades two records among others: a telephone, address or insurance number that many share
 /// corroborates nothing.
 pub fn compare_among(one: &Prepared, two: &Prepared, shared: &Shared) -> Graded {
-    conclude(one, two, shared, false)
+    conclude(one, two, shared, AUTO_FROM, false)
 }
 
-fn conclude(one: &Prepared, two: &Prepared, shared: &Shared, is_corroborated: bool) -> Graded {
+fn conclude(
+    one: &Prepared,
+    two: &Prepared,
+    shared: &Shared,
+    auto_from: f64,
+    is_corroborated: bool,
+) -> Graded {
     let comparison = score(one, two, shared);
     let points = comparison.score;
     if points < REVIEW_FROM {
@@ -59,7 +70,7 @@ fn conclude(one: &Prepared, two: &Prepared, shared: &Shared, is_corroborated: bo
     }
     let mut vetoes = vetoes(one, two, &comparison);
     vetoes.retain(|veto| !(is_corroborated && *veto == NO_CORROBORATION));
-    let grade = if points >= AUTO_FROM && vetoes.is_empty() { Grade::Auto } else { Grade::Review };
+    let grade = if points >= auto_from && vetoes.is_empty() { Grade::Auto } else { Grade::Review };
     let mut reasons = comparison.reasons();
     reasons.extend(vetoes.into_iter().map(|veto| format!("veto:{veto}")));
     Graded { grade, score: points, reasons }

@@ -105,6 +105,24 @@ fn an_answer_whose_address_and_telephone_are_others_is_not_taken_for_want_of_a_n
 }
 
 #[test]
+fn a_gateway_that_shows_names_in_kanji_only_is_believed_and_its_strangers_are_not() {
+    let kanji = |family: &str, given: &str| {
+        let mut shown = bare();
+        shown.names.truncate(1);
+        (shown.names[0].family, shown.names[0].given) = (family.to_owned(), given.to_owned());
+        shown
+    };
+    let believed = |shown| taken(Some(hanako()), vec![found("H-1", Some(shown))]).0 == [id("H-1")];
+    assert!(believed(kanji("架橋", "花子")));
+    assert!(!believed(kanji("架橋", "桜子")), "another given name");
+    assert!(!believed(kanji("石橋", "花子")), "another family name");
+    let born_elsewhen = PartialDate::from_digits("19480406");
+    assert!(!believed(Demographics { birth: born_elsewhen, ..kanji("架橋", "花子") }));
+    assert!(!believed(Demographics { birth: None, ..kanji("架橋", "花子") }), "no birth date");
+    assert!(!believed(Demographics { sex: Some(Sex::Male), ..kanji("架橋", "花子") }));
+}
+
+#[test]
 fn only_a_look_up_by_id_alone_is_answered_without_demographics() {
     assert_eq!(taken(None, vec![found("H-1", None)]).0, [id("H-1")]);
     assert_eq!(taken(Some(hanako()), vec![found("H-1", None)]), (vec![], vec![("other_person", 1)]));
