@@ -36,7 +36,7 @@ pub fn check_request(
         return Err(Fault::must_understand(&header.not_understood));
     }
     if header.repeated.contains(&"Security") {
-        return Err(Fault::sender(&["wsse:InvalidSecurity"], "more than one Security header"));
+        return Err(Fault::sender(&["wsse:InvalidSecurity"], "the security header was not accepted"));
     }
     if let Some(block) = header.repeated.first() {
         let reason = format!("the header block {block} came more than once or is too large");
