@@ -17,13 +17,7 @@ const STEPS: [(i64, &str, &str); 4] = [
 // database a second time for the compiler's own use.
 pub(super) fn migrator() -> Migrator {
     let step = |(version, description, sql): (i64, &'static str, &'static str)| {
-        Migration::new(
-            version,
-            Cow::Borrowed(description),
-            MigrationType::Simple,
-            sql.into_sql_str(),
-            false,
-        )
+        Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql.into_sql_str(), false)
     };
     Migrator::with_migrations(STEPS.map(step).to_vec())
 }
