@@ -22,13 +22,14 @@ LARGE = "2.999.34|2.999.34.19.2|2.999.34.19.3.100"
 SERVED = ["match", "unknown", "more-attributes", "busy", "partial", "error", "soap-fault", "cut-off", "cut-off-length",
           "wrong-home", "wrong-patient"]
 ASKED = {
-    "ITI-55": ["match", "withheld", "unknown", "nurse", "emergency", "name-only"],
+    "ITI-55": ["match", "withheld", "unknown", "nurse", "emergency", "name-only", "own-id", "by-id"],
     "ITI-38": ["match", "withheld", "unknown", "nurse", "emergency", "get-unique", "get-uuid", "object-ref", "unknown-query",
-               "foreign-home"],
+               "foreign-home", "filtered", "nothing-of-that-class", "submission-sets", "folders", "get-all", "associations"],
     "ITI-39": ["one", "several", "guessed", "partial", "withheld", "foreign-home", "large"],
 }
 REFUSED = ["expired", "wrong-audience", "foreign-signer", "altered", "no-assertion", "unknown-role", "no-purpose",
-           "other-message-id", "same-message-id", "reply-to", "no-certificate"]
+           "other-message-id", "same-message-id", "reply-to", "no-certificate",
+           "foreign-certificate"]
 
 
 class Gateway:
@@ -60,7 +61,10 @@ def served(gateway, ask):
 
     for case in SERVED:
         both(case)
+    gateway.do(cmd="behave", case="slow")
+    print("── slow", ask(["find", *PERSON]), ask(["list", "--patient", PATIENT]))
     gateway.do(cmd="behave", case="large")
+    print("── large", ask(["list", "--patient", PATIENT]))
     print("── large", ask(["fetch", "--document", LARGE]), gateway.do(cmd="memory"))
     gateway.do(cmd="close")
     print("── closed", ask(["find", *PERSON]), ask(["fetch", "--document", IDS[0]]))
@@ -75,8 +79,31 @@ def asked(gateway):
             show(f"{transaction} {case}", gateway.do(cmd="ask", transaction=transaction, case=case))
 
 
+def merged(gateway):
+    """Okayama's own portal asks: what Okayama makes of our answers, judged by IPF's validators too."""
+    documents = [dict(zip(("home", "repository", "unique"), ("urn:oid:" + one).split("|"))) for one in IDS]
+    for case in SERVED:
+        gateway.do(cmd="behave", case=case)
+        for transaction in ("ITI-55", "ITI-38", "ITI-39"):
+            show(f"portal, {case}: {transaction}", gateway.do(
+                cmd="ask", side="okayama", door="portal", transaction=transaction, patient=PATIENT, documents=documents))
+    gateway.do(cmd="behave", case="match")
+    gateway.do(cmd="seen")
+
+
+def selves(gateway):
+    """We ask ourselves with Okayama's keys: that we refuse what we must is what makes our `good` worth anything."""
+    for case in ["match", *REFUSED]:
+        answer = gateway.do(cmd="ask", side="hiroshima", transaction="ITI-55", case=case)
+        seen = gateway.do(cmd="seen")["seen"]
+        show(f"ourselves {case}", {"verdict": answer["verdict"], "xua": [one["xua"] for one in seen]})
+
+
 def put_large(folder):
-    """A PDF of 100 MiB beside the discharge summary of `match`."""
+    """A PDF of 100 MiB beside the discharge summary of `match`, and the leave to take one so large."""
+    settings = folder / "okayama/peers/kibi-mirai.toml"
+    text = settings.read_text()
+    settings.write_text(text.replace("[ssmix2]\n", "[ssmix2]\nfile_bytes_max = 268435456\n"))
     root = folder / "okayama/hospitals/kibi-mirai/extension/3310000001"
     old = next(p for p in root.rglob("*") if p.is_dir() and "_DS01^" in p.name)
     date = "20260928"
@@ -124,6 +151,8 @@ def main():
             served(gateway, ask)
         if "--served" not in sys.argv:
             asked(gateway)
+            merged(gateway)
+            selves(gateway)
     finally:
         gateway.process.stdin.close()
         gateway.process.wait()

@@ -65,18 +65,24 @@ final class Answers {
         response(answer, into);
         ArrayNode entries = into.putArray("entries");
         for (DocumentEntry entry : answer.getDocumentEntries()) {
-            Identifiable patient = entry.getPatientId();
             entries.addObject().put("uuid", entry.getEntryUuid()).put("unique", entry.getUniqueId())
                     .put("repository", entry.getRepositoryUniqueId()).put("home", entry.getHomeCommunityId())
                     .put("mime", entry.getMimeType()).put("size", entry.getSize()).put("hash", entry.getHash())
                     .put("title", entry.getTitle() == null ? null : entry.getTitle().getValue())
-                    .put("patient", patient.getId() + "^^^&" + patient.getAssigningAuthority().getUniversalId() + "&ISO");
+                    .put("class", entry.getClassCode().getCode()).put("format", entry.getFormatCode().getCode())
+                    .put("patient", cx(entry.getPatientId()));
         }
+        into.put("submission_sets", answer.getSubmissionSets().size()).put("folders", answer.getFolders().size());
+        into.put("associations", answer.getAssociations().size());
         ArrayNode references = into.putArray("references");
         answer.getReferences().forEach(one -> references.addObject().put("uuid", one.getId()).put("home", one.getHome()));
         return answer.getDocumentEntries().stream().map(one -> new Entry(
                 one.getEntryUuid(), one.getUniqueId(), one.getRepositoryUniqueId(), one.getHomeCommunityId(),
                 one.getSize() == null ? 0 : one.getSize())).toList();
+    }
+
+    static String cx(Identifiable patient) {
+        return patient.getId() + "^^^&" + patient.getAssigningAuthority().getUniversalId() + "&ISO";
     }
 
     static void retrieve(RetrievedDocumentSet answer, ObjectNode into) throws IOException, NoSuchAlgorithmException {

@@ -46,9 +46,14 @@ final class Asking {
         this.questions = new Questions(demo);
         this.maker = new XuaMaker(demo);
         Path ca = demo.file("/tls/ca");
-        camel.getRegistry().bind("tls", parameters(Pem.client(ca, demo.file("/tls/certificate"), demo.file("/tls/key"))));
-        camel.getRegistry().bind("anonymous", parameters(Pem.client(ca, null, null)));
-        camel.getRegistry().bind("outgoing", new Outgoing());
+        Path stranger = demo.folder.resolve("clients/" + (demo.name.equals("hiroshima-portal") ? "okayama" : "hiroshima"));
+        var registry = camel.getRegistry();
+        registry.bind(demo.name + "-own", parameters(Pem.client(ca, demo.file("/tls/certificate"), demo.file("/tls/key"))));
+        registry.bind(demo.name + "-none", parameters(Pem.client(ca, null, null)));
+        registry.bind(demo.name + "-foreign", parameters(Pem.client(ca, stranger.resolveSibling(stranger.getFileName()
+                + "-portal.pem"), stranger.resolveSibling(stranger.getFileName() + "-portal.key.pem"))));
+        registry.bind("outgoing", new Outgoing());
+        registry.bind("incoming", new Incoming());
     }
 
     private static SSLContextParameters parameters(SSLContext context) {
@@ -154,14 +159,19 @@ final class Asking {
     }
 
     private Exchange once(String scheme, String url, String word, Object request, Element security, Outgoing.Wish wish) {
-        String tls = word.equals("no-certificate") ? "anonymous" : "tls";
+        String tls = demo.name + switch (word) {
+            case "no-certificate" -> "-none";
+            case "foreign-certificate" -> "-foreign";
+            default -> "-own";
+        };
         String address = scheme + "://" + url.substring("https://".length()) + "?secure=true&audit=false&sslContextParameters=#"
-                + tls + "&outInterceptors=#outgoing";
+                + tls + "&outInterceptors=#outgoing&inInterceptors=#incoming&inFaultInterceptors=#incoming";
         Exchange exchange = new DefaultExchange(camel);
         exchange.getIn().setBody(request);
         SoapHeader header = new SoapHeader(new QName(Xua.WSSE, "Security"), security);
         header.setMustUnderstand(true);
         exchange.getIn().setHeader(AbstractWsEndpoint.OUTGOING_SOAP_HEADERS, List.of(header));
+        Incoming.forget();
         Outgoing.wish(wish);
         try {
             return producer.send(address, exchange);
@@ -171,6 +181,7 @@ final class Asking {
     }
 
     private static Exchange judged(Exchange exchange, ObjectNode answer) {
+        answer.put("packaging", Incoming.packaging());
         Exception problem = exchange.getException();
         if (problem == null) {
             answer.put("verdict", "answered");

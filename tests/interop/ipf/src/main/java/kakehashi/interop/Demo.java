@@ -8,25 +8,28 @@ import java.nio.file.Path;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** The demo's folder: where we serve in Hiroshima's place, and the door by which we ask Okayama. */
+/** The demo's folder: where we serve in Hiroshima's place, and a door of client.json by which we ask. */
 final class Demo {
     static final ObjectMapper JSON = new ObjectMapper();
     private static final Pattern PORT = Pattern.compile("https://127\\.0\\.0\\.1:(\\d+)/xcpd");
 
     final Path folder;
     final JsonNode client;
-    /** {@code sides.okayama.gateway} of client.json. */
+    /** A door of client.json: as whom we ask, and whom. */
     final JsonNode door;
+    /** Its side and name. */
+    final String name;
     /** Hiroshima's peer port. */
     final int port;
 
-    Demo(Path folder) throws IOException {
+    Demo(Path folder, String side, String door) throws IOException {
         this.folder = folder;
         this.client = JSON.readTree(Files.readString(folder.resolve("client.json")));
-        this.door = client.at("/sides/okayama/gateway");
+        this.name = side + "-" + door;
+        this.door = client.at("/sides/" + side + "/" + door);
         Matcher found = PORT.matcher(Files.readString(folder.resolve("okayama/peers/hiroshima.toml")));
-        if (door.isMissingNode() || !found.find()) {
-            throw new IOException(folder + ": no door to Okayama, or no port of Hiroshima");
+        if (this.door.isMissingNode() || !found.find()) {
+            throw new IOException(folder + ": no door " + name + ", or no port of Hiroshima");
         }
         this.port = Integer.parseInt(found.group(1));
     }

@@ -10,6 +10,8 @@ import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.HashMap;
+import java.util.Map;
 import org.apache.camel.CamelContext;
 import org.apache.camel.impl.DefaultCamelContext;
 import org.openehealth.ipf.commons.ihe.ws.WsSecurityUnderstandingInInterceptor;
@@ -19,20 +21,30 @@ public final class Gateway {
     private final Received received = new Received();
     private final Behaviour behaviour = new Behaviour();
     private final Server server;
-    private final Asking asking;
+    private final CamelContext camel = new DefaultCamelContext();
+    private final Path folder;
+    private final Map<String, Asking> askings = new HashMap<>();
 
     private Gateway(Demo demo) throws Exception {
         Xua.start();
         File scratch = Files.createTempDirectory("ipf-gateway").toFile();
         scratch.deleteOnExit();
-        CamelContext camel = new DefaultCamelContext();
+        this.folder = demo.folder;
         camel.getRegistry().bind("understood", new WsSecurityUnderstandingInInterceptor());
         camel.getRegistry().bind("gate", new Gate(behaviour));
-        asking = new Asking(camel, demo);
         server = new Server(demo, new Intake(received, new XuaCheck(demo), behaviour), scratch);
         camel.addRoutes(new Routes(behaviour, demo));
         camel.start();
-        asking.warmUp();
+        asking(demo).warmUp();
+    }
+
+    private Asking asking(Demo demo) throws Exception {
+        Asking asking = askings.get(demo.name);
+        if (asking == null) {
+            asking = new Asking(camel, demo);
+            askings.put(demo.name, asking);
+        }
+        return asking;
     }
 
     /** Starts and serves until standard input ends or says quit. */
@@ -43,7 +55,7 @@ public final class Gateway {
             System.err.println("usage: java -jar ipf-gateway.jar --demo FOLDER");
             System.exit(64);
         }
-        Demo demo = new Demo(Path.of(arguments[1]).toAbsolutePath());
+        Demo demo = new Demo(Path.of(arguments[1]).toAbsolutePath(), "okayama", "gateway");
         Gateway gateway = new Gateway(demo);
         answers.println(Demo.JSON.createObjectNode().put("ready", true).put("port", demo.port));
         BufferedReader lines = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
@@ -63,7 +75,8 @@ public final class Gateway {
             switch (command.path("cmd").asText()) {
                 case "behave" -> behaviour.set(command.path("case").asText());
                 case "seen" -> answer.set("seen", received.drain());
-                case "ask" -> answer = asking.ask(command);
+                case "ask" -> answer = asking(new Demo(folder, command.path("side").asText("okayama"),
+                        command.path("door").asText("gateway"))).ask(command);
                 case "audit" -> answer = AuditCheck.file(Path.of(command.path("file").asText()));
                 case "memory" -> answer.put("used_mb", used());
                 case "close" -> server.close();

@@ -42,7 +42,7 @@ final class Holdings {
         asked.put("return", request.getReturnType().getCode());
         List<Documents.Held> found = behaviour.equals("large") ? List.of(Documents.BIG) : Documents.ALL;
         if (request.getQuery() instanceof FindDocumentsQuery find) {
-            asked.put("patient", find.getPatientId().toString());
+            asked.put("patient", Answers.cx(find.getPatientId()));
             found = patient.equals(find.getPatientId()) ? found : List.of();
         } else if (request.getQuery() instanceof GetDocumentsQuery get) {
             asked.put("ids", String.valueOf(get.getUniqueIds() == null ? get.getUuids() : get.getUniqueIds()));
