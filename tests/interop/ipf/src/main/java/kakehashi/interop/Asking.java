@@ -1,0 +1,212 @@
+package kakehashi.interop;
+
+import static org.openehealth.ipf.platform.camel.ihe.hl7v3.PixPdqV3CamelValidators.iti55RequestValidator;
+import static org.openehealth.ipf.platform.camel.ihe.hl7v3.PixPdqV3CamelValidators.iti55ResponseValidator;
+import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti38RequestValidator;
+import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti38ResponseValidator;
+import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti39RequestValidator;
+import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti39ResponseValidator;
+
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.ArrayNode;
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.security.GeneralSecurityException;
+import java.util.List;
+import java.util.UUID;
+import javax.net.ssl.SSLContext;
+import javax.xml.namespace.QName;
+import org.apache.camel.CamelContext;
+import org.apache.camel.Exchange;
+import org.apache.camel.Processor;
+import org.apache.camel.ProducerTemplate;
+import org.apache.camel.support.DefaultExchange;
+import org.apache.camel.support.jsse.SSLContextParameters;
+import org.apache.cxf.binding.soap.SoapFault;
+import org.apache.cxf.binding.soap.SoapHeader;
+import org.openehealth.ipf.commons.ihe.xds.core.ebxml.ebxml30.RetrieveDocumentSetResponseType;
+import org.openehealth.ipf.commons.ihe.xds.core.stub.ebrs30.query.AdhocQueryResponse;
+import org.openehealth.ipf.platform.camel.ihe.ws.AbstractWsEndpoint;
+import org.openehealth.ipf.platform.camel.ihe.xds.core.converters.EbXML30Converters;
+import org.w3c.dom.Element;
+
+/** The asking side: IPF's three producers, its validators on what we ask and on what comes back. */
+final class Asking {
+    private final CamelContext camel;
+    private final ProducerTemplate producer;
+    private final Demo demo;
+    private final Questions questions;
+    private final XuaMaker maker;
+
+    Asking(CamelContext camel, Demo demo) throws IOException, GeneralSecurityException {
+        this.camel = camel;
+        this.producer = camel.createProducerTemplate();
+        this.demo = demo;
+        this.questions = new Questions(demo);
+        this.maker = new XuaMaker(demo);
+        Path ca = demo.file("/tls/ca");
+        Path stranger = demo.folder.resolve("clients/" + (demo.name.equals("hiroshima-portal") ? "okayama" : "hiroshima"));
+        var registry = camel.getRegistry();
+        registry.bind(demo.name + "-own", parameters(Pem.client(ca, demo.file("/tls/certificate"), demo.file("/tls/key"))));
+        registry.bind(demo.name + "-none", parameters(Pem.client(ca, null, null)));
+        registry.bind(demo.name + "-foreign", parameters(Pem.client(ca, stranger.resolveSibling(stranger.getFileName()
+                + "-portal.pem"), stranger.resolveSibling(stranger.getFileName() + "-portal.key.pem"))));
+        registry.bind("outgoing", new Outgoing());
+        registry.bind("incoming", new Incoming());
+    }
+
+    private static SSLContextParameters parameters(SSLContext context) {
+        return new SSLContextParameters() {
+            @Override
+            public SSLContext createSSLContext(CamelContext camel) {
+                return context;
+            }
+        };
+    }
+
+    /** The first Schematron run of a JVM takes seconds: longer than a broker waits. */
+    void warmUp() throws Exception {
+        String request = questions.discovery("match");
+        Verdict.of(camel, iti55RequestValidator(), request);
+        String answer = new Discovery(demo).answer(request, "match", Demo.JSON.createObjectNode());
+        Verdict.of(camel, iti55ResponseValidator(), answer);
+    }
+
+    ObjectNode ask(JsonNode command) throws Exception {
+        String word = command.path("case").asText("match");
+        return switch (command.path("transaction").asText()) {
+            case "ITI-55" -> discover(word, command);
+            case "ITI-38" -> query(word, command);
+            case "ITI-39" -> retrieve(word, command);
+            default -> throw new IllegalArgumentException("no such transaction: " + command.path("transaction"));
+        };
+    }
+
+    private ObjectNode discover(String word, JsonNode command) throws Exception {
+        String request = questions.discovery(word);
+        ObjectNode answer = begun(word, iti55RequestValidator(), request);
+        Exchange exchange = sent("xcpd-iti55", "patient_discovery", request, word, command, answer);
+        if (exchange != null) {
+            String response = exchange.getMessage().getBody(String.class);
+            answer.put("validator", Verdict.of(camel, iti55ResponseValidator(), response));
+            Answers.discovery(response, answer);
+        }
+        return answer;
+    }
+
+    private ObjectNode query(String word, JsonNode command) throws Exception {
+        var request = questions.query(word, command, entries(word, command));
+        ObjectNode answer = begun(word, iti38RequestValidator(), request);
+        Exchange exchange = sent("xca-iti38", "document_query", request, word, command, answer);
+        if (exchange != null) {
+            AdhocQueryResponse response = exchange.getMessage().getBody(AdhocQueryResponse.class);
+            answer.put("validator", Verdict.of(camel, iti38ResponseValidator(), response));
+            Answers.query(EbXML30Converters.convertToQueryResponse(response), answer);
+        }
+        return answer;
+    }
+
+    /** Some cases need entries that are not in client.json: a plain find comes before them. */
+    private List<Answers.Entry> entries(String word, JsonNode command) throws Exception {
+        if (!Questions.NEED_ENTRIES.contains(word)) {
+            return List.of();
+        }
+        ObjectNode unseen = Demo.JSON.createObjectNode();
+        Exchange found = sent("xca-iti38", "document_query", questions.query("match", command, List.of()), "match", command, unseen);
+        if (found == null) {
+            return List.of();
+        }
+        AdhocQueryResponse response = found.getMessage().getBody(AdhocQueryResponse.class);
+        return Answers.query(EbXML30Converters.convertToQueryResponse(response), unseen);
+    }
+
+    private ObjectNode retrieve(String word, JsonNode command) throws Exception {
+        var request = questions.retrieve(word, command, entries(word, command));
+        ObjectNode answer = begun(word, iti39RequestValidator(), request);
+        Exchange exchange = sent("xca-iti39", "document_retrieve", request, word, command, answer);
+        if (exchange != null) {
+            var response = exchange.getMessage().getBody(RetrieveDocumentSetResponseType.class);
+            answer.put("validator", Verdict.of(camel, iti39ResponseValidator(), response));
+            Answers.retrieve(EbXML30Converters.convert(response), answer);
+        }
+        return answer;
+    }
+
+    private ObjectNode begun(String word, Processor validator, Object request) {
+        ObjectNode answer = Demo.JSON.createObjectNode();
+        answer.put("case", word);
+        answer.put("own_request", Verdict.of(camel, validator, request));
+        return answer;
+    }
+
+    /** Sends, twice where the case is about a repetition. Gives the exchange if there was an answer that is no fault. */
+    private Exchange sent(String scheme, String endpoint, Object request, String word, JsonNode command, ObjectNode answer)
+            throws Exception {
+        String url = demo.text("/endpoints/" + endpoint);
+        String role = command.path("role").asText(word.equals("nurse") ? "nurse" : "physician");
+        String purpose = command.path("purpose").asText(word.equals("emergency") ? "EMERGENCY" : "TREATMENT");
+        Element security = maker.header(new XuaMaker.Wish(word, role, purpose), url);
+        String first = "urn:uuid:" + UUID.randomUUID();
+        String reply = word.equals("reply-to") ? "https://127.0.0.1:" + demo.port + "/replies" : null;
+        if (word.equals("same-message-id") || word.equals("other-message-id")) {
+            Exchange before = once(scheme, url, word, request, security, new Outgoing.Wish(first, null));
+            answer.put("first", before.getException() == null ? "answered" : "failed");
+            String second = word.equals("same-message-id") ? first : "urn:uuid:" + UUID.randomUUID();
+            return judged(once(scheme, url, word, request, security, new Outgoing.Wish(second, null)), answer);
+        }
+        return judged(once(scheme, url, word, request, security, new Outgoing.Wish(first, reply)), answer);
+    }
+
+    private Exchange once(String scheme, String url, String word, Object request, Element security, Outgoing.Wish wish) {
+        String tls = demo.name + switch (word) {
+            case "no-certificate" -> "-none";
+            case "foreign-certificate" -> "-foreign";
+            default -> "-own";
+        };
+        String address = scheme + "://" + url.substring("https://".length()) + "?secure=true&audit=false&sslContextParameters=#"
+                + tls + "&outInterceptors=#outgoing&inInterceptors=#incoming&inFaultInterceptors=#incoming";
+        Exchange exchange = new DefaultExchange(camel);
+        exchange.getIn().setBody(request);
+        SoapHeader header = new SoapHeader(new QName(Xua.WSSE, "Security"), security);
+        header.setMustUnderstand(true);
+        exchange.getIn().setHeader(AbstractWsEndpoint.OUTGOING_SOAP_HEADERS, List.of(header));
+        Incoming.forget();
+        Outgoing.wish(wish);
+        try {
+            return producer.send(address, exchange);
+        } finally {
+            Outgoing.wish(null);
+        }
+    }
+
+    private static Exchange judged(Exchange exchange, ObjectNode answer) {
+        answer.put("packaging", Incoming.packaging());
+        Exception problem = exchange.getException();
+        if (problem == null) {
+            answer.put("verdict", "answered");
+            return exchange;
+        }
+        SoapFault fault = null;
+        Throwable root = problem;
+        for (Throwable at = problem; at != null; at = at.getCause()) {
+            root = at;
+            fault = at instanceof SoapFault found ? found : fault;
+        }
+        // CXF wraps what went wrong on its own side in a SoapFault too.
+        if (fault == null || fault != root) {
+            answer.put("verdict", root instanceof IOException ? "no answer" : "unreadable");
+            answer.put("problem", root.toString());
+            return null;
+        }
+        answer.put("verdict", "fault");
+        ObjectNode into = answer.putObject("fault");
+        into.put("code", fault.getFaultCode().getLocalPart());
+        ArrayNode subcodes = into.putArray("subcodes");
+        if (fault.getSubCodes() != null) {
+            fault.getSubCodes().forEach(code -> subcodes.add("{" + code.getNamespaceURI() + "}" + code.getLocalPart()));
+        }
+        into.put("reason", fault.getReason());
+        return null;
+    }
+}

@@ -1,0 +1,42 @@
+package kakehashi.interop;
+
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+
+/** How the served side answers from now on. */
+final class Behaviour {
+    static final List<String> CASES = List.of("match", "unknown", "more-attributes", "busy", "partial", "error",
+            "soap-fault", "cut-off", "cut-off-length", "large", "wrong-home", "wrong-patient", "slow");
+    private static final long HELD_MAX_S = 120;
+
+    private String name = "match";
+    private CountDownLatch held = new CountDownLatch(0);
+
+    /** Sets the case; what `slow` held back is let go. */
+    synchronized void set(String wanted) {
+        if (!CASES.contains(wanted)) {
+            throw new IllegalArgumentException("no such case: " + wanted + "; there are " + CASES);
+        }
+        name = wanted;
+        held.countDown();
+        held = new CountDownLatch("slow".equals(wanted) ? 1 : 0);
+    }
+
+    synchronized String now() {
+        return name;
+    }
+
+    boolean is(String wanted) {
+        return now().equals(wanted);
+    }
+
+    /** Under `slow` an answer waits for the next `behave`: no clock decides, but there is an end. */
+    void hold() throws InterruptedException {
+        CountDownLatch latch;
+        synchronized (this) {
+            latch = held;
+        }
+        latch.await(HELD_MAX_S, TimeUnit.SECONDS);
+    }
+}

@@ -1,0 +1,163 @@
+package kakehashi.interop;
+
+import com.fasterxml.jackson.databind.node.ObjectNode;
+import java.util.List;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Author;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.AssigningAuthority;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Code;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Identifiable;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.LocalizedString;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.ObjectReference;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Organization;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Person;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.XpnName;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.DocumentReference;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.QueryRegistry;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.RetrieveDocumentSet;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.query.FindDocumentsQuery;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.query.GetDocumentsQuery;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.query.QueryReturnType;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorInfo;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.QueryResponse;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.Response;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.RetrievedDocument;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.RetrievedDocumentSet;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.Severity;
+import org.openehealth.ipf.commons.ihe.xds.core.responses.Status;
+
+/** Answers ITI-38 and ITI-39 in IPF's own model. */
+final class Holdings {
+    private final Demo demo;
+
+    Holdings(Demo demo) {
+        this.demo = demo;
+    }
+
+    QueryResponse query(QueryRegistry request, String behaviour, ObjectNode asked) {
+        Identifiable patient = new Identifiable(Discovery.PATIENT, new AssigningAuthority(demo.authority()));
+        asked.put("query", request.getQuery().getType().name());
+        asked.put("return", request.getReturnType().getCode());
+        List<Documents.Held> found = behaviour.equals("large") ? List.of(Documents.BIG) : Documents.ALL;
+        if (request.getQuery() instanceof FindDocumentsQuery find) {
+            asked.put("patient", Answers.cx(find.getPatientId()));
+            found = patient.equals(find.getPatientId()) ? found : List.of();
+        } else if (request.getQuery() instanceof GetDocumentsQuery get) {
+            asked.put("ids", String.valueOf(get.getUniqueIds() == null ? get.getUuids() : get.getUniqueIds()));
+            found = found.stream().filter(held -> named(get.getUniqueIds(), held.unique()) || named(get.getUuids(), held.entry()))
+                    .toList();
+        } else {
+            return refused(new QueryResponse(), ErrorCode.UNKNOWN_STORED_QUERY, "not kept here");
+        }
+        switch (behaviour) {
+            case "busy":
+                return refused(new QueryResponse(), ErrorCode.REGISTRY_BUSY, "try again later");
+            case "error":
+                return refused(new QueryResponse(), ErrorCode.REGISTRY_ERROR, "the registry is out of order");
+            case "unknown":
+                found = List.of();
+                break;
+            default:
+                break;
+        }
+        QueryResponse response = new QueryResponse(Status.SUCCESS);
+        for (Documents.Held held : found) {
+            DocumentEntry entry = entry(held, behaviour, patient);
+            if (request.getReturnType() == QueryReturnType.OBJECT_REF) {
+                response.getReferences().add(new ObjectReference(entry.getEntryUuid(), entry.getHomeCommunityId()));
+            } else {
+                response.getDocumentEntries().add(entry);
+            }
+        }
+        if (behaviour.equals("partial")) {
+            response.setStatus(Status.PARTIAL_SUCCESS);
+            response.getErrors().add(error(ErrorCode.REGISTRY_ERROR, "one of two hospitals did not answer"));
+        }
+        return response;
+    }
+
+    private static boolean named(List<String> ids, String id) {
+        return ids != null && ids.contains(id);
+    }
+
+    private DocumentEntry entry(Documents.Held held, String behaviour, Identifiable patient) {
+        DocumentEntry entry = new DocumentEntry();
+        entry.setEntryUuid(held.entry());
+        entry.setUniqueId(held.unique());
+        entry.setRepositoryUniqueId(Documents.REPOSITORY);
+        entry.setHomeCommunityId(home(behaviour));
+        Identifiable somebody = new Identifiable("IPF999999", new AssigningAuthority(demo.authority()));
+        entry.setPatientId(behaviour.equals("wrong-patient") ? somebody : patient);
+        entry.setSourcePatientId(entry.getPatientId());
+        entry.setTitle(new LocalizedString(held.title(), "ja-JP", "UTF-8"));
+        entry.setMimeType(held.mime());
+        entry.setHash(held.sha1());
+        entry.setSize(held.size());
+        entry.setCreationTime("20260401093000");
+        entry.setServiceStartTime("20260401090000");
+        entry.setServiceStopTime("20260401092000");
+        entry.setLanguageCode("ja-JP");
+        entry.setAvailabilityStatus(AvailabilityStatus.APPROVED);
+        entry.setClassCode(code("検体検査結果", "検体検査結果", "2.999.392.1"));
+        entry.setTypeCode(code(held.code(), held.title(), "2.16.840.1.113883.6.1"));
+        entry.setFormatCode(code("urn:ihe:iti:xds:2017:mimeTypeSufficient", "mimeType", "1.3.6.1.4.1.19376.1.2.3"));
+        entry.setHealthcareFacilityTypeCode(code("HOSP", "病院", "2.16.840.1.113883.5.111"));
+        entry.setPracticeSettingCode(code("01", "内科", "2.999.392.2"));
+        entry.getConfidentialityCodes().add(code("N", "通常", "2.16.840.1.113883.5.25"));
+        Author author = new Author();
+        author.setAuthorPerson(new Person(null, new XpnName("見本", "花子", null, null, null, null)));
+        author.getAuthorInstitution().add(
+                new Organization("もみじ台中央病院（架空）", "3410000001", new AssigningAuthority("2.999.34.11")));
+        entry.getAuthors().add(author);
+        return entry;
+    }
+
+    private static Code code(String code, String display, String scheme) {
+        return new Code(code, new LocalizedString(display, "ja-JP", "UTF-8"), scheme);
+    }
+
+    private String home(String behaviour) {
+        return behaviour.equals("wrong-home") ? "urn:oid:2.999.35" : "urn:oid:" + demo.community();
+    }
+
+    RetrievedDocumentSet retrieve(RetrieveDocumentSet request, String behaviour, ObjectNode asked) {
+        asked.put("documents", request.getDocuments().stream()
+                .map(one -> one.getHomeCommunityId() + "|" + one.getRepositoryUniqueId() + "|" + one.getDocumentUniqueId())
+                .toList().toString());
+        if (behaviour.equals("busy")) {
+            return refused(new RetrievedDocumentSet(), ErrorCode.REPOSITORY_BUSY, "try again later");
+        }
+        if (behaviour.equals("error")) {
+            return refused(new RetrievedDocumentSet(), ErrorCode.REPOSITORY_ERROR, "the repository is out of order");
+        }
+        RetrievedDocumentSet response = new RetrievedDocumentSet(Status.SUCCESS);
+        boolean isPartial = behaviour.equals("partial");
+        for (DocumentReference wanted : request.getDocuments()) {
+            Documents.Held held = behaviour.equals("unknown") ? null : Documents.find(wanted.getDocumentUniqueId());
+            boolean isLost = isPartial && wanted == request.getDocuments().get(request.getDocuments().size() - 1);
+            if (held == null || isLost) {
+                response.getErrors().add(error(ErrorCode.DOCUMENT_UNIQUE_ID_ERROR, wanted.getDocumentUniqueId()));
+                continue;
+            }
+            DocumentReference echo = new DocumentReference(wanted.getRepositoryUniqueId(), wanted.getDocumentUniqueId(),
+                    behaviour.equals("wrong-home") ? home(behaviour) : wanted.getHomeCommunityId());
+            response.getDocuments().add(new RetrievedDocument(held.handler(), echo, null, null, held.mime()));
+        }
+        if (!response.getErrors().isEmpty()) {
+            response.setStatus(response.getDocuments().isEmpty() ? Status.FAILURE : Status.PARTIAL_SUCCESS);
+        }
+        return response;
+    }
+
+    private <T extends Response> T refused(T response, ErrorCode code, String context) {
+        response.setStatus(Status.FAILURE);
+        response.getErrors().add(error(code, context));
+        return response;
+    }
+
+    private ErrorInfo error(ErrorCode code, String context) {
+        return new ErrorInfo(code, context, Severity.ERROR, "urn:oid:" + demo.community(), null);
+    }
+}
