@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use super::disk::Disk;
-use super::event::{Event, Kind};
+use super::event::{Ending, Event, Kind};
 use super::segments::{AuditError, Cut, Entry};
 use super::stats::Counters;
 use super::writer::{AuditOptions, Recovered, Writer};
@@ -225,9 +225,11 @@ impl Handle {
             (event.kind == Kind::Release && event.shown > 0).then(|| Box::new(event.taken_back()))
         };
         let (done, written) = oneshot::channel();
+        let mut answer = Answered { handle: self, generation, abandoned: abandoned.clone(), written };
         let waiting = Waiting { entry, generation, since: Instant::now(), abandoned, done };
         self.commands.send(Command::Append(waiting)).await.map_err(|_| Refusal::AuditUnavailable)?;
-        let sequence = written.await.map_err(|_| Refusal::AuditUnavailable)?;
+        let sequence = (&mut answer.written).await.map_err(|_| Refusal::AuditUnavailable)?;
+        answer.abandoned = None;
         Ok(Durable { sequence, generation })
     }
 
@@ -259,6 +261,37 @@ impl Handle {
             let _ = stopped.await;
         }
     }
+}
+
+/// Waits for the writer's answer. Dropped between the answer and its reading, it owes the record that
+/// the writer would have written had nobody waited.
+struct Answered<'a> {
+    handle: &'a Handle,
+    generation: u64,
+    abandoned: Option<Box<Event>>,
+    written: oneshot::Receiver<u64>,
+}
+
+impl Drop for Answered<'_> {
+    fn drop(&mut self) {
+        // From here on the writer sees that nobody waits.
+        self.written.close();
+        if let (Some(abandoned), Ok(sequence)) = (self.abandoned.take(), self.written.try_recv()) {
+            self.handle.owe(self.generation, nobody_waited(*abandoned, sequence));
+        }
+    }
+}
+
+/// The record that closes or takes back the one at `sequence`, for which nobody waited any more.
+pub(super) fn nobody_waited(mut abandoned: Event, sequence: u64) -> Event {
+    if abandoned.kind == Kind::Release {
+        abandoned.replaces = Some(sequence);
+    } else {
+        abandoned.closes = Some(sequence);
+    }
+    abandoned.bytes = Some(0);
+    abandoned.ending = Ending::NothingReleased;
+    abandoned
 }
 
 /// How long a record without a deadline of its own may take.

@@ -10,7 +10,7 @@ use tokio::sync::mpsc;
 
 use super::disk::Disk;
 use super::event::{Ending, Event, Kind};
-use super::handle::{AuditHealth, Command, Owed, Shared, Waiting};
+use super::handle::{AuditHealth, Command, Owed, Shared, Waiting, nobody_waited};
 use super::segments::{AuditError, Cut, Entry, Segments};
 use crate::model::Phi;
 
@@ -159,16 +159,10 @@ impl Writer {
         owed.into_iter().filter_map(|owed| owed.done).for_each(|done| _ = done.send(()));
         for ((generation, abandoned, done), sequence) in waiters.into_iter().zip(sequences) {
             if done.send(sequence).is_err()
-                && let Some(mut event) = abandoned
+                && let Some(abandoned) = abandoned
             {
-                if event.kind == Kind::Release {
-                    event.replaces = Some(sequence);
-                } else {
-                    event.closes = Some(sequence);
-                }
-                event.bytes = Some(0);
-                event.ending = Ending::NothingReleased;
-                self.shared.owe(Owed { generation, event: *event, done: None });
+                let event = nobody_waited(*abandoned, sequence);
+                self.shared.owe(Owed { generation, event, done: None });
             }
         }
         // What has just become owed is written at once rather than with the next record.

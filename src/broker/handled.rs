@@ -289,8 +289,16 @@ impl Handled for DocumentRetrieve {
         // Every document asked for is either there or named with a reason. One that may not be shown
         // reads as one that does not exist.
         for id in &self.documents {
+            // A peer's error about no document in particular is passed on as it is and stands for all
+            // that it did not give (wire.md 14.4).
+            let is_about = |reported: &Reported| match &reported.document {
+                Some(document) => document == id,
+                None => {
+                    reported.severity == Severity::Error && reported.community.as_ref() == Some(&id.community)
+                }
+            };
             let told = answer.found.iter().any(|document| document.id == *id)
-                || answer.reported.iter().any(|reported| reported.document.as_ref() == Some(id));
+                || answer.reported.iter().any(is_about);
             if told {
                 continue;
             }

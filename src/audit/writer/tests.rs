@@ -123,6 +123,27 @@ async fn an_open_whose_waiter_is_gone_is_not_begun_or_closed_at_once() {
     assert!(verified.is_sound() && verified.unclosed.is_empty());
 }
 
+#[tokio::test]
+async fn an_open_whose_waiter_goes_between_the_answer_and_its_reading_is_closed() {
+    let disk = SimulatedDisk::new();
+    let handle = started(&disk);
+    for _ in 0..50 {
+        let (opened, before) = (opening(), *handle.shared.durable.borrow());
+        let mut waiting = Box::pin(handle.append(&opened, None));
+        if let std::task::Poll::Ready(durable) = futures_util::poll!(&mut waiting) {
+            // Quicker than we: this one was read.
+            let durable = durable.unwrap();
+            handle.owe(durable.generation, opened.closing(durable.sequence));
+            continue;
+        }
+        handle.shared.durable.subscribe().wait_for(|durable| *durable > before).await.unwrap();
+        drop(waiting);
+    }
+    handle.stop().await;
+    let verified = verify_disk(&disk, None).unwrap();
+    assert!(verified.is_sound() && verified.unclosed.is_empty());
+}
+
 /// Waits, with the task under way, until the writer stands at the disk.
 async fn at_the_disk(disk: &SimulatedDisk, before: u64) {
     while disk.operations() == before {

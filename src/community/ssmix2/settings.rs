@@ -114,7 +114,7 @@ const fn files_max() -> usize {
 }
 
 const fn file_bytes_max() -> u64 {
-    64 * 1024 * 1024
+    128 * 1024 * 1024
 }
 
 const fn readers() -> usize {

@@ -53,7 +53,7 @@ impl Object<'_> {
         match self.home() {
             Some(home) if home == *gateway => Ok(home),
             Some(_) => {
-                let why = format!("a {name} of a community that the gateway does not speak for");
+                let why = format!("{name} of a community that the gateway does not speak for");
                 Err(RegistryError::new("XDSRegistryError", why, gateway.to_string()))
             }
             None if profile.fill_missing_home => Ok(gateway.clone()),
