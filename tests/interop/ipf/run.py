@@ -47,6 +47,9 @@ class Gateway:
 
 
 def show(name, answer):
+    for key in ("entries", "references"):
+        if len(answer.get(key, [])) > 1:
+            answer[key] = [answer[key][0], f"and {len(answer[key]) - 1} more"]
     print(f"{name:42}", json.dumps(answer, ensure_ascii=False))
 
 
@@ -96,7 +99,7 @@ def selves(gateway):
     for case in ["match", *REFUSED]:
         answer = gateway.do(cmd="ask", side="hiroshima", transaction="ITI-55", case=case)
         seen = gateway.do(cmd="seen")["seen"]
-        show(f"ourselves {case}", {"verdict": answer["verdict"], "xua": [one["xua"] for one in seen]})
+        show(f"ourselves {case}", {"verdict": answer.get("verdict", answer), "xua": [one["xua"] for one in seen]})
 
 
 def put_large(folder):

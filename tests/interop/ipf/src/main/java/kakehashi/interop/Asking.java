@@ -128,7 +128,12 @@ final class Asking {
         if (exchange != null) {
             var response = exchange.getMessage().getBody(RetrieveDocumentSetResponseType.class);
             answer.put("validator", Verdict.of(camel, iti39ResponseValidator(), response));
-            Answers.retrieve(EbXML30Converters.convert(response), answer);
+            try {
+                Answers.retrieve(EbXML30Converters.convert(response), answer);
+            } catch (IOException e) {
+                // CXF hands an answer out before its attachments are there: what was read stands, the rest is told.
+                answer.put("verdict", "cut off").put("problem", e.toString());
+            }
         }
         return answer;
     }
@@ -183,9 +188,13 @@ final class Asking {
     private static Exchange judged(Exchange exchange, ObjectNode answer) {
         answer.put("packaging", Incoming.packaging());
         Exception problem = exchange.getException();
-        if (problem == null) {
+        if (problem == null && exchange.getMessage().getBody() != null) {
             answer.put("verdict", "answered");
             return exchange;
+        }
+        if (problem == null) {
+            answer.put("verdict", "no answer");
+            return null;
         }
         SoapFault fault = null;
         Throwable root = problem;

@@ -6,17 +6,20 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.openehealth.ipf.commons.audit.model.AuditMessage;
 import org.openehealth.ipf.commons.audit.unmarshal.dicom.DICOMAuditParser;
 
 /** Reads ATNA records with IPF's parser, against the DICOM schema in its jar. */
 final class AuditCheck {
     private static final int COMPLAINTS_MAX = 100;
+    private static final Pattern START = Pattern.compile("<\\?xml|<AuditMessage");
 
     private AuditCheck() {
     }
 
-    /** One AuditMessage a line. */
+    /** One AuditMessage a line; a syslog header before it is passed over. */
     static ObjectNode file(Path file) throws IOException {
         ObjectNode answer = Demo.JSON.createObjectNode();
         ObjectNode events = answer.putObject("events");
@@ -45,7 +48,8 @@ final class AuditCheck {
 
     /** Schema, then the model's own rules; gives the event's and the transaction's code. */
     private static String read(String line) {
-        AuditMessage message = new DICOMAuditParser().parse(line, true);
+        Matcher start = START.matcher(line);
+        AuditMessage message = new DICOMAuditParser().parse(start.find() ? line.substring(start.start()) : line, true);
         message.validate();
         var event = message.getEventIdentification();
         String types = event.getEventTypeCode().stream().map(type -> type.getCode()).toList().toString();

@@ -137,7 +137,7 @@ final class Questions {
         find.getCreationTime().setFrom("2001");
         find.getCreationTime().setTo("20990101");
         find.getServiceStartTime().setFrom("200101010000");
-        find.setClassCodes(List.of(new Code("検体検査結果", null, "2.999.392.1"), new Code("O'Brien, (x)", null, "2.999.1")));
+        find.setClassCodes(List.of(new Code("検体検査結果", null, "2.999.392.1"), new Code("O'Brien (x)", null, "2.999.1")));
         find.setConfidentialityCodes(new QueryList<>(new Code("N", null, "2.16.840.1.113883.5.25")));
         find.setDocumentEntryTypes(List.of(DocumentEntryType.STABLE, DocumentEntryType.ON_DEMAND));
         return leaves(new QueryRegistry(find));
