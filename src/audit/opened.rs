@@ -22,6 +22,8 @@ pub struct LegRecord {
     pub query: QueryId,
     /// Its query element, byte for byte; None where nothing leaves the house.
     pub query_element: Option<Phi<Bytes>>,
+    /// The URL it goes to; None where nothing leaves the house.
+    pub url: Option<String>,
     /// Another network (true), or a source of our own.
     pub is_peer: bool,
 }
@@ -111,6 +113,7 @@ impl From<&LegRecord> for LegRef {
             found: None,
             dropped: None,
             endpoint: None,
+            url: leg.url.clone(),
         }
     }
 }
@@ -130,6 +133,7 @@ impl From<&LegOutcome> for LegRef {
             found: Some(leg.found as u64),
             dropped: Some(leg.dropped as u64),
             endpoint: leg.endpoint.as_ref().map(Into::into),
+            url: None,
         }
     }
 }

@@ -74,6 +74,7 @@ impl<R: OutboundRequest> Planned<R> {
             message: leg.message.clone(),
             query: leg.query.clone(),
             query_element: self.target.describe().query_element(context, leg, outbound),
+            url: self.target.describe().url(outbound),
             is_peer: !self.target.is_source(),
         }
     }

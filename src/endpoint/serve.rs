@@ -24,6 +24,9 @@ const HL7: &str = "urn:hl7-org:v3";
 const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
 const XDSB: &str = "urn:ihe:iti:xds-b:2007";
 
+/// The paths served; each takes every transaction.
+const SERVICES: [&str; 3] = ["/xcpd", "/xca/query", "/xca/retrieve"];
+
 const OFFERED: [Offered; 3] = [
     Offered { action: CrossGatewayPatientDiscovery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
     Offered { action: CrossGatewayQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
@@ -103,9 +106,9 @@ impl SoapEndpoint {
     /// what had been opened on record is closed there.
     pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
         let received = Timestamp::now();
-        if !matches!(request.uri().path(), "/xcpd" | "/xca/query" | "/xca/retrieve") {
+        let Some(service) = SERVICES.into_iter().find(|path| *path == request.uri().path()) else {
             return empty(StatusCode::NOT_FOUND);
-        }
+        };
         if request.method() != Method::POST {
             return empty(StatusCode::METHOD_NOT_ALLOWED);
         }
@@ -117,7 +120,7 @@ impl SoapEndpoint {
         };
         let id = Arrival::request_id(&request);
         let deadline = Instant::now() + self.timeout;
-        let arrival = Arrival { endpoint: self, connected, system, id, received, deadline };
+        let arrival = Arrival { endpoint: self, connected, system, id, service, received, deadline };
         let envelope = match tokio::time::timeout_at(deadline, arrival.open(request)).await {
             Ok(Ok(envelope)) => envelope,
             Ok(Err(response)) => return response,

@@ -70,6 +70,7 @@ fn context() -> RequestContext {
         id: RequestId(7),
         side: Side::Peer,
         transaction: "ITI-39",
+        service: "/xca/query",
         requester: Requester {
             system: TargetName("hiroshima".into()),
             community: CommunityId(oid("2.999.34")),
@@ -106,6 +107,7 @@ fn leg(target: &str, is_peer: bool) -> LegRecord {
         message: MessageId("urn:uuid:leg".to_owned()),
         query: QueryId { root: "2.999.33.9".to_owned(), extension: Some("q1".to_owned()) },
         query_element: Some(Phi::new("<queryByParameter/>".into())),
+        url: is_peer.then(|| "https://tottori.example/xcpd".to_owned()),
         is_peer,
     }
 }
