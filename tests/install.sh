@@ -2,11 +2,16 @@
 # Installs the foreign programs of the tests by their Debian package names, or says which are
 # missing. Asks before it installs outside CI unless YES=1; INTEROP_MISSING=allow goes on without.
 set -euo pipefail
-declare -A package=([xmlsec1]=xmlsec1 [openssl]=openssl [curl]=curl [promtool]=prometheus)
+declare -A package=([xmlsec1]=xmlsec1 [openssl]=openssl [curl]=curl [promtool]=prometheus
+  [rsyslogd]=rsyslog [xmllint]=libxml2-utils)
 missing=()
+# Daemons lie where an ordinary user's PATH may not lead.
+PATH="$PATH:/usr/sbin:/sbin"
 for program in "${!package[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package[$program]}")
 done
+# rsyslog alone speaks no TLS: its driver is a package of its own.
+compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || missing+=(rsyslog-openssl)
 [ ${#missing[@]} -eq 0 ] && exit 0
 echo "The tests use programs of these Debian packages that are not here: ${missing[*]}"
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
@@ -18,7 +23,7 @@ if [ "${YES:-}" != 1 ] && [ -t 0 ]; then
   read -r -p "Install them now? [y/N] " answer
   [ "$answer" = y ] || { [ "${INTEROP_MISSING:-}" = allow ] && exit 0; exit 1; }
 fi
-# prometheus would start itself on port 9090: nothing may start while we install.
+# prometheus and rsyslog would start themselves: nothing may start while we install.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
