@@ -110,10 +110,11 @@ ruleset(name="keep" queue.type="Direct") {{
         let text = std::fs::read(self.folder.join("received")).unwrap_or_default();
         let text = String::from_utf8_lossy(&text);
         let message = |line: &str| {
-            let (at, xml) = line.split_once(' ')?;
-            let xml = xml.trim();
-            let is_whole = xml.starts_with("<?xml") && xml.ends_with("</AuditMessage>");
-            is_whole.then(|| (at.parse().unwrap(), xml.to_owned()))
+            // A kill may cut a long message; what was written next stands behind it on the same line.
+            let xml = line.get(line.rfind("<?xml")?..)?.trim();
+            let at = line.get(..line.rfind("<?xml")?)?.trim_end();
+            let at = at.get(at.len().checked_sub(TIME_CHARS)?..)?;
+            xml.ends_with("</AuditMessage>").then(|| (at.parse().unwrap(), xml.to_owned()))
         };
         text.lines().filter_map(message).collect()
     }
@@ -445,8 +446,10 @@ fn now_s() -> f64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs_f64()
 }
 
+/// `1764264000.123456`.
+const TIME_CHARS: usize = 17;
 const KILLS: usize = 6;
-const WINDOW_S: u64 = 4;
+const WINDOW_S: u64 = 2;
 /// How late an end is noticed, a place is kept, and rsyslog tells the time.
 const SLACK_S: f64 = 1.0;
 const GIVE_UP: Duration = Duration::from_secs(30);
