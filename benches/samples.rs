@@ -146,6 +146,7 @@ pub fn context() -> RequestContext {
         id: RequestId(1),
         side: Side::Peer,
         transaction: "ITI-38",
+        service: "/xca/query",
         requester: Requester {
             system: TargetName("hiroshima-hmnet".into()),
             community: community("2.999.34"),

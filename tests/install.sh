@@ -2,12 +2,25 @@
 # Installs the foreign programs of the tests by their Debian package names, or says which are
 # missing. Asks before it installs outside CI unless YES=1; INTEROP_MISSING=allow goes on without.
 set -euo pipefail
-declare -A package=([xmlsec1]=xmlsec1 [openssl]=openssl [curl]=curl [promtool]=prometheus)
+declare -A package=([xmlsec1]=xmlsec1 [openssl]=openssl [curl]=curl [promtool]=prometheus
+  [rsyslogd]=rsyslog [xmllint]=libxml2-utils [mvn]=maven [jar]=default-jdk-headless)
 missing=()
+# Daemons lie where an ordinary user's PATH may not lead.
+PATH="$PATH:/usr/sbin:/sbin"
 for program in "${!package[@]}"; do
   command -v "$program" >/dev/null || missing+=("${package[$program]}")
 done
-[ ${#missing[@]} -eq 0 ] && exit 0
+# rsyslog alone speaks no TLS: its driver is a package of its own.
+compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || missing+=(rsyslog-openssl)
+# The DICOM schema of audit messages lies in a jar of IPF's; Maven fetches it once, by name.
+audit_schema() {
+  local at=org/openehealth/ipf/commons/ipf-commons-audit/5.1-20250424
+  [ -e "$HOME/.m2/repository/$at/ipf-commons-audit-5.1-20250424.jar" ] && return
+  mvn -q -B dependency:get -Dtransitive=false \
+    -Dartifact=org.openehealth.ipf.commons:ipf-commons-audit:5.1-20250424 ||
+    [ "${INTEROP_MISSING:-}" = allow ]
+}
+[ ${#missing[@]} -eq 0 ] && { audit_schema; exit; }
 echo "The tests use programs of these Debian packages that are not here: ${missing[*]}"
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
   echo "Install them (apt-get install --no-install-recommends ${missing[*]}), or set INTEROP_MISSING=allow." >&2
@@ -18,7 +31,7 @@ if [ "${YES:-}" != 1 ] && [ -t 0 ]; then
   read -r -p "Install them now? [y/N] " answer
   [ "$answer" = y ] || { [ "${INTEROP_MISSING:-}" = allow ] && exit 0; exit 1; }
 fi
-# prometheus would start itself on port 9090: nothing may start while we install.
+# prometheus and rsyslog would start themselves: nothing may start while we install.
 policy=/usr/sbin/policy-rc.d
 if [ ! -e "$policy" ]; then
   printf '#!/bin/sh\nexit 101\n' >"$policy" && chmod +x "$policy"
@@ -26,3 +39,4 @@ if [ ! -e "$policy" ]; then
 fi
 apt-get update -qq || echo "The package lists could not be refreshed; trying with those at hand." >&2
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
+audit_schema

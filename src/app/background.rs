@@ -13,13 +13,16 @@ use super::control::{ConsentNote, ControlRoom, ControlSocket};
 use super::notes::ConsentNotes;
 use super::startup::{Bound, Listeners, StartError};
 use super::targets::Source;
-use crate::audit::{self, AuditHealth, AuditLog, AuditStats};
+use crate::audit::{
+    self, AuditHealth, AuditLog, AuditSource, AuditStats, ForwardOptions, ForwardReport, ForwardStatus,
+    SyslogHeader,
+};
 use crate::broker::Broker;
 use crate::config::{BrokerConfig, Settings};
 use crate::model::{CommunityId, Endpoint, Refusal, Timestamp, Unauthenticated};
 use crate::policy::Authorizer;
 use crate::store::Store;
-use crate::telemetry::{Health, Metrics, Needed, Status};
+use crate::telemetry::{ForwardGauges, Health, Metrics, Needed, Status};
 use crate::transport::{self, observe_expiries};
 
 /// A broker with all its rooms.
@@ -29,6 +32,7 @@ pub(super) struct Running {
     pub metrics: Arc<Metrics>,
     pub store: Store,
     pub audit: AuditLog,
+    pub forwarded: Arc<ForwardStatus>,
     pub authorizer: Arc<Authorizer>,
     pub broker: Arc<Broker>,
     pub sources: Vec<Source>,
@@ -60,6 +64,7 @@ impl Running {
             tasks.spawn(async move { storage.follow(&stop).await });
         }
         let folder = running.settings.broker.audit.clone();
+        let forwarding = running.start_forwarding()?;
         let indexing = tokio::spawn(audit::keep_index(&running.audit, folder, running.store.clone()));
         let observing = Arc::clone(&running);
         tasks.spawn(async move { observing.observe().await });
@@ -94,6 +99,10 @@ impl Running {
         closing.cancel();
         drop(admin.await);
         drop(indexing.await);
+        if let Some(forwarding) = forwarding {
+            // What waits longer waits in the log.
+            drop(tokio::time::timeout(FORWARDING_MAX, forwarding).await);
+        }
         tracing::info!("stopped");
         Ok(())
     }
@@ -147,11 +156,54 @@ impl Running {
         Ok((room, socket))
     }
 
+    fn start_forwarding(&self) -> Result<Option<tokio::task::JoinHandle<()>>, StartError> {
+        let broker = &self.settings.broker;
+        let Some(config) = &broker.forward else { return Ok(None) };
+        let tls = transport::client_config_of(&config.tls, &broker.file)
+            .map_err(|e| StartError::file(&broker.file, e))?;
+        let options = ForwardOptions {
+            host: config.host.clone(),
+            port: config.port,
+            tls: Arc::new(tls),
+            resend: config.resend,
+            header: SyslogHeader::of_this_machine(&config.app_name, &config.msgid),
+            source: AuditSource {
+                device: broker.device.to_string(),
+                community: broker.community.0.to_string(),
+            },
+        };
+        let status = Arc::clone(&self.forwarded);
+        let forward = audit::forward(&self.audit, &broker.audit, self.store.clone(), options, status);
+        Ok(Some(tokio::spawn(forward)))
+    }
+
+    // A dead repository changes nothing of our work: records wait in the log, and somebody should know.
+    fn observe_forwarding(&self, before: &mut ForwardReport) {
+        let Some(config) = &self.settings.broker.forward else { return };
+        let now = self.forwarded.report();
+        let oldest = now.waits_since.map_or(0, |since| Timestamp::now().micros().saturating_sub(since));
+        let gauges = ForwardGauges {
+            connected: now.is_connected,
+            backlog: self.audit.stats().records.saturating_sub(now.next),
+            oldest: Duration::from_micros(u64::try_from(oldest).unwrap_or_default()),
+            sent: now.sent.saturating_sub(before.sent),
+            sent_again: now.sent_again.saturating_sub(before.sent_again),
+        };
+        self.metrics.audit_forward(&format!("{}:{}", config.host, config.port), &gauges);
+        let status = match &now.why {
+            Some(why) => Status::Warning(why.clone()),
+            None if now.is_connected => Status::Ok,
+            None => Status::Starting("not connected yet".to_owned()),
+        };
+        self.health.set("audit repository", Needed::Shown, status);
+        *before = now;
+    }
+
     // Twice a second: what works and what does not; once a minute: what has expired. Nothing here
     // waits for a disk, so that one that hangs is told.
     async fn observe(&self) {
         let mut ticks = tokio::time::interval(Duration::from_millis(500));
-        let mut before = AuditStats::default();
+        let (mut before, mut forwarded) = (AuditStats::default(), ForwardReport::default());
         let mut tick: u64 = 0;
         let mut erring = 0;
         let mut refused = BTreeMap::new();
@@ -161,6 +213,7 @@ impl Running {
                 _ = ticks.tick() => {}
             }
             self.observe_audit(&mut before);
+            self.observe_forwarding(&mut forwarded);
             self.observe_sources();
             self.metrics.consent_version(self.authorizer.consent_version());
             let now = self.authorizer.policies().erring();
@@ -290,6 +343,9 @@ fn audit_status(health: AuditHealth, waiting: Duration) -> Status {
         AuditHealth::Stopped => Status::Failed("stopped".to_owned()),
     }
 }
+
+/// What the repository may still be sent when all else has stopped.
+const FORWARDING_MAX: Duration = Duration::from_secs(5);
 
 #[cfg(test)]
 mod tests {

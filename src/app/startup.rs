@@ -120,7 +120,9 @@ pub async fn run_on(
         results_max: usize::try_from(broker_settings.limits.results_max).unwrap_or(usize::MAX),
         entry_cache_entries_max: broker_settings.limits.entry_cache_entries_max,
     }));
-    let running = Running { settings, health, metrics, store, audit, authorizer, broker, sources, shutdown };
+    let forwarded = Arc::default();
+    let running =
+        Running { settings, health, metrics, store, audit, forwarded, authorizer, broker, sources, shutdown };
     let listeners = open(&running).await?;
     running.serve(listeners).await
 }

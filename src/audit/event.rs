@@ -216,6 +216,12 @@ pub struct Event {
     /// Who did it, for changes made at the console.
     #[n(30)]
     pub by: Option<String>,
+    /// The process that wrote it (ATNA's AlternativeUserID of our side).
+    #[n(31)]
+    pub process: Option<u32>,
+    /// The path of our URL that was called.
+    #[n(32)]
+    pub service: Option<String>,
 }
 
 impl Event {
@@ -253,6 +259,8 @@ impl Event {
             count: 1,
             detail: None,
             by: None,
+            process: Some(std::process::id()),
+            service: None,
         }
     }
 
@@ -267,6 +275,7 @@ impl Event {
             received_micros: Some(context.received.micros()),
             endpoint: Some((&context.endpoint).into()),
             requester: Some((&context.requester).into()),
+            service: Some(context.service.to_owned()),
             ..Self::new(kind, ending)
         }
     }
@@ -281,6 +290,7 @@ impl Event {
         };
         Self {
             kind: Kind::Close,
+            process: Some(std::process::id()),
             at_micros: Timestamp::now().micros(),
             ending,
             closes: Some(sequence),

@@ -1,10 +1,12 @@
 //! Floor 5: record, then release. Only this room can make a `Released`, and only when the record of
 //! it is on the disk. The log is a folder of append-only segments of chained records.
 
+mod atna;
 mod disclosed;
 mod disk;
 mod documents;
 mod event;
+mod forward;
 mod handle;
 mod judge;
 mod opened;
@@ -21,10 +23,14 @@ mod tail;
 mod verify;
 mod writer;
 
+#[cfg(test)]
+pub(crate) use atna::samples as atna_samples;
+pub use atna::{AuditSource, Message};
 pub use disclosed::Disclosed;
 pub use disk::{Disk, FolderDisk};
 pub use documents::Streams;
 pub use event::{Ending, Event, Kind};
+pub use forward::{ForwardOptions, ForwardReport, ForwardStatus, SyslogHeader, every_message, forward};
 pub use handle::AuditHealth;
 pub use opened::{LegOutcome, LegRecord, Opened, Recorded};
 pub use record::{Unreadable, leaf_hash};

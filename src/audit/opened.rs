@@ -22,6 +22,8 @@ pub struct LegRecord {
     pub leg: Leg,
     /// Its query element, byte for byte; None where nothing leaves the house.
     pub query_element: Option<Phi<Bytes>>,
+    /// The URL it goes to; None where nothing leaves the house.
+    pub url: Option<String>,
     /// Another network (true), or a source of our own.
     pub is_peer: bool,
 }
@@ -162,6 +164,7 @@ impl From<&LegRecord> for LegRef {
             found: None,
             dropped: None,
             endpoint: None,
+            url: leg.url.clone(),
         }
     }
 }
@@ -181,6 +184,7 @@ impl From<&LegOutcome> for LegRef {
             found: Some(leg.found as u64),
             dropped: Some(leg.dropped as u64),
             endpoint: leg.endpoint.as_ref().map(Into::into),
+            url: None,
         }
     }
 }

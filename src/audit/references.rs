@@ -185,6 +185,9 @@ pub struct LegRef {
     /// The far end as its certificate named it.
     #[n(11)]
     pub endpoint: Option<EndpointRef>,
+    /// The URL it goes to.
+    #[n(12)]
+    pub url: Option<String>,
 }
 
 /// A document or an entry that is shown.

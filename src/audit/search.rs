@@ -181,7 +181,7 @@ async fn read(
 
 /// An event as the index knows it.
 fn indexed_event(placed: &PlacedEvent) -> IndexedEvent {
-    let PlacedEvent { sequence, event } = placed;
+    let PlacedEvent { sequence, event, .. } = placed;
     let emergency = |event: &Event| {
         event.obligations.iter().any(|obligation| obligation == EMERGENCY)
             || event.requester.as_ref().is_some_and(|r| r.purpose.eq_ignore_ascii_case(EMERGENCY))

@@ -89,6 +89,7 @@ impl<R: OutboundRequest> Planned<R> {
             transaction: transaction(outbound),
             leg: leg.clone(),
             query_element: self.target.describe().query_element(context, leg, outbound),
+            url: self.target.describe().url(outbound),
             is_peer: !self.target.is_source(),
         }
     }

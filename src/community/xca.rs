@@ -73,6 +73,15 @@ impl Community for Xca {
         self.exchange.profile.documents_per_retrieve
     }
 
+    fn url(&self, outbound: Outbound<'_>) -> Option<String> {
+        let to = match outbound {
+            Outbound::DocumentQuery(_) => &self.endpoints.document_query,
+            Outbound::DocumentRetrieve(_) => &self.endpoints.document_retrieve,
+            Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => &self.endpoints.patient_discovery,
+        };
+        to.as_ref().map(ToString::to_string)
+    }
+
     async fn patient_discovery(
         &self,
         context: &RequestContext,

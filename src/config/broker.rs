@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tracing_subscriber::EnvFilter;
 
+use super::audit::ForwardConfig;
 use super::error::ConfigError;
 use super::limits::Limits;
 use super::section::{Reading, Section, Source};
@@ -62,6 +63,8 @@ pub struct BrokerConfig {
     pub file: PathBuf,
     /// Its folder.
     pub folder: PathBuf,
+    /// Where the records of the audit log are forwarded to.
+    pub forward: Option<ForwardConfig>,
     /// Caps.
     pub limits: Limits,
     /// Level or directives of the log (`info`, `info,kakehashi::broker=debug`).
@@ -132,9 +135,7 @@ impl BrokerConfig {
             }
             taken.push(address);
         }
-        let mut audit_table = s.section_or_empty("audit");
-        let audit = folder.join(audit_table.text("folder").unwrap_or_else(|| "var/audit".to_owned()));
-        audit_table.finish();
+        let (audit, forward) = super::audit::read(s.section_or_empty("audit"), folder, &certs);
         let mut codes = s.section_or_empty("codes");
         let role_system = required_oid(&mut codes, "roles", "\"2.999.1.1\"");
         codes.finish();
@@ -152,6 +153,7 @@ impl BrokerConfig {
             device: device?,
             file: reading.source.file.clone(),
             folder: folder.to_owned(),
+            forward,
             limits,
             log,
             peer: flattened(peer)?,

@@ -221,6 +221,14 @@ fn check_files(settings: &Settings, now: Timestamp) -> (Vec<ConfigError>, Vec<Co
         }
     }
     sort(check_pair(&broker.saml.identity, now), &|m| broker.error("saml.certificate", m));
+    if let Some(forward) = &broker.forward {
+        for ca in &forward.tls.ca {
+            sort(check_authority(ca, now), &|m| broker.error("audit.tls.ca", m));
+        }
+        if let Some(client) = &forward.tls.client {
+            sort(check_pair(client, now), &|m| broker.error("audit.tls.client", m));
+        }
+    }
     if !broker.admin.ip().is_loopback() {
         let message = "admin pages are served without TLS beyond this machine".to_owned();
         let hint = "listen = \"127.0.0.1:9600\"";

@@ -1,5 +1,6 @@
 //! Floor 2: files to settings, all or nothing, every fault with file, line, key and hint.
 
+mod audit;
 mod broker;
 mod certificates;
 mod error;
@@ -16,6 +17,7 @@ pub(crate) mod fixture;
 #[cfg(test)]
 mod tests;
 
+pub use audit::ForwardConfig;
 pub use broker::{BrokerConfig, ListenerConfig, SamlConfig};
 pub use error::{ConfigError, ConfigErrors, nearest};
 pub use kind_table::KindTable;

@@ -350,3 +350,44 @@ fn two_files_that_claim_one_authority_repository_or_facility_are_told_with_line_
         Some("authorities".to_owned())
     );
 }
+
+/// The one fault of a broker's file with these lines in its `[audit]` table.
+fn audit_fault(lines: &str) -> (usize, String, String) {
+    let fixture = Fixture::new();
+    fixture.write("kakehashi.toml", &format!("{BROKER}\n[audit]\n{lines}"));
+    let errors = fixture.load().unwrap_err().0;
+    assert_eq!(errors.len(), 1, "{errors:?}");
+    (errors[0].line, errors[0].message.clone(), errors[0].hint.clone().unwrap_or_default())
+}
+
+#[test]
+fn an_audit_repository_is_read_whole_or_told_what_it_lacks() {
+    let fixture = Fixture::new();
+    let tls = "tls = { ca = \"peer-ca\", client = \"client\" }";
+    let text = format!("{BROKER}\n[audit]\nforward = \"syslog+tls://[::1]\"\nresend_minutes = 3\n{tls}");
+    fixture.write("kakehashi.toml", &text);
+    let forward = fixture.load().unwrap().broker.forward.unwrap();
+    assert_eq!((forward.host.as_str(), forward.port), ("::1", 6514));
+    assert_eq!((forward.resend.as_secs(), forward.msgid.as_str()), (180, "IHE+RFC-3881"));
+    assert_eq!(forward.tls.ca[0].crl, fixture.path("certs/peer-ca.crl.pem"));
+    let first = BROKER.lines().count() + 3;
+    for url in ["syslog://a:1", "syslog+tls://", "syslog+tls://a/b", "a:1"] {
+        let (line, message, hint) = audit_fault(&format!("forward = \"{url}\"\n{tls}"));
+        assert_eq!(line, first, "{message}");
+        assert!(message.contains("no address of an audit repository") && hint.contains("syslog+tls://"));
+    }
+    let forward = "forward = \"syslog+tls://a:1\"";
+    assert!(audit_fault(forward).1.contains("`audit.tls` is missing"));
+    assert!(audit_fault(tls).1.contains("without `audit.forward`"));
+    let (line, message, _) = audit_fault(&format!("{forward}\ntls = {{ ca = \"peer-ca\" }}"));
+    assert_eq!((line, message.as_str()), (first + 1, "missing key `audit.tls.client`"));
+    let (line, message, _) = audit_fault(&format!("{forward}\n{tls}\nmsgid = \"a b\""));
+    assert_eq!(line, first + 2);
+    assert!(message.contains("cannot stand in a syslog header"));
+    assert!(audit_fault(&format!("{forward}\n{tls}\nresend_minutes = 0")).2.contains("between 1 and 1440"));
+    assert!(audit_fault(&format!("{forward}\n{tls}\nsan_uri = \"x\"")).1.contains("unknown key"));
+    let text = format!("{BROKER}\n[audit]\n{forward}\n{}", tls.replace("peer-ca", "no-ca"));
+    fixture.write("kakehashi.toml", &text);
+    let errors = fixture.load().unwrap_err().0;
+    assert!(errors.iter().all(|error| error.key == "audit.tls.ca"), "{errors:?}");
+}

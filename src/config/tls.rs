@@ -96,26 +96,41 @@ pub struct PeerTls {
 impl PeerTls {
     pub(super) fn read(mut section: Section<'_>, certs: &Path, inherited: &[CaFile]) -> Self {
         let s = &mut section;
-        let mut ca = CaFile::read(s, "ca", certs);
-        if ca.is_empty() {
-            ca = inherited.to_vec();
+        let mut tls = Self::read_ends(s, certs);
+        if tls.ca.is_empty() {
+            tls.ca = inherited.to_vec();
         }
-        let mut certificates: Vec<_> =
-            s.texts("san_uri").into_iter().map(CertificateIdentity::SanUri).collect();
-        certificates.extend(pins(s, "spki_sha256").into_iter().map(CertificateIdentity::SpkiSha256));
-        let tls = Self {
-            allow_tls12: s.flag("allow_tls12", false),
-            ca,
-            certificates,
-            client: s.text("client").map(|name| KeyPair::named(certs, &name)),
-            server_pins: pins(s, "server_spki_sha256"),
-        };
+        tls.certificates.extend(s.texts("san_uri").into_iter().map(CertificateIdentity::SanUri));
+        tls.certificates.extend(pins(s, "spki_sha256").into_iter().map(CertificateIdentity::SpkiSha256));
         if tls.certificates.is_empty() {
             let hint = "san_uri = \"urn:oid:...\" or spki_sha256 = \"64 hex digits\"";
             s.fault("san_uri", "nothing tells this peer's certificate", hint);
         }
         section.finish();
         tls
+    }
+
+    /// Of a server that never calls us: both its authority and our certificate must be named.
+    pub(super) fn read_of_server(mut section: Section<'_>, certs: &Path) -> Self {
+        let s = &mut section;
+        let tls = Self::read_ends(s, certs);
+        for (key, is_there) in [("ca", !tls.ca.is_empty()), ("client", tls.client.is_some())] {
+            if !is_there {
+                let _ = s.required(key, "\"name\"");
+            }
+        }
+        section.finish();
+        tls
+    }
+
+    fn read_ends(s: &mut Section<'_>, certs: &Path) -> Self {
+        Self {
+            allow_tls12: s.flag("allow_tls12", false),
+            ca: CaFile::read(s, "ca", certs),
+            certificates: Vec::new(),
+            client: s.text("client").map(|name| KeyPair::named(certs, &name)),
+            server_pins: pins(s, "server_spki_sha256"),
+        }
     }
 }
 

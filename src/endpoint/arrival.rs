@@ -27,6 +27,8 @@ pub struct Arrival<'a> {
     pub connected: Arc<Connected>,
     pub system: &'a System,
     pub id: RequestId,
+    /// The path that was called.
+    pub service: &'static str,
     pub received: Timestamp,
     pub deadline: Instant,
 }

@@ -135,7 +135,8 @@ impl SoapEndpoint {
     ) -> Response<BoxBody> {
         let id = Arrival::request_id(&request);
         let deadline = Instant::now() + self.timeout;
-        let arrival = Arrival { endpoint: self, connected, system, id, received, deadline };
+        let service = PATHS.get(here).copied().unwrap_or_default();
+        let arrival = Arrival { endpoint: self, connected, system, id, service, received, deadline };
         // Before anything of the message is read or verified: whose it is, the certificate says.
         let refused = self.broker.admits(&arrival.connected.peer).err();
         let opening = async {

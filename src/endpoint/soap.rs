@@ -104,6 +104,7 @@ impl Arrival<'_> {
             id: self.id,
             side: self.endpoint.side,
             transaction: T::NAME,
+            service: self.service,
             requester: arrived.admitted.assertion.requester.clone(),
             received: self.received,
             deadline: self.deadline,

@@ -72,6 +72,11 @@ pub trait Community: Send + Sync {
         0
     }
 
+    /// The URL it would be sent to, for the audit record. None where nothing leaves the house.
+    fn url(&self, _: Outbound<'_>) -> Option<String> {
+        None
+    }
+
     /// Who is this person to you?
     async fn patient_discovery(
         &self,

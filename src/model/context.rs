@@ -47,6 +47,8 @@ pub struct RequestContext {
     pub side: Side,
     /// `ITI-38` and the like.
     pub transaction: &'static str,
+    /// The path of our URL that was called.
+    pub service: &'static str,
     /// Who asks.
     pub requester: Requester,
     /// When the message arrived.

@@ -83,6 +83,7 @@ pub fn context(side: Side, from: &str, role: &str, purpose: Purpose) -> RequestC
         id: RequestId(1),
         side,
         transaction: "ITI-38",
+        service: "/xca/query",
         requester: Requester {
             system: TargetName("asker".into()),
             community: community(from),

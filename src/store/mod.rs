@@ -1,6 +1,7 @@
 //! Floor 3: the small tables: consents, emergency ids, replay cache, index of the audit log.
 //! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
 
+mod audit_forward;
 mod audit_index;
 mod consent_row;
 mod consents;

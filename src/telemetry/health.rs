@@ -18,6 +18,15 @@ pub enum Status {
     Ok,
     /// It is not there yet.
     Starting(String),
+    /// It does its work, and somebody should look; the text names no patient.
+    Warning(String),
+}
+
+impl Status {
+    /// Whether it does its work.
+    const fn works(&self) -> bool {
+        matches!(self, Self::Ok | Self::Warning(_))
+    }
 }
 
 /// What a component is needed for.
@@ -58,7 +67,7 @@ impl Health {
 
     /// Says how a component is. True when that is news (worth a log line).
     pub fn set(&self, component: &str, needed: Needed, status: Status) -> bool {
-        self.metrics.component(component, status == Status::Ok);
+        self.metrics.component(component, status.works());
         let mut components = self.components.lock().unwrap_or_else(PoisonError::into_inner);
         let told = Component { needed, status };
         components.insert(component.to_owned(), told.clone()) != Some(told)
@@ -80,7 +89,7 @@ impl Health {
     /// Whether requests should be sent here, and every component.
     pub fn ready(&self) -> (bool, BTreeMap<String, Component>) {
         let components = self.components.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let waits = |c: &Component| c.needed >= Needed::Ready && c.status != Status::Ok;
+        let waits = |c: &Component| c.needed >= Needed::Ready && !c.status.works();
         (!components.is_empty() && !components.values().any(waits), components)
     }
 }
@@ -100,6 +109,17 @@ mod tests {
         assert!(health.ready().0);
         assert!(health.set("audit", Needed::Work, Status::Failed("disk full".into())));
         assert!(!health.work().0 && !health.ready().0);
+    }
+
+    #[test]
+    fn a_warning_is_shown_and_neither_answer_changes() {
+        let metrics = Metrics::new().unwrap();
+        let health = Health::new(Arc::clone(&metrics));
+        health.set("audit repository", Needed::Ready, Status::Warning("no connection".into()));
+        assert!(health.work().0 && health.ready().0);
+        assert!(metrics.encode().contains("kakehashi_component_up{component=\"audit repository\"} 1"));
+        let shown = serde_json::to_string(&health.work().1).unwrap();
+        assert!(shown.contains(r#""status":"warning","why":"no connection""#), "{shown}");
     }
 
     #[test]

@@ -175,6 +175,16 @@ impl Metrics {
         self.audit.audit_torn_tails.inc();
     }
 
+    /// How forwarding to the audit repository stands.
+    pub fn audit_forward(&self, repository: &str, state: &ForwardGauges) {
+        let label = &[repository];
+        set(&self.audit.forward_connected, label, i64::from(state.connected));
+        set(&self.audit.forward_backlog, label, whole(state.backlog));
+        set_float(&self.audit.forward_oldest, label, state.oldest.as_secs_f64());
+        add(&self.audit.forward_messages, &[repository, "first"], state.sent);
+        add(&self.audit.forward_messages, &[repository, "again"], state.sent_again);
+    }
+
     /// The state of a source's index.
     pub fn index(&self, source: &str, documents: usize, quarantined: usize, ready: bool) {
         set(&self.state.index_documents, &[source], whole(documents as u64));
@@ -226,6 +236,21 @@ impl Metrics {
     pub fn internal_error(&self) {
         self.state.internal_errors.inc();
     }
+}
+
+/// How forwarding to the audit repository stands, and what was written since the last look.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ForwardGauges {
+    /// Whether there is a connection.
+    pub connected: bool,
+    /// Records still to be written, or to be written again.
+    pub backlog: u64,
+    /// Age of the oldest of them.
+    pub oldest: Duration,
+    /// Messages written for the first time.
+    pub sent: u64,
+    /// Messages written again.
+    pub sent_again: u64,
 }
 
 /// Counts one in a gauge until it is dropped.
@@ -393,6 +418,10 @@ struct AuditMetrics {
     audit_writer_up: IntGauge,
     audit_oldest_waiting: Gauge,
     audit_torn_tails: IntCounter,
+    forward_connected: IntGaugeVec,
+    forward_backlog: IntGaugeVec,
+    forward_oldest: GaugeVec,
+    forward_messages: IntCounterVec,
 }
 
 impl AuditMetrics {
@@ -411,6 +440,26 @@ impl AuditMetrics {
                 "How long the oldest record has been waiting for the disk.",
             )?,
             audit_torn_tails: r.counter("audit_torn_tails_total", "Torn tails cut on start.")?,
+            forward_connected: r.gauges(
+                "audit_forward_connected",
+                "1 while there is a connection to the audit repository.",
+                &["repository"],
+            )?,
+            forward_backlog: r.gauges(
+                "audit_forward_backlog_records",
+                "Records still to be sent to the audit repository, or to be sent again.",
+                &["repository"],
+            )?,
+            forward_oldest: r.float_gauges(
+                "audit_forward_oldest_seconds",
+                "Age of the oldest record that waits for the audit repository.",
+                &["repository"],
+            )?,
+            forward_messages: r.counters(
+                "audit_forward_messages_total",
+                "Messages written to the audit repository; pass: first, again.",
+                &["repository", "pass"],
+            )?,
         })
     }
 }

@@ -9,6 +9,6 @@ mod trace;
 
 pub use health::{Component, Health, Needed, Status};
 pub use logging::{LoggingError, start_logging};
-pub use metrics::{BreakerState, InFlight, Metrics};
+pub use metrics::{BreakerState, ForwardGauges, InFlight, Metrics};
 pub use outcome::{PARTIAL, SUCCESS, failure_detail, failure_word, refusal_detail, refusal_word};
 pub use trace::TraceParent;

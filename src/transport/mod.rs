@@ -1,6 +1,7 @@
 //! Floor 3: TLS on both sides, whose certificate it is, our accept loop and our HTTP client.
 
 mod certificate;
+mod connect;
 mod descriptors;
 mod failure;
 mod http;
@@ -14,6 +15,7 @@ mod tls;
 mod tests;
 
 pub use certificate::{CertificateFacts, PeerMap, Stranger};
+pub use connect::{TlsConnection, TlsTo, connect_tls, words_of};
 pub use http::{HttpAnswer, HttpClient, Post};
 pub use listen::{Listener, Rejection, RejectionReason, Serving};
 pub use serving::{BodyFault, BoxBody, Connected, ListenLimits, read_body};

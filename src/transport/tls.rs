@@ -211,6 +211,10 @@ pub fn observe_expiries(metrics: &Metrics, broker: &BrokerConfig, targets: &[Arc
         certificates.push(&listener.identity.certificate);
         authorities.extend(&listener.client_ca);
     }
+    if let Some(forward) = &broker.forward {
+        certificates.extend(forward.tls.client.iter().map(|pair| pair.certificate.as_path()));
+        authorities.extend(&forward.tls.ca);
+    }
     for target in targets {
         certificates.extend(target.saml.iter().flat_map(|saml| &saml.signers).map(PathBuf::as_path));
         let Some(tls) = &target.tls else { continue };

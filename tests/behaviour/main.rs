@@ -7,6 +7,7 @@
 mod simulators;
 
 mod a_seeded_run;
+mod audit_repository;
 mod both_ways;
 mod correlation;
 mod documents_stream;

@@ -44,6 +44,7 @@ fn leg() -> impl Strategy<Value = LegRef> {
                 address: "192.0.2.1:1".to_owned(),
                 local: "192.0.2.2:2".to_owned(),
             }),
+            url: is_peer.then(|| "https://tottori.example/xcpd".to_owned()),
         },
     )
 }

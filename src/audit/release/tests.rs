@@ -70,6 +70,7 @@ fn context() -> RequestContext {
         id: RequestId(7),
         side: Side::Peer,
         transaction: "ITI-39",
+        service: "/xca/query",
         requester: Requester {
             system: TargetName("hiroshima".into()),
             community: CommunityId(oid("2.999.34")),
@@ -109,6 +110,7 @@ fn leg(target: &str, is_peer: bool) -> LegRecord {
             at: Timestamp::from_micros(6),
         },
         query_element: Some(Phi::new("<queryByParameter/>".into())),
+        url: is_peer.then(|| "https://tottori.example/xcpd".to_owned()),
         is_peer,
     }
 }

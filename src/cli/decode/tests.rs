@@ -3,6 +3,7 @@ use serde_json::Value;
 use super::recognise;
 use super::report::Marks;
 
+mod audit_messages;
 mod contract;
 mod corpus;
 mod deviations;

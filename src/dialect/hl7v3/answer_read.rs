@@ -8,8 +8,8 @@ use super::values::{instance, patient_id, read_person, root_oid, same_instance};
 use super::{ACKNOWLEDGEMENT_ROOT, NS, RESPONSE_ROOT};
 use crate::dialect::{Sent, peer_codes};
 use crate::model::{
-    Answer, Attribute, CommunityId, Demographics, Failure, FoundPatient, Outcome, PatientMatch, PeerProfile,
-    Phi, QueryId, Reported, Severity,
+    Answer, Attribute, CommunityId, Demographics, Failure, FoundPatient, Oid, Outcome, PatientMatch,
+    PeerProfile, Phi, QueryId, Reported, Severity,
 };
 use crate::xml::Tree;
 
@@ -118,6 +118,31 @@ impl Read {
     }
 }
 
+/// Code of a warning that a part of the answer is missing.
+const MISSING: &str = "INTERR";
+
+impl Read {
+    // That a source behind the far end did not answer, as kakehashi says it. Other texts of a peer are
+    // not passed on: they may hold patient values.
+    fn warnings(&self, sent: &Sent) -> Vec<Reported> {
+        let is_missing = |text: &str| {
+            let rest = text.strip_prefix("unavailable: community ");
+            rest.is_some_and(|rest| rest.split(", repository ").all(|oid| Oid::parse(oid).is_some()))
+        };
+        let warnings = self.details.iter().filter(|(severity, code, text)| {
+            *severity == Severity::Warning && code == MISSING && is_missing(text.reveal())
+        });
+        let reported = |(severity, code, text): &(Severity, String, Phi<String>)| Reported {
+            code: code.clone(),
+            context: text.reveal().clone(),
+            severity: *severity,
+            community: Some(sent.home.clone()),
+            document: None,
+        };
+        warnings.map(reported).collect()
+    }
+}
+
 fn detail(detail: &Tree) -> Option<(Severity, String, Phi<String>)> {
     let code = detail.first(NS, "code").and_then(|code| code.attribute("code")).unwrap_or_default();
     let text = detail.first(NS, "text").map(|text| text.text().trim().to_owned()).unwrap_or_default();
@@ -218,6 +243,7 @@ pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<P
         return Err(Failure::Unreadable(format!("more than {SUBJECTS_MAX} persons")));
     }
     let mut answer = Answer { answered: 1, ..Answer::default() };
+    answer.reported = read.warnings(sent);
     if read.response.as_deref() == Some("NF") {
         return Ok(answer);
     }

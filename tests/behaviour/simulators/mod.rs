@@ -7,4 +7,5 @@ pub mod hospital;
 pub mod network;
 pub mod pki;
 pub mod records;
+pub mod repository;
 pub mod waiting;

@@ -42,6 +42,8 @@ pub struct Plan {
     pub consents: Vec<String>,
     /// More lines of `[limits]`.
     pub limits: &'static str,
+    /// More tables of `kakehashi.toml`.
+    pub tables: String,
     /// More lines of `[saml]` in the portal's file.
     pub portal: &'static str,
     /// Files of other networks: name and content.
@@ -113,6 +115,7 @@ impl Plan {
             hospitals: Vec::new(),
             consents: Vec::new(),
             limits: "",
+            tables: String::new(),
             portal: "",
             peers: Vec::new(),
             peer_port: None,
@@ -228,8 +231,11 @@ policies = {policies:?}
 [limits]
 drain_ms = 200
 {limits}
+
+{tables}
 "#,
-            limits = self.limits
+            limits = self.limits,
+            tables = self.tables
         );
         std::fs::write(folder.join("kakehashi.toml"), text).unwrap();
         let peers = folder.join("peers");

@@ -22,6 +22,10 @@ impl Records {
         Self { folder, _kept: Some(kept) }
     }
 
+    pub fn folder(&self) -> &std::path::Path {
+        &self.folder
+    }
+
     /// All events in order.
     pub async fn all(&self) -> Vec<IndexedEvent> {
         let query = AuditQuery { limit: 10_000, ..AuditQuery::default() };

@@ -155,6 +155,7 @@ pub fn context() -> (RequestContext, Leg) {
         id: RequestId(1),
         side: Side::Peer,
         transaction: "ITI-38",
+        service: "/xca/query",
         requester,
         received: at,
         deadline: Instant::now() + Duration::from_secs(60),

@@ -1,0 +1,126 @@
+//! The log as the queue of what is still to be sent: events from a place on, each with the records it
+//! rests on. The log is the one durable copy; nothing is kept beside it but a place.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+
+use crate::audit::atna::{AuditSource, Linked, Message, messages};
+use crate::audit::disk::FolderDisk;
+use crate::audit::event::{Event, Kind};
+use crate::audit::tail::{PlacedEvent, continues, find, read_from};
+use crate::store::AuditPosition;
+
+/// Reads a log from its files.
+#[derive(Debug)]
+pub struct Queue {
+    disk: FolderDisk,
+    source: AuditSource,
+    /// Records that wait for their closing one, so that most need not be looked for.
+    waiting: BTreeMap<u64, Event>,
+}
+
+/// Some events' messages.
+#[derive(Debug)]
+pub struct Batch {
+    /// Each with the number of its record.
+    pub messages: Vec<(u64, Message)>,
+    /// When the first of them happened, microseconds since the epoch.
+    pub first_at: Option<i64>,
+    /// The place behind them.
+    pub to: AuditPosition,
+}
+
+impl Queue {
+    /// Of a log's folder.
+    pub fn new(folder: &Path, source: AuditSource) -> Self {
+        Self { disk: FolderDisk::for_reading(folder), source, waiting: BTreeMap::new() }
+    }
+
+    /// The place, if it is one of this log; else the beginning.
+    ///
+    /// # Errors
+    /// Those of the disk, here and below.
+    pub fn start(&self, place: AuditPosition) -> io::Result<AuditPosition> {
+        if continues(&self.disk, &place)? {
+            return Ok(place);
+        }
+        tracing::warn!(
+            record = place.next,
+            "the audit log is another one: it is forwarded from its beginning"
+        );
+        Ok(AuditPosition::default())
+    }
+
+    /// The next events, none at or behind record `until`.
+    pub fn next(&mut self, from: &AuditPosition, until: u64, events_max: usize) -> io::Result<Batch> {
+        let (events, to) = read_from(&self.disk, from, until, events_max)?;
+        let first_at = events.first().map(|placed| placed.event.at_micros);
+        let mut all = Vec::new();
+        for placed in events {
+            let sequence = placed.sequence;
+            all.extend(self.linked(placed)?.into_iter().map(|message| (sequence, message)));
+        }
+        Ok(Batch { messages: all, first_at, to })
+    }
+
+    /// When the event at a place happened.
+    pub fn happened(&self, from: &AuditPosition, until: u64) -> io::Result<Option<i64>> {
+        let (events, _) = read_from(&self.disk, from, until, 1)?;
+        Ok(events.first().map(|placed| placed.event.at_micros))
+    }
+
+    fn linked(&mut self, placed: PlacedEvent) -> io::Result<Vec<Message>> {
+        let PlacedEvent { sequence, hash, event } = placed;
+        let closed = self.event_of(event.closes)?;
+        let opened = self.opening(closed.as_ref(), event.replaces)?;
+        // A record that was replaced had told of its peers, unless its stream was to tell.
+        let replaced = self.event_of(event.replaces)?;
+        let peers_told = event.kind == Kind::Release && replaced.is_some_and(|before| !before.awaits_close);
+        let linked = Linked {
+            sequence,
+            hash: &hash,
+            event: &event,
+            closed: closed.as_ref(),
+            opened: opened.as_ref(),
+            peers_told,
+        };
+        let made = messages(&linked, &self.source);
+        if event.awaits_close {
+            self.waiting.insert(sequence, event);
+            while self.waiting.len() > WAITING_MAX {
+                self.waiting.pop_first();
+            }
+        }
+        Ok(made)
+    }
+
+    /// The record of what was about to leave, behind what is closed or replaced.
+    fn opening(&self, closed: Option<&Event>, replaces: Option<u64>) -> io::Result<Option<Event>> {
+        let mut next = match closed {
+            Some(closed) => Some(closed.clone()),
+            None => self.event_of(replaces)?,
+        };
+        for _ in 0..LINKS_MAX {
+            match next {
+                Some(event) if event.kind == Kind::Open => return Ok(Some(event)),
+                Some(event) => next = self.event_of(event.closes.or(event.replaces))?,
+                None => return Ok(None),
+            }
+        }
+        Ok(None)
+    }
+
+    fn event_of(&self, sequence: Option<u64>) -> io::Result<Option<Event>> {
+        let Some(sequence) = sequence else { return Ok(None) };
+        match self.waiting.get(&sequence) {
+            Some(event) => Ok(Some(event.clone())),
+            None => find(&self.disk, sequence),
+        }
+    }
+}
+
+/// As many as requests may be at work.
+const WAITING_MAX: usize = 256;
+/// An answer is recorded anew at most a few times.
+const LINKS_MAX: usize = 16;
