@@ -7,7 +7,7 @@ CARGO ?= cargo
 
 help:
 	@echo 'make demo          build, lay out two networks, run both directions (KEEP=1 leaves them up)'
-	@echo 'make test          licences, format, lint, dashboards, house rules and all tests'
+	@echo 'make test          licences, format, lint, dashboards, house rules, all tests, foreign programs'
 	@echo 'make fuzz          every reader for a minute (FUZZ_SECONDS=60; one: fuzz/run.sh READER SECONDS)'
 	@echo 'make bench         instruction counts of the hot paths'
 

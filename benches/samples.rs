@@ -83,6 +83,7 @@ pub fn entry(number: usize) -> DocumentEntry {
             kind: kinds[number % kinds.len()].to_owned(),
             patient: PatientId::new(Authority(oid("2.999.33.20")), "100"),
             original: false,
+            as_is: false,
         }),
         encoded: Encoded::Metadata(Arc::new(EntryMetadata {
             title: format!("検体検査結果 {number}"),

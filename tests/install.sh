@@ -3,7 +3,8 @@
 # missing. Asks before it installs outside CI unless YES=1; INTEROP_MISSING=allow goes on without.
 set -euo pipefail
 declare -A package=([xmlsec1]=xmlsec1 [openssl]=openssl [curl]=curl [promtool]=prometheus
-  [rsyslogd]=rsyslog [xmllint]=libxml2-utils [mvn]=maven [jar]=default-jdk-headless)
+  [rsyslogd]=rsyslog [xmllint]=libxml2-utils [mvn]=maven [jar]=default-jdk-headless
+  [python3]=python3)
 missing=()
 # Daemons lie where an ordinary user's PATH may not lead.
 PATH="$PATH:/usr/sbin:/sbin"
@@ -12,6 +13,8 @@ for program in "${!package[@]}"; do
 done
 # rsyslog alone speaks no TLS: its driver is a package of its own.
 compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || missing+=(rsyslog-openssl)
+# Debian keeps what makes virtual environments apart from python3.
+python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 # The DICOM schema of audit messages lies in a jar of IPF's; Maven fetches it once, by name.
 audit_schema() {
   local at=org/openehealth/ipf/commons/ipf-commons-audit/5.1-20250424

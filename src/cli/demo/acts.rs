@@ -342,14 +342,13 @@ impl<'a> Acts<'a> {
         )
         .await;
         let nurse = self.asking(&HIROSHIMA, "nurse", "EMERGENCY");
-        self.nobody(
-            chapter,
-            &nurse,
-            person,
-            "看護師は緊急目的を使えない",
+        let begun = Instant::now();
+        let came = refused_abroad(nurse.find(person, other(nurse.side)).await);
+        let title = Both::new(
+            format!("看護師は緊急目的を使えない: {}", name(person)),
             "a nurse cannot claim an emergency",
-        )
-        .await;
+        );
+        self.note(chapter, title, nurse.to_string(), begun, came);
         let begun = Instant::now();
         let came = match questions::emergencies(self.okayama).await {
             Err(why) => Err(why),
@@ -417,6 +416,19 @@ fn found_as(person: &Person, owner: &Network, found: Result<Vec<FoundPatient>, S
         [] => Err("nobody was found".to_owned()),
         [_] => Err("another person was found".to_owned()),
         many => Err(format!("{} persons were found", many.len())),
+    }
+}
+
+/// The other network refuses the question itself; our own broker found nobody and says that the other
+/// is missing.
+fn refused_abroad(found: Result<Vec<FoundPatient>, String>) -> Came {
+    match found {
+        Err(why) if why.contains("unavailable: community") => Ok((
+            Both::new("相手の網が照会そのものを拒否", "the other network refuses the question itself"),
+            vec![why],
+        )),
+        Err(why) => Err(why),
+        Ok(_) => Err("the other network answered".to_owned()),
     }
 }
 
