@@ -115,7 +115,10 @@ async fn an_open_whose_waiter_is_gone_is_not_begun_or_closed_at_once() {
     for _ in 0..50 {
         let opened = opening();
         let mut waiting = Box::pin(handle.append(&opened, None));
-        _ = futures_util::poll!(&mut waiting);
+        if let std::task::Poll::Ready(durable) = futures_util::poll!(&mut waiting) {
+            let durable = durable.unwrap();
+            handle.owe(durable.generation, opened.closing(durable.sequence));
+        }
         drop(waiting);
     }
     handle.stop().await;

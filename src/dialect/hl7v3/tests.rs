@@ -309,9 +309,9 @@ fn an_outage_is_a_warning_beside_an_answer_and_an_error_when_nobody_replied() {
     assert_eq!((code_at(&xml, &ACK).unwrap(), code_at(&xml, &RESPONSE).unwrap()), ("AA".into(), "NF".into()));
     let told = read_back(&xml, &asking()).unwrap().reported;
     assert_eq!(told.len(), 1);
-    assert_eq!(told[0].context, "unavailable: community 2.999.5, repository 2.999.77");
+    assert_eq!(told[0].context, "unavailable: community urn:oid:2.999.5, repository 2.999.77");
     // Any other text of a peer is not passed on.
-    let other = xml.replace("unavailable: community 2.999.5,", "山田 花子 is at community 2.999.5,");
+    let other = xml.replace("unavailable: community ", "unavailable: 山田 花子, community ");
     assert_eq!(read_back(&other, &asking()).unwrap().reported, []);
     let none = Answer { unavailable: vec![outage(Failure::TimedOut)], ..Answer::default() };
     assert_eq!(code_at(&answered(Ok(none), &profile).unwrap(), &RESPONSE), Some("AE".to_owned()));
