@@ -8,8 +8,9 @@ use super::{obey, row};
 
 /// What must come back.
 enum Must {
-    /// An answer with this status word (HL7: queryResponseCode) of which this holds.
-    Answer(&'static str, fn(&Value) -> Result<(), String>),
+    /// An answer with this status word (HL7: queryResponseCode) of which this holds, given the entries
+    /// that a plain find lists.
+    Answer(&'static str, fn(&Value, &[Value]) -> Result<(), String>),
     /// The SOAP fault with this code or subcode.
     Fault(&'static str),
     /// No answer at all: the connection is refused.
@@ -44,7 +45,7 @@ fn queries() -> Vec<Case> {
         ("get-uuid", "GetDocuments by entryUUID", "the one entry", Answer("SUCCESS", one_entry)),
         ("unknown", "FindDocuments of a patient nobody knows", "empty", Answer("SUCCESS", nothing)),
         ("withheld", "GetDocuments of a withheld document", "empty", Answer("SUCCESS", nothing)),
-        ("nurse", "a nurse asks", "fewer entries", Answer("SUCCESS", entries)),
+        ("nurse", "a nurse asks", "fewer entries", Answer("SUCCESS", fewer_entries)),
         (
             "unknown-query",
             "a stored query that does not exist",
@@ -63,8 +64,8 @@ fn queries() -> Vec<Case> {
 fn retrieves() -> Vec<Case> {
     vec![
         ("one", "one document", "MTOM, size and hash as announced", Answer("SUCCESS", documents)),
-        ("several", "three documents", "MTOM, in the order asked", Answer("SUCCESS", documents)),
-        ("large", "100 MB", "MTOM, whole", Answer("SUCCESS", large)),
+        ("several", "three documents", "MTOM, in the order asked", Answer("SUCCESS", in_order)),
+        ("large", "100 MB", "MTOM, whole, hash as announced", Answer("SUCCESS", large)),
         ("guessed", "a guessed uniqueId", "XDSDocumentUniqueIdError", Answer("FAILURE", no_such_document)),
         ("withheld", "a withheld document", "XDSDocumentUniqueIdError", Answer("FAILURE", no_such_document)),
         ("partial", "one there and one not", "PartialSuccess", Answer("PARTIAL_SUCCESS", no_such_document)),
@@ -125,11 +126,13 @@ fn refusals() -> Vec<Case> {
 
 pub fn all(gateway: &mut Program) -> Result<Vec<Row>, String> {
     let mut rows = Vec::new();
+    let found = obey(gateway, &json!({ "cmd": "ask", "transaction": "ITI-38", "case": "match" }))?;
+    let listed = list(&found, "entries");
     for (transaction, cases) in [("ITI-55", discoveries()), ("ITI-38", queries()), ("ITI-39", retrieves())] {
         for (word, case, verdict, must) in cases.into_iter().chain(refusals()) {
             let command = json!({ "cmd": "ask", "transaction": transaction, "case": word });
             let answer = obey(gateway, &command)?;
-            rows.push(row(transaction, "asks us", case, verdict, complaint(&answer, &must)));
+            rows.push(row(transaction, "asks us", case, verdict, complaint(&answer, &must, listed)));
         }
         let command = json!({ "cmd": "ask", "transaction": transaction, "case": "other-message-id" });
         let again = obey(gateway, &command)?;
@@ -139,7 +142,7 @@ pub fn all(gateway: &mut Program) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-fn complaint(answer: &Value, must: &Must) -> Option<String> {
+fn complaint(answer: &Value, must: &Must, listed: &[Value]) -> Option<String> {
     let whole = || Some(answer.to_string());
     let verdict = answer["verdict"].as_str().unwrap_or_default();
     match must {
@@ -161,7 +164,7 @@ fn complaint(answer: &Value, must: &Must) -> Option<String> {
             {
                 return whole();
             }
-            holds(answer).err().map(|why| format!("{why}: {answer}"))
+            holds(answer, listed).err().map(|why| format!("{why}: {answer}"))
         }
     }
 }
@@ -174,21 +177,21 @@ fn that(holds: bool, otherwise: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
-fn one_patient(answer: &Value) -> Result<(), String> {
+fn one_patient(answer: &Value, _: &[Value]) -> Result<(), String> {
     let [patient] = list(answer, "patients") else { return Err("not one patient".to_owned()) };
     that(patient["authority"] == json!("2.999.33.1"), "an id that is not the network's own")
 }
 
-fn no_patient(answer: &Value) -> Result<(), String> {
+fn no_patient(answer: &Value, _: &[Value]) -> Result<(), String> {
     that(list(answer, "patients").is_empty(), "a patient")
 }
 
-fn wants_more(answer: &Value) -> Result<(), String> {
-    no_patient(answer)?;
+fn wants_more(answer: &Value, _: &[Value]) -> Result<(), String> {
+    no_patient(answer, &[])?;
     that(answer["reasons"].to_string().contains("Requested"), "no attribute is asked for")
 }
 
-fn entries(answer: &Value) -> Result<(), String> {
+fn entries(answer: &Value, _: &[Value]) -> Result<(), String> {
     let found = list(answer, "entries");
     that(!found.is_empty(), "no entries")?;
     that(
@@ -197,11 +200,11 @@ fn entries(answer: &Value) -> Result<(), String> {
     )
 }
 
-fn one_entry(answer: &Value) -> Result<(), String> {
+fn one_entry(answer: &Value, _: &[Value]) -> Result<(), String> {
     that(list(answer, "entries").len() == 1, "not one entry")
 }
 
-fn references(answer: &Value) -> Result<(), String> {
+fn references(answer: &Value, _: &[Value]) -> Result<(), String> {
     let found = list(answer, "references");
     that(
         !found.is_empty() && found.iter().all(|r| r["home"] == json!("urn:oid:2.999.33")),
@@ -209,7 +212,7 @@ fn references(answer: &Value) -> Result<(), String> {
     )
 }
 
-fn nothing(answer: &Value) -> Result<(), String> {
+fn nothing(answer: &Value, _: &[Value]) -> Result<(), String> {
     that(list(answer, "entries").is_empty() && list(answer, "errors").is_empty(), "not empty")
 }
 
@@ -217,24 +220,44 @@ fn error(answer: &Value, word: &str) -> Result<(), String> {
     that(answer["errors"].to_string().contains(word), "another error")
 }
 
-fn unknown_query(answer: &Value) -> Result<(), String> {
+fn unknown_query(answer: &Value, _: &[Value]) -> Result<(), String> {
     error(answer, "UNKNOWN_STORED_QUERY")
 }
 
-fn unknown_community(answer: &Value) -> Result<(), String> {
+fn unknown_community(answer: &Value, _: &[Value]) -> Result<(), String> {
     error(answer, "UNKNOWN_COMMUNITY")
 }
 
-fn no_such_document(answer: &Value) -> Result<(), String> {
+fn no_such_document(answer: &Value, _: &[Value]) -> Result<(), String> {
     error(answer, "DOCUMENT_UNIQUE_ID_ERROR")
 }
 
-fn documents(answer: &Value) -> Result<(), String> {
-    let found = list(answer, "documents");
-    that(!found.is_empty() && found.iter().all(|d| d["size"].as_u64() > Some(0)), "no document")
+/// Fewer than a physician sees.
+fn fewer_entries(answer: &Value, listed: &[Value]) -> Result<(), String> {
+    entries(answer, listed)?;
+    that(list(answer, "entries").len() < listed.len(), "a nurse sees as much as a physician")
 }
 
-fn large(answer: &Value) -> Result<(), String> {
-    documents(answer)?;
+/// By MTOM, each with the size and hash that its entry announced.
+fn documents(answer: &Value, listed: &[Value]) -> Result<(), String> {
+    that(answer["packaging"] == json!("mtom"), "not by MTOM")?;
+    let found = list(answer, "documents");
+    that(!found.is_empty(), "no document")?;
+    let is_as_announced = |document: &Value| {
+        let entry = listed.iter().find(|entry| entry["unique"] == document["unique"]);
+        entry.is_some_and(|entry| entry["size"] == document["size"] && entry["hash"] == document["sha1"])
+    };
+    that(found.iter().all(is_as_announced), "not what its entry announced")
+}
+
+fn in_order(answer: &Value, listed: &[Value]) -> Result<(), String> {
+    documents(answer, listed)?;
+    // The gateway asks for the first three it found.
+    let ids = |all: &[Value]| all.iter().take(3).map(|one| one["unique"].clone()).collect::<Vec<_>>();
+    that(ids(list(answer, "documents")) == ids(listed), "not in the order asked")
+}
+
+fn large(answer: &Value, listed: &[Value]) -> Result<(), String> {
+    documents(answer, listed)?;
     that(list(answer, "documents").iter().any(|d| d["size"] == json!(100_u64 << 20)), "it is not whole")
 }
