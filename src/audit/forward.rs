@@ -224,7 +224,9 @@ impl Forwarder {
         self.status.wrote(sent, again);
         self.written = self.written.max(batch.to.next);
         self.cursor = batch.to;
-        self.status.waits(self.cursor.next, None);
+        // What is behind these has waited about as long; a moment without any would hide it.
+        let is_behind = self.cursor.next < *self.durable.borrow();
+        self.status.waits(self.cursor.next, batch.first_at.filter(|_| is_behind));
         self.settle().await;
         Ok(true)
     }

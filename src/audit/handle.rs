@@ -282,6 +282,35 @@ impl Drop for Answered<'_> {
     }
 }
 
+/// A durable release of which nothing has left. Dropped unsettled, it is taken back.
+#[derive(Debug)]
+pub(super) struct NeverLeft {
+    handle: Handle,
+    pub(super) durable: Durable,
+    taken_back: Option<Event>,
+}
+
+impl NeverLeft {
+    pub(super) fn new(handle: &Handle, durable: Durable, release: &Event) -> Self {
+        // One that awaits its closing record is taken back by that.
+        let taken_back = (!release.awaits_close && release.shown > 0).then(|| release.taken_back());
+        Self { handle: handle.clone(), durable, taken_back }
+    }
+
+    /// Another record replaces it.
+    pub(super) fn settled(mut self) {
+        self.taken_back = None;
+    }
+}
+
+impl Drop for NeverLeft {
+    fn drop(&mut self) {
+        if let Some(event) = self.taken_back.take() {
+            self.handle.owe(self.durable.generation, nobody_waited(event, self.durable.sequence));
+        }
+    }
+}
+
 /// The record that closes or takes back the one at `sequence`, for which nobody waited any more.
 pub(super) fn nobody_waited(mut abandoned: Event, sequence: u64) -> Event {
     if abandoned.kind == Kind::Release {

@@ -14,7 +14,7 @@ use super::disclosed::Disclosed;
 use super::disk::{Disk, FolderDisk};
 use super::documents::{Running, Streams};
 use super::event::{Ending, Event, Kind};
-use super::handle::{AuditHealth, Durable, Handle};
+use super::handle::{AuditHealth, Durable, Handle, NeverLeft};
 use super::judge::Judge;
 use super::opened::{LegOutcome, LegRecord, Opened, Unclosed};
 use super::references::{LegRef, QueryElement};
@@ -42,6 +42,11 @@ impl<R: Request> Released<R> {
     /// The answer. The bodies of documents count what is read from them; dropping one is noted.
     pub fn into_answer(self) -> Answer<R::Found> {
         self.answer
+    }
+
+    /// The answer, to be looked at before it leaves.
+    pub const fn answer(&self) -> &Answer<R::Found> {
+        &self.answer
     }
 
     /// How many findings it shows.
@@ -193,7 +198,9 @@ impl AuditLog {
         let mut unclosed = opened.unclosed;
         let mut since = unclosed.as_ref().map(|unclosed| unclosed.durable.generation);
         let mut version = filtered.decision().consent_version;
-        let (mut filtered, mut withheld, mut replaces) = (filtered, 0, None);
+        let (mut filtered, mut withheld) = (filtered, 0);
+        // Nothing has left under an earlier round's record: it is replaced, or taken back.
+        let mut earlier: Option<NeverLeft> = None;
         for _ in 0..ROUNDS_MAX {
             let present = judge.consent_version();
             if present != version {
@@ -204,9 +211,12 @@ impl AuditLog {
             }
             let mut event = released_event::<R>(base.clone(), permit, &filtered, withheld);
             event.consent_version = Some(version);
-            event.replaces = replaces;
+            event.replaces = earlier.as_ref().map(|earlier| earlier.durable.sequence);
             event.closes = unclosed.as_ref().map(|unclosed| unclosed.durable.sequence);
             let durable = self.handle.append_by(&event, since, until(context)).await?;
+            if let Some(replaced) = earlier.take() {
+                replaced.settled();
+            }
             if let Some(closed) = unclosed.take() {
                 closed.settled();
             }
@@ -224,8 +234,8 @@ impl AuditLog {
                 let running = || Running::new(context, permit, judge, version);
                 return Ok(self.released(running, durable, event, filtered));
             }
-            // Nothing has left yet: what is shown in the end gets its own record.
-            replaces = Some(durable.sequence);
+            // What is shown in the end gets its own record.
+            earlier = Some(NeverLeft::new(&self.handle, durable, &event));
         }
         Err(Refusal::Internal("consents change faster than an answer can be recorded".to_owned()))
     }

@@ -102,14 +102,13 @@ pub struct PeerLeg<'a> {
 }
 
 impl<'a> PeerLeg<'a> {
-    /// Those of a record, each joined by its MessageID with the opening record.
+    /// Those of a record, each joined by its MessageID with the opening record and those of
+    /// further messages.
     pub fn of(record: &Linked<'a>) -> Vec<Self> {
         let opened: &[LegRef] = record.opened.map(|opened| opened.legs.as_slice()).unwrap_or_default();
-        let join = |outcome: &'a LegRef| {
-            let same = opened.iter().find(|leg| leg.message == outcome.message);
-            // Of several numbers of one person, only the first one's message stands in the record.
-            let last = || opened.iter().rev().find(|leg| leg.target == outcome.target);
-            Self { outcome, opened: same.or_else(last) }
+        let join = |outcome: &'a LegRef| Self {
+            outcome,
+            opened: opened.iter().find(|leg| leg.message == outcome.message),
         };
         record.event.legs.iter().filter(|leg| leg.is_peer).map(join).collect()
     }

@@ -18,6 +18,11 @@ pub struct Queue {
     source: AuditSource,
     /// Records that wait for their closing one, so that most need not be looked for.
     waiting: BTreeMap<u64, Event>,
+    /// Records of further messages of requests under way: what a look-up's answer led to, what was
+    /// sent once more. They belong to the opening record of their request.
+    further: BTreeMap<u64, Event>,
+    /// The record up to which events were read.
+    reached: u64,
 }
 
 /// Some events' messages.
@@ -34,7 +39,8 @@ pub struct Batch {
 impl Queue {
     /// Of a log's folder.
     pub fn new(folder: &Path, source: AuditSource) -> Self {
-        Self { disk: FolderDisk::for_reading(folder), source, waiting: BTreeMap::new() }
+        let disk = FolderDisk::for_reading(folder);
+        Self { disk, source, waiting: BTreeMap::new(), further: BTreeMap::new(), reached: 0 }
     }
 
     /// The place, if it is one of this log; else the beginning.
@@ -54,7 +60,13 @@ impl Queue {
 
     /// The next events, none at or behind record `until`.
     pub fn next(&mut self, from: &AuditPosition, until: u64, events_max: usize) -> io::Result<Batch> {
+        if from.next < self.reached {
+            // Once more from an earlier place: what waits there is met again.
+            self.waiting.clear();
+            self.further.clear();
+        }
         let (events, to) = read_from(&self.disk, from, until, events_max)?;
+        self.reached = to.next;
         let first_at = events.first().map(|placed| placed.event.at_micros);
         let mut all = Vec::new();
         for placed in events {
@@ -87,9 +99,14 @@ impl Queue {
         };
         let made = messages(&linked, &self.source);
         if event.awaits_close {
-            self.waiting.insert(sequence, event);
-            while self.waiting.len() > WAITING_MAX {
-                self.waiting.pop_first();
+            keep(&mut self.waiting, sequence, event);
+        } else if event.kind == Kind::Open {
+            keep(&mut self.further, sequence, event);
+        } else {
+            // The end of a request: a stream's release, and what had been opened for it.
+            let mut closed = event.closes;
+            while let Some(record) = closed {
+                closed = self.waiting.remove(&record).and_then(|event| event.closes);
             }
         }
         Ok(made)
@@ -103,7 +120,12 @@ impl Queue {
         };
         for _ in 0..LINKS_MAX {
             match next {
-                Some(event) if event.kind == Kind::Open => return Ok(Some(event)),
+                Some(mut event) if event.kind == Kind::Open => {
+                    let further = self.further.values().filter(|further| event.is_supplemented_by(further));
+                    let legs: Vec<_> = further.flat_map(|further| further.legs.clone()).collect();
+                    event.legs.extend(legs);
+                    return Ok(Some(event));
+                }
                 Some(event) => next = self.event_of(event.closes.or(event.replaces))?,
                 None => return Ok(None),
             }
@@ -120,7 +142,17 @@ impl Queue {
     }
 }
 
+fn keep(records: &mut BTreeMap<u64, Event>, sequence: u64, event: Event) {
+    records.insert(sequence, event);
+    while records.len() > WAITING_MAX {
+        records.pop_first();
+    }
+}
+
 /// As many as requests may be at work.
 const WAITING_MAX: usize = 256;
 /// An answer is recorded anew at most a few times.
 const LINKS_MAX: usize = 16;
+
+#[cfg(test)]
+mod tests;

@@ -2,6 +2,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::model::Timestamp;
+
 /// How forwarding stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ForwardReport {
@@ -48,7 +50,11 @@ impl ForwardStatus {
     /// The log cannot be read from this record on.
     pub(super) fn stuck(&self, record: u64) {
         let why = format!("record {record} of the audit log cannot be read: run `kakehashi audit verify`");
-        self.with(|report| report.why = Some(why));
+        self.with(|report| {
+            report.why = Some(why);
+            // Its age cannot be read either: it counts from now.
+            report.waits_since.get_or_insert_with(|| Timestamp::now().micros());
+        });
     }
 
     pub(super) fn waits(&self, next: u64, since: Option<i64>) {

@@ -1,4 +1,4 @@
-use super::super::handle::Handle;
+use super::super::handle::{Handle, NeverLeft};
 use super::super::simulated_disk::{Crash, Fault, SimulatedDisk};
 use super::super::tail::read_from;
 use super::super::verify::verify_disk;
@@ -145,6 +145,22 @@ async fn an_open_whose_waiter_goes_between_the_answer_and_its_reading_is_closed(
     handle.stop().await;
     let verified = verify_disk(&disk, None).unwrap();
     assert!(verified.is_sound() && verified.unclosed.is_empty());
+}
+
+#[tokio::test]
+async fn a_release_under_which_nothing_left_is_taken_back_unless_another_replaces_it() {
+    let disk = SimulatedDisk::new();
+    let handle = started(&disk);
+    let release = Event { shown: 3, ..Event::new(Kind::Release, Ending::Complete) };
+    for replaced in [true, false] {
+        let durable = handle.append(&release, None).await.unwrap();
+        let earlier = NeverLeft::new(&handle, durable, &release);
+        if replaced { earlier.settled() } else { drop(earlier) }
+    }
+    handle.stop().await;
+    let (events, _) = read_from(&disk, &AuditPosition::default(), u64::MAX, usize::MAX).unwrap();
+    let replaced: Vec<_> = events.iter().filter_map(|placed| placed.event.replaces).collect();
+    assert_eq!(replaced, [2], "the second release only");
 }
 
 /// Waits, with the task under way, until the writer stands at the disk.
