@@ -45,7 +45,7 @@ pub trait Handled: OutboundRequest + Request<Found: Disclosed> {
         answer: Answer<Self::Found>,
     ) -> BoxFuture<'a, Answer<Self::Found>>;
 
-    /// Remembers what is about to be shown.
+    /// Remembers what was released.
     fn remember(&self, _: &EntryCache, _: &RequestContext, _: &Answer<Self::Found>) {}
 }
 

@@ -142,6 +142,9 @@ impl Broker {
             }
             Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
         };
+        if let Ok(released) = &released {
+            request.remember(&self.entry_cache, context, released.answer());
+        }
         self.pace(context, R::OPERATION, released.as_ref().is_ok_and(|released| released.shown() == 0)).await;
         released
     }
@@ -161,7 +164,6 @@ impl Broker {
         let (answer, legs) = fan_out(&opened, &permit, context, planned, &self.metrics).await;
         let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
         let filtered = self.filter(context, &permit, answer)?;
-        request.remember(&self.entry_cache, context, filtered.answer());
         Ok((permit, opened, filtered, legs))
     }
 

@@ -80,7 +80,8 @@ pub struct ConsentPlaces<'a> {
 }
 
 /// Carries the command out. Exit code 0; 65 when the file is wrong or nothing fits, 66 when it
-/// cannot be read, 69 when the store or the broker cannot be reached.
+/// cannot be read, 69 when the store or the broker cannot be reached, 75 when a running broker has not
+/// put the change on record yet.
 pub async fn run(args: ConsentArgs, places: ConsentPlaces<'_>) -> ExitCode {
     let done = match args.command {
         ConsentCommand::Import { file } => import(&file, places).await,

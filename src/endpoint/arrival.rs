@@ -59,12 +59,22 @@ impl Arrival<'_> {
     ///
     /// # Errors
     /// As [`Arrival::open`].
-    pub async fn open_briefly(&self, request: Request<Incoming>) -> Result<Envelope, Response<BoxBody>> {
+    pub async fn open_briefly(
+        &self,
+        request: Request<Incoming>,
+        refusal: &Refusal,
+    ) -> Result<Envelope, Response<BoxBody>> {
         let announced = hyper::body::Body::size_hint(request.body()).lower();
         if announced > BRIEF_BYTES_MAX {
+            self.reject(None, refusal.clone()).await;
             return Err(closing(StatusCode::SERVICE_UNAVAILABLE));
         }
-        self.open_within(request, BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max)).await
+        let opened = self.open_within(request, BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max)).await;
+        // It would have been taken a moment later: 413 would say that it never is.
+        opened.map_err(|response| match response.status() {
+            StatusCode::PAYLOAD_TOO_LARGE => closing(StatusCode::SERVICE_UNAVAILABLE),
+            _ => response,
+        })
     }
 
     async fn open_within(&self, request: Request<Incoming>, max: u64) -> Result<Envelope, Response<BoxBody>> {

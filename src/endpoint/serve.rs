@@ -140,7 +140,10 @@ impl SoapEndpoint {
         // Before anything of the message is read or verified: whose it is, the certificate says.
         let refused = self.broker.admits(&arrival.connected.peer).err();
         let opening = async {
-            if refused.is_some() { arrival.open_briefly(request).await } else { arrival.open(request).await }
+            match &refused {
+                Some(refusal) => arrival.open_briefly(request, refusal).await,
+                None => arrival.open(request).await,
+            }
         };
         let envelope = match tokio::time::timeout_at(deadline, opening).await {
             Ok(Ok(envelope)) => envelope,

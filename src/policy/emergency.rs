@@ -65,8 +65,8 @@ impl EmergencyIds {
     }
 
     /// The id of a community for a hospital number, durable before it is returned: the one still
-    /// good, made good for longer when half its time is over, else a fresh one. So one who asks again
-    /// uses up nothing.
+    /// good for half its time at least, else a fresh one, and no id is good for longer than a day. So
+    /// one who asks again uses up nothing.
     ///
     /// # Errors
     /// The store's; `TooMany`, which hits the community that has them unless all are in use.
@@ -87,15 +87,9 @@ impl EmergencyIds {
         if let Some(known) = known.as_ref().filter(|id| now.plus_seconds(GOOD_FOR_S / 2) <= id.expires) {
             return Ok(self.patient(known));
         }
-        let value = match known {
-            Some(known) => known.id,
-            None => {
-                self.has_room(&ids, community)?;
-                Phi::new(uuid::Uuid::new_v4().simple().to_string())
-            }
-        };
+        self.has_room(&ids, community)?;
         let id = EmergencyId {
-            id: value,
+            id: Phi::new(uuid::Uuid::new_v4().simple().to_string()),
             community: community.clone(),
             facility: person.facility.clone(),
             patient_no: person.number.clone(),
@@ -193,22 +187,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn asking_again_gives_the_same_id_and_makes_it_good_for_longer_across_a_restart() {
+    async fn asking_again_gives_the_same_id_for_half_a_day_and_no_id_outlives_its_day_nor_a_restart() {
         let folder = tempfile::tempdir().unwrap();
         let (store, ids) = (store(&folder).await, EmergencyIds::empty(authority()));
         let (hm, now) = (community("2.999.34"), Timestamp::from_micros(1_780_000_000_000_000));
         let first = ids.issue(&store, &hm, &number("1"), now).await.unwrap();
-        let late = now.plus_seconds(GOOD_FOR_S - 60);
-        for at in [now, now.plus_seconds(60), late] {
+        for at in [now, now.plus_seconds(60), now.plus_seconds(GOOD_FOR_S / 2)] {
             assert_eq!(ids.issue(&store, &hm, &number("1"), at).await.unwrap(), first);
         }
+        let late = now.plus_seconds(GOOD_FOR_S - 60);
+        let second = ids.issue(&store, &hm, &number("1"), late).await.unwrap();
+        assert_ne!(second, first);
+        assert_eq!(ids.lookup(&first, &hm, late), Some(number("1")), "the first is good to its end");
         assert_ne!(ids.issue(&store, &hm, &number("2"), now).await.unwrap(), first);
         assert_ne!(ids.issue(&store, &community("2.999.35"), &number("1"), now).await.unwrap(), first);
         let next_day = now.plus_seconds(GOOD_FOR_S + 60);
         let again = EmergencyIds::load(&store, authority(), next_day).await.unwrap();
-        assert_eq!(again.lookup(&first, &hm, next_day), Some(number("1")));
-        let over = late.plus_seconds(GOOD_FOR_S);
-        assert_ne!(again.issue(&store, &hm, &number("1"), over).await.unwrap(), first);
+        assert_eq!(again.lookup(&first, &hm, next_day), None);
+        assert_eq!(again.lookup(&second, &hm, next_day), Some(number("1")));
     }
 
     #[tokio::test]

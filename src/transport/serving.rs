@@ -214,6 +214,7 @@ where
     tokio::pin!(connection);
     let start = Instant::now();
     let mut ends: Option<Instant> = None;
+    let mut has_aged = false;
     let mut first_request_due = true;
     let mut looks = tokio::time::interval(paces.look_every());
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -235,9 +236,10 @@ where
                 connection.as_mut().graceful_shutdown();
                 ends = Some(Instant::now() + limits.drain);
             }
-            () = sleep_until(start + limits.age), if ends.is_none() => {
+            // No new requests; what is under way may take as long as its reader keeps pace.
+            () = sleep_until(start + limits.age), if ends.is_none() && !has_aged => {
                 connection.as_mut().graceful_shutdown();
-                ends = Some(Instant::now() + limits.drain);
+                has_aged = true;
             }
             () = sleep_until(ends.unwrap_or(start)), if ends.is_some() => return Ended::Closed,
         }
