@@ -35,7 +35,7 @@ async fn a_correlated_query(folder: &Path) {
     let further = opened.supplementing(vec![leg("m2", Some("ITI-38"))]);
     log.handle.append(&further, None).await.unwrap();
     let mut release = Event::new(Kind::Release, Ending::Complete);
-    release.request = opened.request.clone();
+    release.request = opened.request;
     release.transaction = opened.transaction.clone();
     release.side = opened.side.clone();
     release.closes = Some(durable.sequence);
