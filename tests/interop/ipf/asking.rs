@@ -27,7 +27,7 @@ fn discoveries() -> Vec<Case> {
         ("withheld", "a patient without consent", "nobody (NF)", Answer("NF", no_patient)),
         ("unknown", "a patient nobody knows", "nobody (NF)", Answer("NF", no_patient)),
         ("nurse", "a nurse asks", "found", Answer("OK", one_patient)),
-        ("emergency", "an emergency", "found", Answer("OK", one_patient)),
+        ("emergency", "a patient without consent, in an emergency", "found", Answer("OK", one_patient)),
         (
             "name-only",
             "name, birth date and sex only",

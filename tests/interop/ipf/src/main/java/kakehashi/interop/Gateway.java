@@ -27,9 +27,9 @@ public final class Gateway {
 
     private Gateway(Demo demo) throws Exception {
         Xua.start();
-        File scratch = Files.createTempDirectory("ipf-gateway").toFile();
-        scratch.deleteOnExit();
         this.folder = demo.folder;
+        File scratch = Files.createTempDirectory(folder, "ipf-gateway").toFile();
+        scratch.deleteOnExit();
         camel.getRegistry().bind("understood", new WsSecurityUnderstandingInInterceptor());
         camel.getRegistry().bind("gate", new Gate(behaviour));
         server = new Server(demo, new Intake(received, new XuaCheck(demo), behaviour), scratch);

@@ -62,17 +62,29 @@ final class Intake extends HttpFilter {
 
     private void look(Received.Request record, HttpServletRequest request, byte[] body) {
         record.path = request.getRequestURI();
+        record.transaction = transaction(record.path);
         record.contentType = request.getContentType().replaceAll("(boundary=|start=)\"[^\"]*\"", "$1\"…\"");
         record.packaging = record.contentType.startsWith("multipart/related") ? "mtom" : "plain";
         var chain = (X509Certificate[]) request.getAttribute("jakarta.servlet.request.X509Certificate");
         record.clientCertificate = chain == null ? "none" : chain[0].getSubjectX500Principal().getName();
         try {
             Document envelope = Received.envelope(body, request.getContentType());
+            record.messageId = text(envelope, "MessageID");
             addressing(envelope, request, record.addressing);
             record.xua = xua.check(envelope, request.getRequestURI());
         } catch (Exception e) {
             record.addressing.add("cannot be read: " + e);
         }
+    }
+
+    /** What is asked at a path, known even of a request that is refused before its route. */
+    private static String transaction(String path) {
+        return switch (path) {
+            case "/xcpd" -> "ITI-55";
+            case "/xca/query" -> "ITI-38";
+            case "/xca/retrieve" -> "ITI-39";
+            default -> "";
+        };
     }
 
     /** IPF itself looks at hardly anything here. */

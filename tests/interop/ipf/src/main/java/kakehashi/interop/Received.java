@@ -25,6 +25,7 @@ final class Received {
         String packaging;
         String clientCertificate;
         String transaction = "";
+        String messageId = "";
         String validator = "not reached";
         XuaCheck.Found xua;
         final List<String> addressing = new ArrayList<>();
@@ -44,6 +45,7 @@ final class Received {
             ObjectNode one = all.addObject();
             one.put("transaction", request.transaction);
             one.put("path", request.path);
+            one.put("message_id", request.messageId);
             one.put("validator", request.validator);
             one.put("xua", request.xua == null ? "not reached" : request.xua.verdict());
             one.put("packaging", request.packaging);
