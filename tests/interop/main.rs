@@ -17,7 +17,7 @@ mod rsyslog;
 mod table;
 mod world;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::thread;
@@ -128,12 +128,17 @@ fn tell(name: &str, outcome: &Result<Vec<Row>, String>, begun: Instant) {
     }
 }
 
-/// The first foreign program that is not here.
+/// The first foreign program that is not here. Daemons lie where an ordinary PATH may not lead.
 fn missing() -> Option<String> {
-    let here = |program: &str| {
-        std::env::var_os("PATH")
-            .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).is_file()))
-    };
-    let programs = ["java", "mvn", "python3", "openssl", "xmlsec1", "xmllint"];
-    programs.iter().find(|program| !here(program)).map(|program| format!("`{program}` is not here"))
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let folders: Vec<PathBuf> = std::env::split_paths(&path).chain(["/usr/sbin".into()]).collect();
+    let here = |program: &str| folders.iter().any(|folder| folder.join(program).is_file());
+    let programs = ["java", "jar", "mvn", "python3", "openssl", "xmlsec1", "xmllint", "rsyslogd"];
+    let program = programs.iter().find(|program| !here(program)).map(|program| format!("`{program}`"));
+    // The plain package of rsyslog speaks no TLS.
+    let lies_here = |folder: PathBuf| folder.join("rsyslog/lmnsd_ossl.so").is_file();
+    let has_driver =
+        std::fs::read_dir("/usr/lib").is_ok_and(|all| all.flatten().any(|one| lies_here(one.path())));
+    let driver = (!has_driver).then(|| "rsyslog's TLS driver (rsyslog-openssl)".to_owned());
+    program.or(driver).map(|what| format!("{what} is not here"))
 }
