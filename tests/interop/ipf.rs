@@ -41,10 +41,12 @@ pub fn start(world: &World) -> Result<Program, String> {
 pub fn suite() -> Result<Vec<Row>, String> {
     let mut world = World::played("ipf")?;
     world.add_large_document()?;
+    let repository = super::audit::repository_of(&world)?;
     world.start("okayama")?;
     let mut gateway = start(&world)?;
     let mut rows = asking::all(&mut gateway)?;
     rows.extend(asked::all(&world, &mut gateway)?);
+    rows.extend(super::audit::carried(&world, &repository, &mut gateway)?);
     rows.extend(super::audit::messages(&world.folder().join("audit"), &mut gateway)?);
     world.keep = rows.iter().any(|row| !row.passed);
     Ok(rows)

@@ -24,7 +24,7 @@ pub fn is_installed() -> bool {
 const RSYSLOGD: &str = "/usr/sbin/rsyslogd";
 
 /// Keys for both ends: `audit-ca`, `server`, `client`.
-fn keys(folder: &Path) {
+pub fn keys(folder: &Path) {
     let authority = CertificateAuthority::new("audit repository").unwrap();
     authority.write(folder, "audit-ca").unwrap();
     authority.issue("localhost", Usage::Server).unwrap().write(folder, "server").unwrap();
@@ -38,7 +38,7 @@ fn free_port() -> u16 {
 /// An rsyslog of our own; killed when dropped.
 pub struct Rsyslog {
     folder: PathBuf,
-    port: u16,
+    pub port: u16,
     child: Option<Child>,
 }
 
@@ -127,7 +127,7 @@ impl Drop for Rsyslog {
 }
 
 /// The record id in a message.
-fn record_id(xml: &str) -> String {
+pub fn record_id(xml: &str) -> String {
     let (_, rest) = xml.split_once("type=\"kakehashi:record\" value=\"").expect("a record id");
     let value = rest.split('"').next().unwrap();
     String::from_utf8(decoded(value)).unwrap()
@@ -328,7 +328,7 @@ fn judge(received: &[(f64, String)], expected: &BTreeMap<String, String>, ends: 
 }
 
 /// The log's messages by record id.
-fn messages_of(folder: &Path) -> BTreeMap<String, String> {
+pub fn messages_of(folder: &Path) -> BTreeMap<String, String> {
     let mut all = BTreeMap::new();
     every_message(folder, &source(), |message| {
         all.insert(message.id.clone(), message.xml.reveal().clone());
@@ -372,7 +372,7 @@ pub fn every_message_of_two_networks_is_valid(folder: &Path) -> Option<PathBuf> 
 }
 
 /// Validates by the DICOM schema that IPF's audit jar holds, where Maven has fetched it.
-fn all_are_valid(messages: &[String]) {
+pub fn all_are_valid(messages: &[String]) {
     // Nothing reads as valid that was not held against the schema.
     let schema = schema().unwrap_or_else(|| panic!("no {JAR}: tests/install.sh fetches it with Maven"));
     let folder = schema.path().join("messages");
