@@ -15,7 +15,7 @@ use super::outbound::OutboundRequest;
 use super::resemblance::{Taken, ids_of};
 use crate::audit::{LegOutcome, Opened, Recorded};
 use crate::model::{
-    Answer, Community, Failure, FoundPatient, Leg, MessageId, Outage, Outbound, Outcome, RequestContext,
+    Answer, Community, Failure, FoundPatient, Leg, Outage, Outbound, Outcome, RequestContext,
 };
 use crate::policy::Permit;
 use crate::telemetry::Metrics;
@@ -39,7 +39,7 @@ struct Brought<F> {
     answers: BTreeMap<usize, Answer<F>>,
     legs: Vec<LegOutcome>,
     /// Messages that have left and are not answered.
-    out: Vec<MessageId>,
+    out: Vec<Leg>,
 }
 
 impl<'a, R: OutboundRequest> Carriage<'a, R> {
@@ -209,13 +209,13 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     }
 
     fn left(&self, leg: &Leg) {
-        self.brought().out.push(leg.message.clone());
+        self.brought().out.push(leg.clone());
     }
 
     fn came(&self, leg: &Leg, failure: Option<Failure>, found: usize, dropped: usize) {
-        let outcome = LegOutcome { found, dropped, ..self.outcome(&leg.message, failure) };
+        let outcome = LegOutcome { found, dropped, ..self.outcome(leg, failure) };
         let mut brought = self.brought();
-        brought.out.retain(|message| *message != leg.message);
+        brought.out.retain(|out| out.message != leg.message);
         brought.legs.push(outcome);
     }
 
@@ -224,22 +224,22 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let brought = self.brought();
         let planned = self.planned.messages.iter().map(|(_, leg)| leg);
         let planned = planned.chain(self.planned.correlated.iter().map(|correlated| &correlated.leg));
-        let mut messages: Vec<&MessageId> = planned.map(|leg| &leg.message).chain(&brought.out).collect();
-        messages.sort_by(|one, two| one.0.cmp(&two.0));
-        messages.dedup();
-        let is_told = |message: &MessageId| brought.legs.iter().any(|leg| leg.message == *message);
-        let untold = messages.into_iter().filter(|message| !is_told(message));
-        untold.map(|message| self.outcome(message, Some(failure.clone()))).collect()
+        let mut legs: Vec<&Leg> = planned.chain(&brought.out).collect();
+        legs.sort_by(|one, two| one.message.0.cmp(&two.message.0));
+        legs.dedup_by(|one, two| one.message == two.message);
+        let is_told = |leg: &Leg| brought.legs.iter().any(|told| told.message == leg.message);
+        let untold = legs.into_iter().filter(|leg| !is_told(leg));
+        untold.map(|leg| self.outcome(leg, Some(failure.clone()))).collect()
     }
 
-    fn outcome(&self, message: &MessageId, failure: Option<Failure>) -> LegOutcome {
+    fn outcome(&self, leg: &Leg, failure: Option<Failure>) -> LegOutcome {
         LegOutcome {
             target: self.planned.target.descriptor().name.clone(),
-            message: message.clone(),
+            message: leg.message.clone(),
             failure,
             found: 0,
             dropped: 0,
-            endpoint: None,
+            endpoint: leg.far_end.get().cloned(),
             is_peer: !self.planned.target.is_source(),
         }
     }

@@ -132,6 +132,11 @@ impl Broker {
                 .admits_more_attributes(context)
                 .then_some(PatientMatch::MoreAttributes { about: Some(about), wanted }),
             Conclusion::Person(candidate) => {
+                if candidate.standing == Standing::Emergency
+                    && self.resembles_hidden(context, &candidate).await
+                {
+                    return None;
+                }
                 let id = self.id_of(context, &candidate).await?;
                 let known = candidate.record.demographics.reveal();
                 let shown = Demographics {

@@ -1,6 +1,6 @@
 //! Who we are: community, authority, device; and the ids of outbound messages.
 
-use crate::model::{Authority, CommunityId, Leg, MessageId, Oid, QueryId, Timestamp};
+use crate::model::{Authority, CommunityId, FarEnd, Leg, MessageId, Oid, QueryId, Timestamp};
 
 /// Our community as the other networks know it.
 #[derive(Debug, Clone)]
@@ -26,6 +26,7 @@ impl Identity {
 
     fn numbered(root: &str) -> Leg {
         let query = QueryId { root: root.to_owned(), extension: Some(uuid::Uuid::new_v4().to_string()) };
-        Leg { message: MessageId::fresh(), query, at: Timestamp::now() }
+        let far_end = FarEnd::default();
+        Leg { message: MessageId::fresh(), query, at: Timestamp::now(), far_end }
     }
 }

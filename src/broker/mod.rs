@@ -7,6 +7,7 @@ mod directory;
 mod entry_cache;
 mod fan_out;
 mod handled;
+mod hidden;
 mod identity;
 mod limits;
 mod outbound;

@@ -11,7 +11,7 @@ use crate::dialect::soap::{self, Fault, Framed, FramedBody, Unreceived};
 use crate::dialect::{Addressing, Payload, Sent, Transaction, query_element};
 use crate::identity::Issuing;
 use crate::model::{
-    Authority, CommunityId, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request,
+    Authority, CommunityId, Endpoint, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request,
     RequestContext, Requester, Timestamp,
 };
 use crate::telemetry::TraceParent;
@@ -78,6 +78,9 @@ impl Exchange {
             trace: TraceParent::child_of(context.id),
         };
         let answer = self.client.post(post).await?;
+        if let Some(endpoint) = &answer.endpoint {
+            leg.far_end.tell(Endpoint::clone(endpoint));
+        }
         let status = answer.status;
         let content_type = Some(answer.content_type().to_owned()).filter(|text| !text.is_empty());
         let received = soap::receive(content_type.as_deref(), answer.body, self.limits).await;

@@ -1,14 +1,15 @@
 //! The one port outward: everything a request can be sent to.
 
 use std::collections::BTreeSet;
+use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 
 use super::{
-    Authority, CommunityId, Document, DocumentQuery, DocumentRetrieve, Failure, FoundPatient, MessageId,
-    Operation, Outcome, PatientDiscovery, PatientIdLookup, PatientMatch, Phi, QueryId, RegistryObject,
-    RepositoryId, RequestContext, Side, TargetName, Timestamp,
+    Authority, CommunityId, Document, DocumentQuery, DocumentRetrieve, Endpoint, Failure, FoundPatient,
+    MessageId, Operation, Outcome, PatientDiscovery, PatientIdLookup, PatientMatch, Phi, QueryId,
+    RegistryObject, RepositoryId, RequestContext, Side, TargetName, Timestamp,
 };
 
 /// What the directory says of a target.
@@ -40,6 +41,26 @@ pub struct Leg {
     pub query: QueryId,
     /// creationTime to use.
     pub at: Timestamp,
+    /// Who answered it.
+    pub far_end: FarEnd,
+}
+
+/// The far end of an outbound message, known once an answer's head has come: its certificate and
+/// addresses are part of the record (decisions D3). Clones share it, so that it is told also when
+/// the answer itself ends in an error.
+#[derive(Debug, Clone, Default)]
+pub struct FarEnd(Arc<OnceLock<Endpoint>>);
+
+impl FarEnd {
+    /// Tells it; what was told first stays.
+    pub fn tell(&self, endpoint: Endpoint) {
+        let _ = self.0.set(endpoint);
+    }
+
+    /// What was told.
+    pub fn get(&self) -> Option<&Endpoint> {
+        self.0.get()
+    }
 }
 
 /// A request as a target is about to be asked.

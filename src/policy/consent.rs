@@ -205,6 +205,12 @@ impl ConsentBook {
         self.by_facility.get(&key).into_iter().flatten()
     }
 
+    /// Everyone with a number of this facility, found by looking at all numbers.
+    pub fn persons_of(&self, facility: &str) -> impl Iterator<Item = &Phi<String>> {
+        let here = self.owners.iter().filter(move |(number, _)| number.facility == facility);
+        here.map(|(_, person)| person)
+    }
+
     /// The communities that rows of a person at a facility name, whatever they say.
     pub fn communities_of(
         &self,

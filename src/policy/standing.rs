@@ -32,6 +32,13 @@ impl Authorizer {
         disclosure.book.network_id_of(facility, &hospital.value).is_some_and(|id| disclosure.is_hidden(id))
     }
 
+    /// Whether anybody with a number of this facility has withdrawn or refused toward the requester's
+    /// community, at whatever facility. Looks at everybody: for when the facility itself cannot be asked.
+    pub fn hides_anyone(&self, context: &RequestContext, facility: &str) -> bool {
+        let disclosure = self.disclosure(context);
+        disclosure.book.persons_of(facility).any(|person| disclosure.is_hidden(person))
+    }
+
     /// The network's own id of the person of a record, where a consent row names it.
     pub fn network_id_of(&self, facility: &str, hospital: &PatientId) -> Option<PatientId> {
         let book = self.consents().book();

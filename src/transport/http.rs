@@ -1,6 +1,7 @@
 //! One pooled HTTPS client a target: our certificate for it, its authorities, deadlines for the
 //! connection, the headers and each piece of the body. Never follows a redirect, never repeats.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -17,9 +18,10 @@ use rustls::ClientConfig;
 use tokio::time::timeout;
 
 use super::failure::{of_body, of_request};
+use super::far_end::Naming;
 use super::tls::{TlsError, client_config};
 use crate::config::TargetFile;
-use crate::model::{DocumentStream, Failure, Interrupted};
+use crate::model::{DocumentStream, Endpoint, Failure, Interrupted};
 use crate::telemetry::TraceParent;
 
 /// A message to post.
@@ -43,6 +45,8 @@ pub struct Post<'a> {
 pub struct HttpAnswer {
     /// The body, within its cap and idle limit. Dropping it gives the connection up.
     pub body: DocumentStream,
+    /// Who answered, as the connection's certificate says.
+    pub endpoint: Option<Arc<Endpoint>>,
     /// All headers.
     pub headers: HeaderMap,
     /// Status; a SOAP fault comes with any.
@@ -72,7 +76,7 @@ impl HttpAnswer {
 /// A target's connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    client: Client<HttpsConnector<HttpConnector>, Full<Bytes>>,
+    client: Client<Naming<HttpsConnector<HttpConnector>>, Full<Bytes>>,
     idle: Duration,
 }
 
@@ -99,6 +103,7 @@ impl HttpClient {
         // stack speaks it.
         let https =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
+        let https = Naming::over(https);
         let client = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
@@ -124,13 +129,14 @@ impl HttpClient {
             .await
             .map_err(|_| Failure::TimedOut)?
             .map_err(|error| of_request(&error))?;
-        let (head, body) = response.into_parts();
+        let (mut head, body) = response.into_parts();
         let announced = hyper::body::Body::size_hint(&body).lower();
         if announced > post.answer_bytes_max {
             return Err(of_body(&Interrupted::TooLarge(post.answer_bytes_max)));
         }
         let body = pieces(body, self.idle, post.answer_bytes_max);
-        Ok(HttpAnswer { body, headers: head.headers, status: head.status })
+        let endpoint = head.extensions.remove::<Arc<Endpoint>>();
+        Ok(HttpAnswer { body, endpoint, headers: head.headers, status: head.status })
     }
 }
 

@@ -4,6 +4,7 @@ mod certificate;
 mod connect;
 mod descriptors;
 mod failure;
+mod far_end;
 mod http;
 mod listen;
 mod pace;

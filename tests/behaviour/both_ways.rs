@@ -4,10 +4,14 @@ use std::collections::BTreeSet;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use kakehashi::store::IndexedEvent;
+use kakehashi::transport::CertificateFacts;
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject;
 
 use crate::simulators::client::PHYSICIAN;
 use crate::simulators::hospital::{HANAKO, Hospital, TARO};
 use crate::simulators::network::{HIROSHIMA, OKAYAMA, Plan, consent, free_port};
+use crate::simulators::pki;
 
 const KINDS: [&str; 5] = ["ADT-00", "ADT-61", "OMP-01", "OML-11", "PPR-01"];
 
@@ -69,6 +73,11 @@ async fn a_portal_of_either_side_finds_lists_and_opens_what_the_other_shows() {
         assert_eq!(records.of("open").await.len(), 7, "the asking side's, before anything left");
         let left = records.all().await.into_iter().filter(|event| event.ending == "at-most").count();
         assert_eq!(left, 0, "every stream has its own closing record");
+    }
+    for (records, server) in [(&theirs, "hiroshima-server"), (&ours, "okayama-server")] {
+        let certificate = CertificateDer::from_pem_file(pki::file(&format!("{server}.pem"))).unwrap();
+        let key = CertificateFacts::of(&certificate).unwrap().spki_sha256;
+        assert!(records.hold(key.as_bytes()), "who answered stands on record, by the key of {server}");
     }
     let requests = |events: Vec<IndexedEvent>| -> BTreeSet<String> {
         events.into_iter().map(|event| event.request).filter(|id| !id.is_empty()).collect()

@@ -1,10 +1,12 @@
 //! Emergency access: for physicians, where the agreement says so, toward the community that asked.
 
-use kakehashi::model::Purpose;
+use kakehashi::matching::grade;
+use kakehashi::model::{Demographics, Grade, Purpose};
 
 use crate::simulators::client::{IN_AN_EMERGENCY, PHYSICIAN, Who};
-use crate::simulators::hospital::{HANAKO, Hospital, TARO};
+use crate::simulators::hospital::{HANAKO, Hospital, Someone, TARO};
 use crate::simulators::network::{HIROSHIMA, OKAYAMA, Plan, TOTTORI, consent_of};
+use crate::simulators::waiting::attained;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_a_physician_of_a_community_whose_agreement_has_it_gets_emergency_access() {
@@ -83,4 +85,57 @@ async fn a_withdrawal_at_one_hospital_leaves_the_consent_at_another_and_no_emerg
     assert!(emergency.find(HANAKO.demographics()).await.is_empty());
     assert!(emergency.entries(&found.id).await.is_empty());
     okayama.stop().await;
+}
+
+/// Hanako as a hospital knew her before she married, with day and month swapped: who asks for her
+/// by name, birth date and telephone does not come near this record.
+const UNMARRIED: Someone =
+    Someone {
+        family: "無橋", family_kana: "ムハシ", birth: "19480504", phone: "086-000-7777", ..HANAKO
+    };
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_said_no_under_a_former_name_stays_hidden_in_an_emergency() {
+    let asked = Demographics { addresses: Vec::new(), ..HANAKO.demographics() };
+    assert_eq!(grade(&asked, &UNMARRIED.demographics()).grade, Grade::None, "not near what is asked");
+    assert!(grade(&HANAKO.demographics(), &UNMARRIED.demographics()).grade >= Grade::Review);
+    for (state, is_found) in [("withdrawn", false), ("refused", false), ("granted", true)] {
+        let (university, kurashiki) = (Hospital::okayama_university(), Hospital::kurashiki());
+        university.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+        kurashiki.files("0000054321", &UNMARRIED, &["ADT-00", "OMP-01"]);
+        let okayama = Plan::new(OKAYAMA)
+            .hospital(&university)
+            .hospital(&kurashiki)
+            .consent(consent_of("N-1", &kurashiki, "0000054321", HIROSHIMA, "*", state))
+            .peer(HIROSHIMA, 1)
+            .start()
+            .await;
+        let emergency = okayama.asked_by(HIROSHIMA, IN_AN_EMERGENCY);
+        assert_eq!(!emergency.find(asked.clone()).await.is_empty(), is_found, "{state}");
+        okayama.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_hospital_with_withdrawals_is_away_nobody_without_consent_is_shown_in_an_emergency() {
+    for (state, is_found) in [("withdrawn", false), ("granted", true)] {
+        let (university, kurashiki) = (Hospital::okayama_university(), Hospital::kurashiki());
+        university.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+        kurashiki.files("0000067890", &TARO, &["ADT-00"]);
+        let okayama = Plan::new(OKAYAMA)
+            .hospital(&university)
+            .hospital(&kurashiki)
+            .consent(consent_of("N-2", &kurashiki, "0000067890", HIROSHIMA, "*", state))
+            .peer(HIROSHIMA, 1)
+            .start()
+            .await;
+        std::fs::remove_dir_all(kurashiki.standard()).unwrap();
+        let away = || async {
+            okayama.admin("/readyz").await.1.contains("the storage cannot be listed").then_some(())
+        };
+        attained("the storage is gone", away).await;
+        let emergency = okayama.asked_by(HIROSHIMA, IN_AN_EMERGENCY);
+        assert_eq!(!emergency.find(HANAKO.demographics()).await.is_empty(), is_found, "{state}");
+        okayama.stop().await;
+    }
 }

@@ -13,7 +13,7 @@ use crate::model::{
     AssertionRef, Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Oid, Organization,
     PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp,
 };
-use crate::model::{CommunityId, Endpoint, FoundPatient, Leg, MessageId, QueryId};
+use crate::model::{CommunityId, Endpoint, FarEnd, FoundPatient, Leg, MessageId, QueryId};
 use crate::store::AuditPosition;
 
 /// A judge whose consents change when told.
@@ -108,6 +108,7 @@ fn leg(target: &str, is_peer: bool) -> LegRecord {
             message: MessageId("urn:uuid:leg".to_owned()),
             query: QueryId { root: "2.999.33.9".to_owned(), extension: Some("q1".to_owned()) },
             at: Timestamp::from_micros(6),
+            far_end: FarEnd::default(),
         },
         query_element: Some(Phi::new("<queryByParameter/>".into())),
         url: is_peer.then(|| "https://tottori.example/xcpd".to_owned()),

@@ -13,8 +13,8 @@ use crate::dialect::hl7v2::{Unencodable, encode};
 use crate::dialect::ssmix2::StandardKind;
 use crate::model::{
     AssertionRef, Authority, Availability, Community, CommunityId, Criteria, Descriptor, DocumentEntry,
-    DocumentQuery, Endpoint, Leg, MessageId, Oid, Operation, Organization, PatientId, Person, Purpose,
-    QueryId, QueryKey, RegistryObject, RequestContext, RequestId, Requester, ReturnType, Role, Side,
+    DocumentQuery, Endpoint, FarEnd, Leg, MessageId, Oid, Operation, Organization, PatientId, Person,
+    Purpose, QueryId, QueryKey, RegistryObject, RequestContext, RequestId, Requester, ReturnType, Role, Side,
     TargetName, Timestamp,
 };
 
@@ -164,7 +164,7 @@ pub fn context() -> (RequestContext, Leg) {
         endpoint,
     };
     let query = QueryId { root: "2.999".to_owned(), extension: None };
-    (context, Leg { message: MessageId("l".to_owned()), query, at })
+    (context, Leg { message: MessageId("l".to_owned()), query, at, far_end: FarEnd::default() })
 }
 
 /// FindDocuments.

@@ -1,0 +1,52 @@
+//! Who said no must not be found in an emergency under another number: the record about to be
+//! answered is held against everybody hidden, at all our sources, whether or not they resemble what
+//! was asked (decisions C4).
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::conclude::Candidate;
+use super::pipeline::Broker;
+use super::target::Target;
+use crate::model::{Grade, GradedRecord, PatientDiscovery, PatientMatch, Phi, RequestContext};
+
+impl Broker {
+    /// Whether a record without any consent row grades `auto` or `review` with somebody withdrawn or
+    /// refused toward the requester's community. A hospital that holds such a "no" and does not
+    /// answer hides the record: its persons cannot be told from the one found.
+    pub(super) async fn resembles_hidden(&self, context: &RequestContext, found: &Candidate) -> bool {
+        let demographics = Phi::clone(&found.record.demographics);
+        let request = PatientDiscovery { demographics, ids: Vec::new() };
+        let directory = self.directory.load_full();
+        let asked = directory.sources().map(|source| self.holds_resembling(context, source, &request));
+        join_all(asked).await.into_iter().any(|is_hidden| is_hidden)
+    }
+
+    async fn holds_resembling(
+        &self,
+        context: &RequestContext,
+        source: &Arc<Target>,
+        request: &PatientDiscovery,
+    ) -> bool {
+        match source.resolve_at_home(context, &self.identity.leg(), request).await {
+            Ok(answer) => answer.found.iter().any(|found| match found {
+                PatientMatch::Graded(record) => self.is_hidden_like(context, record),
+                _ => false,
+            }),
+            Err(_) => {
+                let facility = source.descriptor().facility.as_deref().unwrap_or_default();
+                if !self.authorizer.hides_anyone(context, facility) {
+                    return false;
+                }
+                tracing::warn!(request = %context.id, target = %source.descriptor().name,
+                    "an emergency was answered with nobody: a hospital with withdrawals gave no answer");
+                true
+            }
+        }
+    }
+
+    fn is_hidden_like(&self, context: &RequestContext, record: &GradedRecord) -> bool {
+        record.grade >= Grade::Review && self.authorizer.hides(context, &record.facility, &record.id)
+    }
+}
