@@ -15,15 +15,15 @@ done
 compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || missing+=(rsyslog-openssl)
 # Debian keeps what makes virtual environments apart from python3.
 python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-# The DICOM schema of audit messages lies in a jar of IPF's; Maven fetches it once, by name.
-audit_schema() {
-  local at=org/openehealth/ipf/commons/ipf-commons-audit/5.1-20250424
-  [ -e "$HOME/.m2/repository/$at/ipf-commons-audit-5.1-20250424.jar" ] && return
-  mvn -q -B dependency:get -Dtransitive=false \
-    -Dartifact=org.openehealth.ipf.commons:ipf-commons-audit:5.1-20250424 ||
+# What Python's and Java's package tools fetch, once, and one after the other: two Mavens that fill one
+# empty repository at the same time break it.
+fetched() {
+  local interop
+  interop=$(cd "$(dirname "$0")" && pwd)/interop
+  { "$interop/python/setup.sh" && "$interop/ipf/build.sh"; } >/dev/null ||
     [ "${INTEROP_MISSING:-}" = allow ]
 }
-[ ${#missing[@]} -eq 0 ] && { audit_schema; exit; }
+[ ${#missing[@]} -eq 0 ] && { fetched; exit; }
 echo "The tests use programs of these Debian packages that are not here: ${missing[*]}"
 if ! command -v apt-get >/dev/null || [ "$(id -u)" != 0 ]; then
   echo "Install them (apt-get install --no-install-recommends ${missing[*]}), or set INTEROP_MISSING=allow." >&2
@@ -42,4 +42,4 @@ if [ ! -e "$policy" ]; then
 fi
 apt-get update -qq || echo "The package lists could not be refreshed; trying with those at hand." >&2
 DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
-audit_schema
+fetched

@@ -400,10 +400,7 @@ const JAR: &str = "ipf-commons-audit-5.1-20250424.jar";
 
 /// The schema, taken out of the jar for this run.
 fn schema() -> Option<tempfile::TempDir> {
-    let home = std::env::var("HOME").ok()?;
-    let jar = Path::new(&home)
-        .join(".m2/repository/org/openehealth/ipf/commons/ipf-commons-audit/5.1-20250424")
-        .join(JAR);
+    let jar = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/interop/jars").join(JAR);
     if !jar.exists() {
         return None;
     }

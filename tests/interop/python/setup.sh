@@ -6,7 +6,8 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 target=$(cd "$here/../../.." && pwd)/target/interop
 version=5.1-20250424
-jars=(ipf-commons-ihe-xds ipf-commons-ihe-hl7v3)
+# The last holds the DICOM schema of audit messages.
+jars=(ipf-commons-ihe-xds ipf-commons-ihe-hl7v3 ipf-commons-audit)
 
 missing=()
 for program in xmlsec1 openssl mvn; do
