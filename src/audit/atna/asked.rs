@@ -1,4 +1,4 @@
-//! What a query element that was kept in a record asked for: its id, and for a retrieve its documents.
+//! What a query element that was kept in a record asked for: its id and patient, and for a retrieve its documents.
 
 use crate::audit::references::QueryElement;
 use crate::xml::Tree;
@@ -26,6 +26,20 @@ pub fn query_id(element: Option<&QueryElement>) -> String {
         Some(extension) => format!("{extension}@{root}"),
         None => root.to_owned(),
     }
+}
+
+/// The patient id (CX) a stored query asks about, as the far end was told it. None where it asks by
+/// document, or the element was too large to be kept.
+pub fn patient(element: Option<&QueryElement>) -> Option<String> {
+    let tree = tree(element)?;
+    let query = tree.elements().find(|child| child.name() == "AdhocQuery")?;
+    let is_patient = |slot: &&Tree| {
+        let name = slot.attribute("name").unwrap_or_default();
+        name.starts_with('$') && name.ends_with("PatientId")
+    };
+    let slot = query.elements().filter(|child| child.name() == "Slot").find(is_patient)?;
+    let value = slot.elements().flat_map(Tree::elements).find(|child| child.name() == "Value")?;
+    Some(value.text().trim().trim_matches('\'').to_owned()).filter(|id| !id.is_empty())
 }
 
 /// The documents of a retrieve; none where the element was too large to be kept.

@@ -84,9 +84,13 @@ pub fn toward_peer(
         DISCOVERY => leg.query_id(),
         _ => asked::query_id(leg.element()),
     };
-    // Whoever asks with demographics has no patient's number to name (wire.md 20.4).
-    let mut objects: Vec<_> =
-        if code.name == DISCOVERY { Vec::new() } else { role::patients(event).collect() };
+    // Whoever asks with demographics has no patient's number to name (wire.md 20.4). A query names the
+    // far end's number, which both repositories can then be searched for.
+    let mut objects: Vec<_> = match (code.name.as_str(), asked::patient(leg.element())) {
+        (DISCOVERY, _) => Vec::new(),
+        (_, Some(patient)) => vec![role::patient(patient)],
+        (_, None) => role::patients(event).collect(),
+    };
     objects.push(role::query(id, &code, leg.element(), leg.community()));
     Draft {
         event: Code::dcm("110112", "Query"),

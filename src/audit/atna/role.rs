@@ -151,14 +151,13 @@ impl<'a> PeerLeg<'a> {
 
 /// Patients as CX, one object each.
 pub fn patients(event: &Event) -> impl Iterator<Item = Object> {
-    event.patients.iter().map(|cx| Object {
-        id: cx.reveal().clone(),
-        kind: PERSON,
-        role: "1",
-        id_type: Code::rfc3881("2", "Patient Number"),
-        query: None,
-        details: Vec::new(),
-    })
+    event.patients.iter().map(|cx| patient(cx.reveal().clone()))
+}
+
+/// One patient as CX.
+pub fn patient(id: String) -> Object {
+    let id_type = Code::rfc3881("2", "Patient Number");
+    Object { id, kind: PERSON, role: "1", id_type, query: None, details: Vec::new() }
 }
 
 /// A query; its element as it was kept, else its hash and length.

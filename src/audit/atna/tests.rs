@@ -23,8 +23,9 @@ fn element(text: &str) -> QueryElement {
 fn stored_query() -> QueryElement {
     element(
         "<q:AdhocQueryRequest xmlns:q='urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0' \
-         xmlns:r='urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0'><r:AdhocQuery id='urn:uuid:14d4debf'/>\
-         </q:AdhocQueryRequest>",
+         xmlns:r='urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0'><r:AdhocQuery id='urn:uuid:14d4debf'>\
+         <r:Slot name='$XDSDocumentEntryPatientId'><r:ValueList><r:Value>'H-1^^^&amp;2.999.31.1&amp;ISO'</r:Value>\
+         </r:ValueList></r:Slot></r:AdhocQuery></q:AdhocQueryRequest>",
     )
 }
 
@@ -248,6 +249,7 @@ fn a_query_tells_the_asker_and_every_peer_with_an_outcome_each() {
     assert_eq!(peers, ["hiroshima", "hiroshima", "tottori", "shimane"]);
     assert_eq!(objects(&messages[0], "2", "24"), ["urn:uuid:14d4debf"]);
     assert_eq!(objects(&messages[0], "1", "1"), [PATIENT]);
+    assert_eq!(objects(&messages[2], "1", "1"), ["H-1^^^&2.999.31.1&ISO"], "the peer's number of the person");
     assert_eq!(objects(&messages[3], "2", "24"), ["q7@2.999.33.9"]);
     assert!(objects(&messages[3], "1", "1").is_empty(), "whoever asks with demographics has no number");
     assert!(messages[2].xml.reveal().contains("UserID=\"https://tottori.example:9443/xca\""));
