@@ -22,7 +22,8 @@ use tokio_util::task::TaskTracker;
 
 use super::certificate::{CertificateFacts, Stranger};
 use super::descriptors::affordable;
-use super::serving::{Admission, BoxBody, Connected, Ended, ListenLimits, Setup, serve};
+use super::pace::Look;
+use super::serving::{Admission, BoxBody, Connected, ListenLimits, Setup, serve};
 use super::tls::{KnownPeer, NotAdmitted, Trust};
 use crate::config::Limits;
 use crate::model::{Endpoint, Side, TargetName};
@@ -260,11 +261,18 @@ where
             service: Arc::clone(&self.service),
             shutdown: self.serving.shutdown.clone(),
             trust: Arc::clone(&self.serving.trust),
+            on_slow: self.slow_reader(peer.name.clone()),
         };
-        if serve(stream, http2, setup).await == Ended::TooSlow {
-            self.serving.metrics.slow_reader(side.word(), &peer.name.0);
-            tracing::warn!(side = side.word(), peer = %peer.name, "connection cut: answers are taken too slowly");
-        }
+        serve(stream, http2, setup).await;
+    }
+
+    fn slow_reader(&self, peer: TargetName) -> Box<dyn Fn(Look) + Send + Sync> {
+        let (metrics, side) = (Arc::clone(&self.serving.metrics), self.serving.side.word());
+        Box::new(move |look| {
+            metrics.slow_reader(side, &peer.0);
+            let cut = if look == Look::TooSlow { "connection" } else { "stream" };
+            tracing::warn!(side, %peer, cut, "answers are taken too slowly");
+        })
     }
 
     async fn handshake(
