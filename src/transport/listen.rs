@@ -38,6 +38,8 @@ pub enum RejectionReason {
     Certificate,
     /// Others wanted the place of this slow handshake.
     Crowded,
+    /// A request whose end, or whose host, could be read in two ways.
+    Framing,
     /// No TLS, or nothing in common.
     Handshake,
     /// No certificate was shown.
@@ -65,6 +67,7 @@ impl RejectionReason {
             Self::Ambiguous => "ambiguous",
             Self::Certificate => "certificate",
             Self::Crowded => "crowded",
+            Self::Framing => "framing",
             Self::Handshake => "handshake",
             Self::NoCertificate => "no_certificate",
             Self::OldVersion => "old_version",
@@ -254,6 +257,7 @@ where
             local,
         };
         let tls = if version == Some(ProtocolVersion::TLSv1_3) { "TLSv1.3" } else { "TLSv1.2" };
+        let seen = facts.clone();
         let setup = Setup {
             admission: Admission { chain, facts, version, under: Mutex::new(trust) },
             connected: Arc::new(Connected { endpoint, peer: peer.name.clone(), tls }),
@@ -263,7 +267,10 @@ where
             trust: Arc::clone(&self.serving.trust),
             on_slow: self.slow_reader(peer.name.clone()),
         };
-        serve(stream, http2, setup).await;
+        if serve(stream, http2, setup).await {
+            let detail = format!("`{}` sent a request that can be read in two ways", peer.name);
+            reject(RejectionReason::Framing, detail, Some(&seen));
+        }
     }
 
     fn slow_reader(&self, peer: TargetName) -> Box<dyn Fn(Look) + Send + Sync> {

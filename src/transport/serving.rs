@@ -22,6 +22,7 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::CertificateFacts;
+use super::framing::Unambiguous;
 use super::pace::{Look, PaceLimits, Paces, StreamTasks};
 use super::tls::Trust;
 use crate::config::Limits;
@@ -179,8 +180,8 @@ pub(super) struct Setup<S> {
     pub(super) on_slow: Box<dyn Fn(Look) + Send + Sync>,
 }
 
-/// Serves one connection to its end.
-pub(super) async fn serve<IO, S, F>(io: IO, http2: bool, setup: Setup<S>)
+/// Serves one connection to its end; whether it was ended over requests that can be read in two ways.
+pub(super) async fn serve<IO, S, F>(io: IO, http2: bool, setup: Setup<S>) -> bool
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Fn(Arc<Connected>, Request<Incoming>) -> F + Send + Sync + 'static,
@@ -206,7 +207,9 @@ where
         })
     };
     let builder = builder(http2, limits);
-    let connection = builder.serve_connection(TokioIo::new(paces.socket(io)), answer);
+    let io = Unambiguous::of(paces.socket(io), http2, limits.header_bytes_max);
+    let has_refused = io.has_refused();
+    let connection = builder.serve_connection(TokioIo::new(io), answer);
     tokio::pin!(connection);
     let start = Instant::now();
     let mut ends: Option<Instant> = None;
@@ -244,6 +247,7 @@ where
             () = sleep_until(ends.unwrap_or(start)), if ends.is_some() => break,
         }
     }
+    has_refused.load(Ordering::Relaxed)
 }
 
 /// Windows and frames as measured (crates.md 3.2); every budget of h2 is set by us.
