@@ -18,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use crate::telemetry::{Health, Metrics};
+use crate::transport::Unambiguous;
 
 /// Serves until `shutdown`. Its few connections are its own, so that it answers under load.
 pub async fn serve(
@@ -46,7 +47,7 @@ pub async fn serve(
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADER_TIMEOUT)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(Unambiguous::http1(stream, HEAD_BYTES_MAX)), service);
             tokio::select! {
                 _ = connection => {}
                 () = shutdown.cancelled() => {}
@@ -92,6 +93,7 @@ fn plain(status: StatusCode, content_type: &'static str, body: String) -> Respon
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 const CONNECTIONS_MAX: usize = 32;
+const HEAD_BYTES_MAX: usize = 64 << 10;
 const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

@@ -152,7 +152,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         };
         let all = answer.found.len();
         answer.found.retain(|found| request.accepts(self.planned.target.descriptor(), found));
-        let dropped = all - answer.found.len();
+        let dropped = all - answer.found.len() + std::mem::take(&mut answer.set_aside);
         self.dropped("not_asked", dropped);
         self.came(&leg, None, answer.found.len(), dropped);
         self.keep(at, answer);

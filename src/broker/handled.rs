@@ -318,6 +318,9 @@ impl Handled for DocumentRetrieve {
             };
             answer.reported.push(not_delivered(id, code));
         }
+        let found = std::mem::take(&mut answer.found);
+        answer.found =
+            found.into_iter().map(|document| broker.as_announced(context, about, document)).collect();
         let order = |id: &DocumentId| self.documents.iter().position(|asked| asked == id);
         answer.found.sort_by_key(|document| order(&document.id));
         Box::pin(std::future::ready(answer))

@@ -1,5 +1,6 @@
 //! Floor 6: the life of a request. Start at `pipeline.rs`.
 
+mod announced;
 mod breaker;
 mod carry;
 mod conclude;

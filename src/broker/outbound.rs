@@ -128,7 +128,7 @@ impl OutboundRequest for DocumentQuery {
     fn accepts(&self, from: &Descriptor, found: &RegistryObject) -> bool {
         let RegistryObject::Entry(entry) = found else { return true };
         let asked = match &self.by {
-            QueryKey::Patient(patient) => entry.patient == *patient,
+            QueryKey::Patient(patient) => entry.patient == *patient && self.criteria.admits(entry),
             QueryKey::Objects(objects) => objects.contains(&entry.object),
             QueryKey::UniqueIds(ids) => ids.contains(&entry.id.unique),
         };

@@ -20,9 +20,8 @@ pub(super) struct Taken {
 /// The person's ids at a peer. Each person shown must grade `auto` by itself against what was sent,
 /// and speak for the peer's own home and authorities only (decisions A8).
 pub(super) fn ids_of(lookup: &PatientIdLookup, from: &Descriptor, answer: Answer<FoundPatient>) -> Taken {
-    // Those of a foreign home or authority the reader has put aside already. INTERR says that a source
-    // over there is missing, and of no person.
-    let mut foreign = answer.reported.iter().filter(|reported| reported.code != "INTERR").count();
+    // Those of a foreign home or authority the reader has put aside already.
+    let mut foreign = answer.set_aside;
     let all = answer.found.len();
     if all > IDS_MAX {
         // The look-up named one person; this is a list of candidates or worse.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
 use http::{StatusCode, Uri};
 
 use crate::dialect::soap::{self, Fault, Framed, FramedBody, Unreceived};
@@ -82,9 +83,13 @@ impl Exchange {
             leg.far_end.tell(Endpoint::clone(endpoint));
         }
         let status = answer.status;
+        // Who names a time to come back at works and has enough to do; a dead gateway behind a proxy
+        // does not.
+        let is_busy = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
+            && answer.headers.contains_key(RETRY_AFTER);
         let content_type = Some(answer.content_type().to_owned()).filter(|text| !text.is_empty());
         let received = soap::receive(content_type.as_deref(), answer.body, self.limits).await;
-        let received = received.map_err(|why| unreceived(status, &why))?;
+        let received = received.map_err(|why| unreceived(status, is_busy, &why))?;
         if let Some(fault) =
             Fault::read(&received.envelope).map_err(|e| Failure::Unreadable(e.to_string()))?
         {
@@ -143,12 +148,13 @@ impl Exchange {
 }
 
 // Something other than SOAP under an error status is the HTTP layer speaking, not the gateway.
-fn unreceived(status: StatusCode, why: &Unreceived) -> Failure {
+fn unreceived(status: StatusCode, is_busy: bool, why: &Unreceived) -> Failure {
     match why {
         Unreceived::Interrupted(Interrupted::Idle) => Failure::TimedOut,
         Unreceived::Interrupted(Interrupted::Broken(_)) => {
             Failure::Unreachable("the answer broke off".into())
         }
+        _ if is_busy => Failure::Busy,
         _ if !status.is_success() => Failure::Unreachable(format!("HTTP status {}", status.as_u16())),
         why => Failure::Unreadable(why.to_string()),
     }

@@ -67,12 +67,12 @@ impl Arrival<'_> {
         let announced = hyper::body::Body::size_hint(request.body()).lower();
         if announced > BRIEF_BYTES_MAX {
             self.reject(None, refusal.clone()).await;
-            return Err(closing(StatusCode::SERVICE_UNAVAILABLE));
+            return Err(busy(closing(StatusCode::SERVICE_UNAVAILABLE)));
         }
         let opened = self.open_within(request, BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max)).await;
         // It would have been taken a moment later: 413 would say that it never is.
         opened.map_err(|response| match response.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => closing(StatusCode::SERVICE_UNAVAILABLE),
+            StatusCode::PAYLOAD_TOO_LARGE => busy(closing(StatusCode::SERVICE_UNAVAILABLE)),
             _ => response,
         })
     }
@@ -246,6 +246,15 @@ pub fn respond(framed: Framed, sent: impl Fn(u64) + Send + 'static) -> Response<
 pub fn empty(status: StatusCode) -> Response<BoxBody> {
     let mut response = Response::new(UnsyncBoxBody::new(Full::default().map_err(|never| match never {})));
     *response.status_mut() = status;
+    response
+}
+
+/// Seconds after which who was turned away may come back.
+pub const COME_BACK_S: u64 = 1;
+
+/// Says that we work and have enough to do, so that nobody takes us for dead.
+pub fn busy(mut response: Response<BoxBody>) -> Response<BoxBody> {
+    response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(COME_BACK_S));
     response
 }
 

@@ -9,15 +9,16 @@ use hyper::body::Incoming;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::arrival::{Arrival, closing, empty};
+use super::arrival::{Arrival, COME_BACK_S, busy, closing, empty};
 use super::place::Place;
+use crate::audit::Rejection;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::{Limits, Offered};
 use crate::identity::{Admission, SamlTrust};
-use crate::model::{CommunityId, Oid, PeerProfile, Side, TargetName, Timestamp};
+use crate::model::{CommunityId, Oid, PeerProfile, Refusal, Side, TargetName, Timestamp};
 use crate::telemetry::Metrics;
 use crate::transport::{BoxBody, Connected};
 
@@ -32,6 +33,8 @@ pub(super) const OFFERED: [Offered; 3] = [
     Offered { action: CrossGatewayRetrieve::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
 ];
 
+const TRANSACTIONS: [&str; 3] =
+    [CrossGatewayPatientDiscovery::NAME, CrossGatewayQuery::NAME, CrossGatewayRetrieve::NAME];
 const PATHS: [&str; 3] = ["/xcpd", "/xca/query", "/xca/retrieve"];
 
 /// An asking system: a portal or a peer.
@@ -120,9 +123,30 @@ impl SoapEndpoint {
         let Some(system) = self.systems.get(&connected.peer) else { return empty(StatusCode::FORBIDDEN) };
         let Some(place) = Place::take(system, &self.places) else {
             self.metrics.throttled(&connected.peer.0, "in_flight");
-            return empty(StatusCode::SERVICE_UNAVAILABLE);
+            return self.crowded(here, connected, received).await;
         };
         place.held_by(self.serve_at(here, system, connected, request, received).await)
+    }
+
+    /// No place is free: nothing of the message is read, and the refusal goes on record.
+    async fn crowded(
+        &self,
+        here: usize,
+        connected: Arc<Connected>,
+        received: Timestamp,
+    ) -> Response<BoxBody> {
+        let refused = self.broker.audit().reject(Rejection {
+            side: self.side,
+            endpoint: connected.endpoint.clone(),
+            system: Some(connected.peer.clone()),
+            transaction: TRANSACTIONS.get(here).copied(),
+            refusal: Refusal::Throttled(COME_BACK_S * 1_000),
+            message: None,
+            received,
+        });
+        // Turned away in any case: a disk that hangs must not keep those who were not let in.
+        drop(tokio::time::timeout(self.timeout, refused).await);
+        busy(empty(StatusCode::SERVICE_UNAVAILABLE))
     }
 
     async fn serve_at(

@@ -8,4 +8,5 @@ mod corpus;
 mod issuing;
 mod mutation;
 mod vectors;
+mod wrapping;
 mod xmlsec;

@@ -83,11 +83,14 @@ pub struct Answer<T> {
     pub reported: Vec<Reported>,
     /// How many targets were contacted and replied.
     pub answered: usize,
+    /// Findings that the reader put aside because they answer something else than was asked: another
+    /// patient's, another home's, documents nobody named.
+    pub set_aside: usize,
 }
 
 impl<T> Default for Answer<T> {
     fn default() -> Self {
-        Self { found: Vec::new(), unavailable: Vec::new(), reported: Vec::new(), answered: 0 }
+        Self { found: Vec::new(), unavailable: Vec::new(), reported: Vec::new(), answered: 0, set_aside: 0 }
     }
 }
 
@@ -103,6 +106,7 @@ impl<T> Answer<T> {
         self.unavailable.extend(other.unavailable);
         self.reported.extend(other.reported);
         self.answered += other.answered;
+        self.set_aside += other.set_aside;
     }
 }
 

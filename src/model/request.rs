@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{
-    Availability, Code, CommunityId, Demographics, Document, DocumentId, Dtm, Finding, FoundPatient,
-    ObjectId, PatientId, PatientMatch, Phi, RegistryObject,
+    Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm, Finding,
+    FoundPatient, ObjectId, PatientId, PatientMatch, Phi, RegistryObject,
 };
 
 /// What a request is for: the word in policies, limits, metrics and the audit record.
@@ -133,6 +133,20 @@ pub struct Criteria {
     pub entry_types: Vec<String>,
     /// Slots we do not know, forwarded to peers unchanged.
     pub other: Vec<Slot>,
+}
+
+impl Criteria {
+    /// Whether an entry of a target that judged them itself is of a status, class, type and format that
+    /// was asked for. Codes are compared by value alone: systems are spelt in many ways.
+    pub fn admits(&self, entry: &DocumentEntry) -> bool {
+        let any = |wanted: &[Code], code: &Code| {
+            wanted.is_empty() || wanted.iter().any(|wanted| wanted.value == code.value)
+        };
+        (self.statuses.is_empty() || self.statuses.contains(&entry.availability))
+            && any(&self.classes, &entry.class)
+            && any(&self.types, &entry.type_code)
+            && any(&self.formats, &entry.format)
+    }
 }
 
 /// A query slot as it stands in the message.

@@ -106,7 +106,7 @@ impl Authorizer {
         answer: Answer<T>,
     ) -> Filtered<T> {
         let mut disclosure = self.disclosure(context);
-        let Answer { found, unavailable, reported, answered } = answer;
+        let Answer { found, unavailable, reported, answered, set_aside } = answer;
         let before = found.len();
         let found: Vec<_> = found
             .into_iter()
@@ -115,7 +115,7 @@ impl Authorizer {
         Filtered {
             withheld: before - found.len(),
             decision: disclosure.decision(&permit.decision),
-            answer: Answer { found, unavailable, reported, answered },
+            answer: Answer { found, unavailable, reported, answered, set_aside },
         }
     }
 

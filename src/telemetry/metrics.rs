@@ -115,7 +115,7 @@ impl Metrics {
         add(&self.traffic.emergency_ids_refused, &[community], count);
     }
 
-    /// A finding answered something else: `patient`, `home`, `repository`, `document`.
+    /// A finding answered something else: `not_asked`, `other_person`, `too_many_ids`, `document_differs`.
     pub fn dropped(&self, target: &str, reason: &str, count: u64) {
         add(&self.traffic.dropped, &[target, reason], count);
     }
@@ -202,7 +202,7 @@ impl Metrics {
         add(&self.trust.connections_refused, &[side, reason], 1);
     }
 
-    /// A connection was cut because its reader took too little.
+    /// A connection or stream was cut because its reader took too little.
     pub fn slow_reader(&self, side: &str, peer: &str) {
         add(&self.trust.slow_readers, &[side, peer], 1);
     }
@@ -331,7 +331,7 @@ impl RequestMetrics {
             )?,
             dropped: r.counters(
                 "dropped_findings_total",
-                "Findings that answered something not asked; reason: not_asked, other_person, too_many_ids.",
+                "Findings that answered something not asked; reason: not_asked, other_person, too_many_ids, document_differs.",
                 &["target", "reason"],
             )?,
             message_warnings: r.counters(
@@ -386,7 +386,7 @@ impl TrustMetrics {
             )?,
             slow_readers: r.counters(
                 "slow_readers_total",
-                "Connections cut because answers were taken too slowly.",
+                "Connections and HTTP/2 streams cut because answers were taken too slowly.",
                 &["side", "peer"],
             )?,
             handshake_seconds: r.histograms(

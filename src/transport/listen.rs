@@ -22,7 +22,8 @@ use tokio_util::task::TaskTracker;
 
 use super::certificate::{CertificateFacts, Stranger};
 use super::descriptors::affordable;
-use super::serving::{Admission, BoxBody, Connected, Ended, ListenLimits, Setup, serve};
+use super::pace::Look;
+use super::serving::{Admission, BoxBody, Connected, ListenLimits, Setup, serve};
 use super::tls::{KnownPeer, NotAdmitted, Trust};
 use crate::config::Limits;
 use crate::model::{Endpoint, Side, TargetName};
@@ -37,6 +38,8 @@ pub enum RejectionReason {
     Certificate,
     /// Others wanted the place of this slow handshake.
     Crowded,
+    /// A request whose end, or whose host, could be read in two ways.
+    Framing,
     /// No TLS, or nothing in common.
     Handshake,
     /// No certificate was shown.
@@ -64,6 +67,7 @@ impl RejectionReason {
             Self::Ambiguous => "ambiguous",
             Self::Certificate => "certificate",
             Self::Crowded => "crowded",
+            Self::Framing => "framing",
             Self::Handshake => "handshake",
             Self::NoCertificate => "no_certificate",
             Self::OldVersion => "old_version",
@@ -253,6 +257,7 @@ where
             local,
         };
         let tls = if version == Some(ProtocolVersion::TLSv1_3) { "TLSv1.3" } else { "TLSv1.2" };
+        let seen = facts.clone();
         let setup = Setup {
             admission: Admission { chain, facts, version, under: Mutex::new(trust) },
             connected: Arc::new(Connected { endpoint, peer: peer.name.clone(), tls }),
@@ -260,11 +265,21 @@ where
             service: Arc::clone(&self.service),
             shutdown: self.serving.shutdown.clone(),
             trust: Arc::clone(&self.serving.trust),
+            on_slow: self.slow_reader(peer.name.clone()),
         };
-        if serve(stream, http2, setup).await == Ended::TooSlow {
-            self.serving.metrics.slow_reader(side.word(), &peer.name.0);
-            tracing::warn!(side = side.word(), peer = %peer.name, "connection cut: answers are taken too slowly");
+        if serve(stream, http2, setup).await {
+            let detail = format!("`{}` sent a request that can be read in two ways", peer.name);
+            reject(RejectionReason::Framing, detail, Some(&seen));
         }
+    }
+
+    fn slow_reader(&self, peer: TargetName) -> Box<dyn Fn(Look) + Send + Sync> {
+        let (metrics, side) = (Arc::clone(&self.serving.metrics), self.serving.side.word());
+        Box::new(move |look| {
+            metrics.slow_reader(side, &peer.0);
+            let cut = if look == Look::TooSlow { "connection" } else { "stream" };
+            tracing::warn!(side, %peer, cut, "answers are taken too slowly");
+        })
     }
 
     async fn handshake(

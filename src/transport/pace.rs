@@ -2,6 +2,7 @@
 //! hold its place and its document for ever: it is given a pause at most, and a least rate while we
 //! wait for it. Time in which we have nothing to send does not count.
 
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -13,6 +14,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::serving::BoxBody;
 use crate::model::Interrupted;
@@ -26,13 +28,24 @@ pub(super) struct PaceLimits {
     pub(super) bytes_per_second_min: u64,
 }
 
-#[derive(Debug, Default)]
+/// How much longer than the pause a reader may stand still that has taken more than it must. The
+/// kernels at both ends tell us of what it takes in lumps of some hundred kilobytes, which at the
+/// least rate lie minutes apart.
+const CREDIT_PAUSES: u32 = 4;
+
+impl PaceLimits {
+    fn most(self) -> Duration {
+        if self.bytes_per_second_min == 0 { self.idle } else { self.idle * (CREDIT_PAUSES + 1) }
+    }
+}
+
+#[derive(Debug)]
 struct Taken {
     /// Since when something has been waiting for the reader.
     waiting_since: Option<Instant>,
-    /// What it took, and how long we waited for it, since it was last looked at.
-    bytes: u64,
-    waited: Duration,
+    /// How much longer it may let us wait. Waiting uses it up, every byte taken buys the time that it
+    /// may take at the least rate.
+    patience: Duration,
 }
 
 /// The pace of one connection, or of one answer.
@@ -40,11 +53,14 @@ struct Taken {
 pub(super) struct Pace {
     limits: PaceLimits,
     taken: Mutex<Taken>,
+    /// Ends the HTTP/2 stream of this answer; where there is none, the connection ends.
+    cut: Option<CancellationToken>,
 }
 
 impl Pace {
-    fn new(limits: PaceLimits) -> Arc<Self> {
-        Arc::new(Self { limits, taken: Mutex::default() })
+    fn new(limits: PaceLimits, cut: Option<CancellationToken>) -> Arc<Self> {
+        let taken = Taken { waiting_since: None, patience: limits.idle };
+        Arc::new(Self { limits, taken: Mutex::new(taken), cut })
     }
 
     /// Something waits for the reader from here on.
@@ -57,28 +73,57 @@ impl Pace {
     fn took(&self, bytes: u64, now: Instant) {
         let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(since) = taken.waiting_since.take() {
-            taken.waited += now.saturating_duration_since(since);
+            taken.patience = taken.patience.saturating_sub(now.saturating_duration_since(since));
         }
-        taken.bytes = taken.bytes.saturating_add(bytes);
+        if bytes > 0 {
+            let bought = match bytes.saturating_mul(1_000_000).checked_div(self.limits.bytes_per_second_min) {
+                Some(micros) => Duration::from_micros(micros),
+                None => self.limits.idle,
+            };
+            taken.patience = taken.patience.saturating_add(bought).min(self.limits.most());
+        }
     }
 
     /// Whether it has stood still too long, or taken too little of what waited for it.
     fn is_too_slow(&self, now: Instant) -> bool {
-        let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        let PaceLimits { idle, bytes_per_second_min } = self.limits;
-        let still = taken.waiting_since.map(|since| now.saturating_duration_since(since)).unwrap_or_default();
-        if still >= idle {
-            return true;
-        }
-        let waited = taken.waited + still;
-        if waited < idle {
-            return false;
-        }
-        let least = u128::from(bytes_per_second_min) * waited.as_millis() / 1_000;
-        let is_less = u128::from(taken.bytes) < least;
-        // Judged anew from here, so that a quick beginning does not pay for a slow rest.
-        *taken = Taken { waiting_since: taken.waiting_since.map(|_| now), ..Taken::default() };
-        is_less
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        taken.waiting_since.is_some_and(|since| now.saturating_duration_since(since) >= taken.patience)
+    }
+}
+
+/// What a look at the paces of a connection shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// Everybody keeps pace.
+    Fine,
+    /// Readers of single HTTP/2 streams did not; these were cut, the connection goes on.
+    StreamsCut,
+    /// The reader of the whole connection does not.
+    TooSlow,
+}
+
+tokio::task_local! {
+    /// Ends the HTTP/2 stream whose task this is.
+    static CUT: CancellationToken;
+}
+
+/// Runs each HTTP/2 stream as a task that can be ended alone: dropped, it resets its stream.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct StreamTasks;
+
+impl<F> hyper::rt::Executor<F> for StreamTasks
+where
+    F: Future<Output = ()> + Send + 'static,
+{
+    fn execute(&self, stream: F) {
+        let cut = CancellationToken::new();
+        let stream = CUT.scope(cut.clone(), stream);
+        tokio::spawn(async move {
+            tokio::select! {
+                () = stream => {}
+                () = cut.cancelled() => {}
+            }
+        });
     }
 }
 
@@ -94,19 +139,30 @@ impl Paces {
         Self { limits, open: Mutex::default() }
     }
 
-    fn start(&self) -> Arc<Pace> {
-        let pace = Pace::new(self.limits);
+    fn start(&self, cut: Option<CancellationToken>) -> Arc<Pace> {
+        let pace = Pace::new(self.limits, cut);
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|pace| pace.strong_count() > 0);
         open.push(Arc::downgrade(&pace));
         pace
     }
 
-    /// Whether any of them is too slow.
-    pub(super) fn any_too_slow(&self, now: Instant) -> bool {
+    /// Whether any of them is too slow; streams that are have been cut.
+    pub(super) fn look(&self, now: Instant) -> Look {
         let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
         open.retain(|pace| pace.strong_count() > 0);
-        open.iter().filter_map(Weak::upgrade).any(|pace| pace.is_too_slow(now))
+        let mut look = Look::Fine;
+        for pace in open.iter().filter_map(Weak::upgrade).filter(|pace| pace.is_too_slow(now)) {
+            match &pace.cut {
+                None => return Look::TooSlow,
+                Some(cut) if !cut.is_cancelled() => {
+                    cut.cancel();
+                    look = Look::StreamsCut;
+                }
+                Some(_) => {}
+            }
+        }
+        look
     }
 
     /// How often to look.
@@ -116,21 +172,40 @@ impl Paces {
 
     /// The connection's bytes, watched.
     pub(super) fn socket<IO>(&self, io: IO) -> Watched<IO> {
-        Watched { io, pace: self.start() }
+        Watched { io, pace: self.start(None) }
     }
 
-    /// An answer, watched. HTTP/2 stops asking for pieces of one whose reader stands still, though
-    /// the socket goes on.
+    /// An answer, watched, in the task that sends it. HTTP/2 stops asking for pieces of one whose
+    /// reader stands still, though the socket goes on.
     pub(super) fn body(&self, inner: BoxBody) -> BoxBody {
-        UnsyncBoxBody::new(WatchedBody { inner, pace: self.start(), handed: 0 })
+        let pace = self.start(CUT.try_with(CancellationToken::clone).ok());
+        // Without a window HTTP/2 does not even ask for the first piece.
+        pace.waits(Instant::now());
+        UnsyncBoxBody::new(WatchedBody { inner, pace, handed: 0, rest: Bytes::new() })
     }
 }
+
+/// HTTP/2 takes a piece whole when its reader has room for a byte, and then nobody watches what waits:
+/// what may wait so is bounded by this.
+const PIECE_BYTES: usize = 64 << 10;
 
 struct WatchedBody {
     inner: BoxBody,
     pace: Arc<Pace>,
     /// Bytes of the piece handed over last.
     handed: u64,
+    /// What is left of a larger piece.
+    rest: Bytes,
+}
+
+impl WatchedBody {
+    fn hand_over(&mut self, mut bytes: Bytes) -> Frame<Bytes> {
+        let piece = bytes.split_to(bytes.len().min(PIECE_BYTES));
+        self.rest = bytes;
+        self.handed = u64::try_from(piece.len()).unwrap_or(u64::MAX);
+        self.pace.waits(Instant::now());
+        Frame::data(piece)
+    }
 }
 
 impl Body for WatchedBody {
@@ -144,21 +219,31 @@ impl Body for WatchedBody {
         let this = &mut *self;
         // Whoever asks for the next piece has taken the one before.
         this.pace.took(std::mem::take(&mut this.handed), Instant::now());
-        let frame = ready!(Pin::new(&mut this.inner).poll_frame(task));
-        if let Some(Ok(piece)) = &frame {
-            let length = piece.data_ref().map_or(0, Bytes::len);
-            this.handed = u64::try_from(length).unwrap_or(u64::MAX);
-            this.pace.waits(Instant::now());
+        if !this.rest.is_empty() {
+            let rest = std::mem::take(&mut this.rest);
+            return Poll::Ready(Some(Ok(this.hand_over(rest))));
         }
-        Poll::Ready(frame)
+        let Some(frame) = ready!(Pin::new(&mut this.inner).poll_frame(task)) else {
+            return Poll::Ready(None);
+        };
+        Poll::Ready(Some(frame.map(|frame| match frame.into_data() {
+            Ok(bytes) => this.hand_over(bytes),
+            Err(trailers) => trailers,
+        })))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
+        self.rest.is_empty() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
+        let (rest, inner) = (u64::try_from(self.rest.len()).unwrap_or(u64::MAX), self.inner.size_hint());
+        let mut hint = SizeHint::new();
+        hint.set_lower(inner.lower().saturating_add(rest));
+        if let Some(upper) = inner.upper() {
+            hint.set_upper(upper.saturating_add(rest));
+        }
+        hint
     }
 }
 
@@ -235,9 +320,13 @@ mod tests {
         start + Duration::from_secs(seconds)
     }
 
+    fn pace() -> Arc<Pace> {
+        Pace::new(LIMITS, None)
+    }
+
     #[test]
     fn a_reader_that_takes_nothing_is_too_slow_after_the_pause_and_one_that_waits_for_us_never_is() {
-        let (pace, start) = (Pace::new(LIMITS), Instant::now());
+        let (pace, start) = (pace(), Instant::now());
         assert!(!pace.is_too_slow(at(start, 1_000)), "nothing waits");
         pace.waits(start);
         assert!(!pace.is_too_slow(at(start, 9)));
@@ -246,18 +335,41 @@ mod tests {
         assert!(!pace.is_too_slow(at(start, 1_000)), "what is slow is us");
     }
 
+    /// Whether a reader is cut that takes so many bytes every so many seconds.
+    fn is_cut(pace: &Pace, start: Instant, every: u64, bytes: u64) -> bool {
+        (0..2_000).any(|turn| {
+            pace.waits(at(start, turn * every));
+            let is_cut = pace.is_too_slow(at(start, (turn + 1) * every));
+            pace.took(bytes, at(start, (turn + 1) * every));
+            is_cut
+        })
+    }
+
     #[test]
-    fn a_reader_that_trickles_is_too_slow_also_after_a_quick_beginning() {
-        let (pace, start) = (Pace::new(LIMITS), Instant::now());
-        let trickled = |from: u64, bytes: u64| {
-            (from..from + 12).any(|second| {
-                pace.waits(at(start, second));
-                pace.took(bytes, at(start, second + 1));
-                pace.is_too_slow(at(start, second + 1))
-            })
-        };
-        assert!(!trickled(0, 1_000_000));
-        assert!(!trickled(12, 100));
-        assert!(trickled(24, 99));
+    fn the_least_rate_holds_however_large_the_lumps_are_in_which_bytes_are_seen_to_be_taken() {
+        let start = Instant::now();
+        for (every, bytes, cut) in [(1, 100, false), (1, 90, true), (9, 900, false), (40, 4_000, false)] {
+            let pace = pace();
+            // What the kernels take at once in the beginning.
+            pace.took(10_000, start);
+            assert_eq!(is_cut(&pace, start, every, bytes), cut, "{bytes} bytes every {every} s");
+        }
+    }
+
+    #[test]
+    fn a_quick_beginning_pays_for_a_bounded_pause_only() {
+        let (pace, start) = (pace(), Instant::now());
+        pace.took(u64::MAX, start);
+        pace.waits(start);
+        assert!(!pace.is_too_slow(at(start, 49)));
+        assert!(pace.is_too_slow(at(start, 50)));
+    }
+
+    #[test]
+    fn without_a_least_rate_any_byte_is_worth_the_whole_pause() {
+        let (pace, start) =
+            (Pace::new(PaceLimits { bytes_per_second_min: 0, ..LIMITS }, None), Instant::now());
+        assert!(!is_cut(&pace, start, 9, 1));
+        assert!(is_cut(&pace, at(start, 10_000), 10, 1));
     }
 }

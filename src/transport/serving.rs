@@ -1,6 +1,6 @@
 //! One connection after its handshake: HTTP/1.1 or HTTP/2 as ALPN chose, deadlines for the first
-//! request, the headers, the age and the end; a reader that is too slow ends it. Upgrades are not
-//! offered.
+//! request, the headers, the age and the end; a reader that is too slow ends its HTTP/2 stream or the
+//! connection. Upgrades are not offered.
 
 use std::future::Future;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,7 +13,7 @@ use http_body_util::BodyExt;
 use http_body_util::combinators::UnsyncBoxBody;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
 use rustls::ProtocolVersion;
 use rustls_pki_types::CertificateDer;
@@ -22,7 +22,8 @@ use tokio::time::{Instant, MissedTickBehavior, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::certificate::CertificateFacts;
-use super::pace::{PaceLimits, Paces};
+use super::framing::Unambiguous;
+use super::pace::{Look, PaceLimits, Paces, StreamTasks};
 use super::tls::Trust;
 use crate::config::Limits;
 use crate::model::{Endpoint, Interrupted, TargetName};
@@ -71,6 +72,12 @@ impl From<&Limits> for ListenLimits {
             answer_idle: Duration::from_millis(limits.answer_idle_ms),
             answer_bytes_per_second_min: limits.answer_bytes_per_second_min,
         }
+    }
+}
+
+impl From<ListenLimits> for PaceLimits {
+    fn from(limits: ListenLimits) -> Self {
+        Self { idle: limits.answer_idle, bytes_per_second_min: limits.answer_bytes_per_second_min }
     }
 }
 
@@ -169,31 +176,21 @@ pub(super) struct Setup<S> {
     pub(super) service: Arc<S>,
     pub(super) shutdown: CancellationToken,
     pub(super) trust: Arc<arc_swap::ArcSwap<Trust>>,
+    /// Told when answers were cut because their reader took too little: those of a stream, or all.
+    pub(super) on_slow: Box<dyn Fn(Look) + Send + Sync>,
 }
 
-/// How a connection came to its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Ended {
-    /// By either side, or with its time.
-    Closed,
-    /// Its reader took too little of what was sent; what was under way is dropped.
-    TooSlow,
-}
-
-/// Serves one connection to its end.
-pub(super) async fn serve<IO, S, F>(io: IO, http2: bool, setup: Setup<S>) -> Ended
+/// Serves one connection to its end; whether it was ended over requests that can be read in two ways.
+pub(super) async fn serve<IO, S, F>(io: IO, http2: bool, setup: Setup<S>) -> bool
 where
     IO: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     S: Fn(Arc<Connected>, Request<Incoming>) -> F + Send + Sync + 'static,
     F: Future<Output = Response<BoxBody>> + Send + 'static,
 {
-    let Setup { admission, connected, limits, service, shutdown, trust } = setup;
+    let Setup { admission, connected, limits, service, shutdown, trust, on_slow } = setup;
     let admission = Arc::new(admission);
     let asked = Arc::new(AtomicBool::new(false));
-    let paces = Arc::new(Paces::new(PaceLimits {
-        idle: limits.answer_idle,
-        bytes_per_second_min: limits.answer_bytes_per_second_min,
-    }));
+    let paces = Arc::new(Paces::new(PaceLimits::from(limits)));
     let answer = {
         let (asked, paces) = (Arc::clone(&asked), Arc::clone(&paces));
         service_fn(move |request| {
@@ -210,7 +207,9 @@ where
         })
     };
     let builder = builder(http2, limits);
-    let connection = builder.serve_connection(TokioIo::new(paces.socket(io)), answer);
+    let io = Unambiguous::of(paces.socket(io), http2, limits.header_bytes_max);
+    let has_refused = io.has_refused();
+    let connection = builder.serve_connection(TokioIo::new(io), answer);
     tokio::pin!(connection);
     let start = Instant::now();
     let mut ends: Option<Instant> = None;
@@ -220,16 +219,20 @@ where
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
-            _ = connection.as_mut() => return Ended::Closed,
+            _ = connection.as_mut() => break,
             () = sleep_until(start + limits.header), if first_request_due => {
                 if !asked.load(Ordering::Relaxed) {
-                    return Ended::Closed;
+                    break;
                 }
                 first_request_due = false;
             }
             now = looks.tick() => {
-                if paces.any_too_slow(now) {
-                    return Ended::TooSlow;
+                let look = paces.look(now);
+                if look != Look::Fine {
+                    on_slow(look);
+                }
+                if look == Look::TooSlow {
+                    break;
                 }
             }
             () = shutdown.cancelled(), if ends.is_none() => {
@@ -241,14 +244,15 @@ where
                 connection.as_mut().graceful_shutdown();
                 has_aged = true;
             }
-            () = sleep_until(ends.unwrap_or(start)), if ends.is_some() => return Ended::Closed,
+            () = sleep_until(ends.unwrap_or(start)), if ends.is_some() => break,
         }
     }
+    has_refused.load(Ordering::Relaxed)
 }
 
 /// Windows and frames as measured (crates.md 3.2); every budget of h2 is set by us.
-fn builder(http2: bool, limits: ListenLimits) -> Builder<TokioExecutor> {
-    let mut builder = Builder::new(TokioExecutor::new());
+fn builder(http2: bool, limits: ListenLimits) -> Builder<StreamTasks> {
+    let mut builder = Builder::new(StreamTasks);
     builder
         .http1()
         .timer(TokioTimer::new())

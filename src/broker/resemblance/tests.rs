@@ -1,7 +1,6 @@
 use super::*;
 use crate::model::{
-    Address, Authority, CommunityId, NameScript, Oid, PartialDate, PersonName, Phi, Reported, Severity, Sex,
-    Side, TargetName,
+    Address, Authority, CommunityId, NameScript, Oid, PartialDate, PersonName, Phi, Sex, Side, TargetName,
 };
 
 fn oid(text: &str) -> Oid {
@@ -134,13 +133,7 @@ fn another_home_or_authority_is_not_the_peers_to_speak_of() {
     let authority = Authority(oid("2.999.31.1"));
     let others = FoundPatient { id: PatientId::new(authority, "T-1"), ..found("H-1", Some(bare())) };
     let mut answer = Answer::found(vec![elsewhere, others]);
-    answer.reported.push(Reported {
-        code: "foreign-authority".to_owned(),
-        context: String::new(),
-        severity: Severity::Warning,
-        community: None,
-        document: None,
-    });
+    answer.set_aside = 1;
     let taken = ids_of(&lookup(Some(hanako())), &peer(), answer);
     assert_eq!(taken, Taken { ids: Vec::new(), dropped: vec![("not_asked", 3)] });
 }

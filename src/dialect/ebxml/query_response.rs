@@ -101,17 +101,23 @@ pub fn read(message: &Envelope, sent: &Sent, profile: &PeerProfile) -> Outcome<R
     unreadable_or_fault(message, sent)?;
     let mut found = Vec::new();
     let mut dropped: Vec<RegistryError> = Vec::new();
+    let mut set_aside = 0;
     let head = scan(message, |object| {
         match take(object, sent, profile) {
             Ok(Some(taken)) => found.push(taken),
             Ok(None) => {}
-            Err(error) if dropped.contains(&error) => {}
-            Err(error) => dropped.push(error),
+            Err(error) => {
+                set_aside += 1;
+                if !dropped.contains(&error) {
+                    dropped.push(error);
+                }
+            }
         }
         Ok(())
     })
     .map_err(|malformed| Failure::Unreadable(malformed.to_string()))?;
     let mut answer = conclude(head, sent, "XDSRegistryError", found.is_empty())?;
+    answer.set_aside = set_aside;
     if answer.answered > 0 {
         answer.found = found;
         answer.reported.extend(dropped.into_iter().map(|error| reported(error, sent)));

@@ -103,9 +103,11 @@ pub fn read(received: &Received, sent: &Sent, profile: &PeerProfile) -> Outcome<
     unreadable_or_fault(message, sent)?;
     let mut found: Vec<Document> = Vec::new();
     let mut failed: Vec<Reported> = Vec::new();
+    let mut set_aside = 0;
     let head = scan(message, |part| {
         let Some(id) = asked(&part, sent).filter(|id| !found.iter().any(|known| known.id == **id)) else {
             let why = "the gateway gave a document that was not asked for";
+            set_aside += 1;
             failed.push(about(None, "XDSRepositoryError", why, sent));
             return;
         };
@@ -118,6 +120,7 @@ pub fn read(received: &Received, sent: &Sent, profile: &PeerProfile) -> Outcome<
     })
     .map_err(|malformed| Failure::Unreadable(malformed.to_string()))?;
     let mut answer = conclude(head, sent, "XDSRepositoryError", found.is_empty())?;
+    answer.set_aside = set_aside;
     for reported in &mut answer.reported {
         reported.document = named(&reported.context, sent).cloned();
     }

@@ -256,13 +256,16 @@ pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<P
         });
         match judged {
             Ok(found) => answer.found.push(PatientMatch::Found(found)),
-            Err(code) => answer.reported.push(Reported {
-                code: code.to_owned(),
-                context: "a person of the answer was dropped".to_owned(),
-                severity: Severity::Warning,
-                community: Some(sent.home.clone()),
-                document: None,
-            }),
+            Err(code) => {
+                answer.set_aside += 1;
+                answer.reported.push(Reported {
+                    code: code.to_owned(),
+                    context: "a person of the answer was dropped".to_owned(),
+                    severity: Severity::Warning,
+                    community: Some(sent.home.clone()),
+                    document: None,
+                });
+            }
         }
     }
     if !has_subjects && !read.wanted.is_empty() {

@@ -126,11 +126,12 @@ impl Transaction for CrossGatewayPatientIdLookup {
         profile: &PeerProfile,
         answer: Result<Answer<FoundPatient>, Refusal>,
     ) -> Reply {
-        let answer = answer.map(|Answer { found, unavailable, reported, answered }| Answer {
+        let answer = answer.map(|Answer { found, unavailable, reported, answered, set_aside }| Answer {
             found: found.into_iter().map(PatientMatch::Found).collect(),
             unavailable,
             reported,
             answered,
+            set_aside,
         });
         CrossGatewayPatientDiscovery::write_answer(request, addressing, profile, answer)
     }
@@ -152,11 +153,11 @@ impl Transaction for CrossGatewayPatientIdLookup {
 
     fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<FoundPatient> {
         let answer = CrossGatewayPatientDiscovery::read_answer(received, sent, profile)?;
-        let Answer { found, unavailable, reported, answered } = answer;
+        let Answer { found, unavailable, reported, answered, set_aside } = answer;
         let found = found.into_iter().filter_map(|found| match found {
             PatientMatch::Found(found) => Some(found),
             PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => None,
         });
-        Ok(Answer { found: found.collect(), unavailable, reported, answered })
+        Ok(Answer { found: found.collect(), unavailable, reported, answered, set_aside })
     }
 }

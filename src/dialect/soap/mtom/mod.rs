@@ -12,4 +12,6 @@ pub use receive::{Limits, Unreceived, receive, receive_any, receive_root};
 pub use write::{Attachment, package};
 
 #[cfg(test)]
+mod bombs;
+#[cfg(test)]
 mod tests;

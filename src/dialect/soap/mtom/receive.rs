@@ -61,7 +61,8 @@ impl From<Unread> for Unreceived {
     }
 }
 
-const BOUNDARY_BYTES_MAX: usize = 200;
+/// RFC 2046 5.1.1.
+const BOUNDARY_BYTES_MAX: usize = 70;
 const PASSED_PARTS_MAX: usize = 16;
 
 /// Receives a message whose root must be a SOAP envelope.
@@ -119,8 +120,8 @@ pub async fn receive_root(
         envelope.warnings.extend(warnings);
         return Ok(Received { envelope, parts: None });
     };
-    if boundary.len() > BOUNDARY_BYTES_MAX {
-        return Err(Malformed::new("mtom-boundary", "", "the boundary is too long").into());
+    if !(1..=BOUNDARY_BYTES_MAX).contains(&boundary.len()) {
+        return Err(Malformed::new("mtom-boundary", "", "the boundary is empty or too long").into());
     }
     let mut package = Package::new(body, begun.freeze(), &boundary, limits.part_bytes_max);
     let (head, bytes, mut warnings) =

@@ -43,6 +43,8 @@ pub(super) struct Package {
     wants: Vec<Want>,
     /// Wants that the part under way serves, its decoder and its size so far.
     current: Vec<usize>,
+    /// Content-IDs of parts that served somebody: another part of the same name could be meant as well.
+    served: Vec<String>,
     transfer: Transfer,
     part_bytes: u64,
     /// Of all documents together.
@@ -68,6 +70,7 @@ impl Package {
             passed: Vec::new(),
             wants: Vec::new(),
             current: Vec::new(),
+            served: Vec::new(),
             transfer: Transfer::Raw,
             part_bytes: 0,
             kept_bytes: 0,
@@ -161,6 +164,10 @@ impl Package {
         self.transfer = head.transfer();
         self.part_bytes = 0;
         let id = head.content_id.as_deref();
+        if self.served.iter().any(|served| Some(served.as_str()) == id) {
+            self.finish(Interrupted::Broken("two parts have one Content-ID".into()));
+            return;
+        }
         let is_open = |want: &Want| !want.is_dropped && !want.has_begun && want.end.is_none();
         let at_level = |level: u8| -> Vec<usize> {
             let wants = self.wants.iter().enumerate();
@@ -173,6 +180,7 @@ impl Package {
                 want.has_begun = true;
             }
         }
+        self.served.extend(id.filter(|_| !self.current.is_empty()).map(str::to_owned));
     }
 
     fn data(&mut self, piece: Bytes, polled: usize, is_last: bool) {

@@ -1,0 +1,151 @@
+//! Documents of a peer, held against what their entries announced. A document that is longer, shorter
+//! or another than its entry said is never passed on whole: one piece is kept back until size and
+//! hash have been seen to hold, and where they do not, the answer breaks.
+
+use aws_lc_rs::digest::{Context as Digest, SHA1_FOR_LEGACY_USE_ONLY};
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+
+use super::pipeline::Broker;
+use super::resolve::About;
+use crate::model::{Document, DocumentEntry, DocumentStream, Interrupted, RequestContext};
+
+impl Broker {
+    /// A document that breaks where it differs from the entry under which it was shown. Our own are
+    /// hashed where they are read.
+    pub(super) fn as_announced(
+        &self,
+        context: &RequestContext,
+        about: &About,
+        document: Document,
+    ) -> Document {
+        let announced = |entry: &&DocumentEntry| entry.id == document.id && entry.origin.is_none();
+        let Some(entry) = about.entries.iter().find(announced) else { return document };
+        let directory = self.directory.load();
+        let Some(peer) = directory.peer(context.side, &entry.id.community) else { return document };
+        let (metrics, request) = (self.metrics.clone(), context.id);
+        let target = peer.descriptor().name.clone();
+        held_to(document, entry, move || {
+            metrics.dropped(&target.0, "document_differs", 1);
+            tracing::warn!(%request, %target, "a document differs from its entry and is not passed on");
+        })
+    }
+}
+
+struct Held {
+    body: DocumentStream,
+    /// The piece that is not passed on yet.
+    last: Option<Bytes>,
+    bytes: u64,
+    size: Option<u64>,
+    /// SHA-1 as announced, and as it grows.
+    hash: Option<(Vec<u8>, Digest)>,
+    differs: Box<dyn FnOnce() + Send>,
+}
+
+fn held_to(document: Document, entry: &DocumentEntry, differs: impl FnOnce() + Send + 'static) -> Document {
+    const SHA1_BYTES: usize = 20;
+    let announced = entry.hash.as_deref().and_then(|hash| hex::decode(hash.trim()).ok());
+    let hash = announced
+        .filter(|hash| hash.len() == SHA1_BYTES)
+        .map(|hash| (hash, Digest::new(&SHA1_FOR_LEGACY_USE_ONLY)));
+    if hash.is_none() && entry.size.is_none() {
+        return document;
+    }
+    let held = Held {
+        body: document.body,
+        last: None,
+        bytes: 0,
+        size: entry.size,
+        hash,
+        differs: Box::new(differs),
+    };
+    Document { body: Box::pin(stream::unfold(Some(held), next)), ..document }
+}
+
+async fn next(held: Option<Held>) -> Option<(Result<Bytes, Interrupted>, Option<Held>)> {
+    let mut held = held?;
+    loop {
+        match held.body.next().await {
+            Some(Ok(piece)) => {
+                held.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
+                if held.size.is_some_and(|size| held.bytes > size) {
+                    return held.broken();
+                }
+                if let Some((_, digest)) = &mut held.hash {
+                    digest.update(&piece);
+                }
+                if let Some(before) = held.last.replace(piece) {
+                    return Some((Ok(before), Some(held)));
+                }
+            }
+            Some(Err(interrupted)) => return Some((Err(interrupted), None)),
+            None if held.is_as_announced() => return held.last.map(|last| (Ok(last), None)),
+            None => return held.broken(),
+        }
+    }
+}
+
+impl Held {
+    fn is_as_announced(&mut self) -> bool {
+        let is_whole = self.size.is_none_or(|size| size == self.bytes);
+        is_whole && self.hash.take().is_none_or(|(hash, digest)| digest.finish().as_ref() == hash)
+    }
+
+    fn broken(self) -> Option<(Result<Bytes, Interrupted>, Option<Self>)> {
+        (self.differs)();
+        Some((Err(Interrupted::Broken("the document differs from its entry".to_owned())), None))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use aws_lc_rs::digest::digest;
+
+    use super::*;
+
+    /// What passes of these pieces, whether it ended whole, and how often it was told that it differs.
+    async fn passed(pieces: &[&'static str], size: Option<u64>, of: Option<&str>) -> (String, bool, usize) {
+        let hash = of.map(|text| {
+            (
+                digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref().to_vec(),
+                Digest::new(&SHA1_FOR_LEGACY_USE_ONLY),
+            )
+        });
+        let told = Arc::new(AtomicUsize::new(0));
+        let telling = Arc::clone(&told);
+        let differs = Box::new(move || {
+            telling.fetch_add(1, Ordering::Relaxed);
+        });
+        let body: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
+        let held = Held { body: Box::pin(stream::iter(body)), last: None, bytes: 0, size, hash, differs };
+        let all: Vec<_> = stream::unfold(Some(held), next).collect().await;
+        let is_whole = all.iter().all(Result::is_ok);
+        let text =
+            all.into_iter().flatten().map(|piece| String::from_utf8_lossy(&piece).into_owned()).collect();
+        (text, is_whole, told.load(Ordering::Relaxed))
+    }
+
+    #[tokio::test]
+    async fn a_document_passes_whole_only_where_size_and_hash_hold() {
+        let pieces = ["one", "two", "three"];
+        let (whole, held) = ("onetwothree", "onetwo");
+        for (size, hash, expected) in [
+            (Some(11), Some(whole), (whole, true, 0)),
+            (None, Some(whole), (whole, true, 0)),
+            (Some(11), None, (whole, true, 0)),
+            (Some(12), Some(whole), (held, false, 1)),
+            (Some(10), None, ("one", false, 1)),
+            (Some(2), None, ("", false, 1)),
+            (Some(11), Some("other"), (held, false, 1)),
+        ] {
+            let (text, is_whole, told) = passed(&pieces, size, hash).await;
+            assert_eq!((text.as_str(), is_whole, told), expected, "{size:?} {hash:?}");
+        }
+        assert_eq!(passed(&["evil"], Some(4), Some("good")).await, (String::new(), false, 1));
+        assert_eq!(passed(&[], Some(0), Some("")).await, (String::new(), true, 0));
+    }
+}
