@@ -2,6 +2,7 @@
 
 mod announced;
 mod breaker;
+mod budgets;
 mod carry;
 mod conclude;
 mod directory;
@@ -10,17 +11,24 @@ mod fan_out;
 mod handled;
 mod hidden;
 mod identity;
+mod ledger;
 mod limits;
 mod outbound;
 mod pipeline;
 mod resemblance;
 mod resolve;
+mod subjects;
+mod tally;
 mod target;
 
 pub use breaker::BreakerSettings;
+pub use budgets::Budgets;
 pub use directory::PeerDirectory;
 pub use handled::Handled;
 pub use identity::Identity;
+pub use ledger::Used;
 pub use limits::{InboundRates, Limits};
 pub use pipeline::{Broker, BrokerParts};
+pub use subjects::Counted;
+pub use tally::Count;
 pub use target::{Target, TargetSettings};

@@ -95,7 +95,17 @@ impl Metrics {
         add(&self.traffic.withheld, &[side, transaction], count);
     }
 
-    /// A request was refused by a rate: `peer`, `person`, `in_flight`, `more_attributes`.
+    /// An emergency went on over a budget.
+    pub fn emergency_over_budget(&self, peer: &str) {
+        add(&self.traffic.emergencies_over_budget, &[peer], 1);
+    }
+
+    /// An emergency went on beside the rates and places that its system had used up.
+    pub fn emergency_lane(&self, peer: &str) {
+        add(&self.traffic.emergency_lane, &[peer], 1);
+    }
+
+    /// A request was refused by a rate or a budget; the words stand at the metric.
     pub fn throttled(&self, peer: &str, what: &str) {
         add(&self.traffic.throttled, &[peer, what], 1);
     }
@@ -290,6 +300,8 @@ struct RequestMetrics {
     document_bytes: IntCounterVec,
     emergencies: IntCounterVec,
     emergency_ids_refused: IntCounterVec,
+    emergencies_over_budget: IntCounterVec,
+    emergency_lane: IntCounterVec,
 }
 
 impl RequestMetrics {
@@ -326,7 +338,8 @@ impl RequestMetrics {
             )?,
             throttled: r.counters(
                 "throttled_total",
-                "Requests refused by a rate; what: peer, person, in_flight, more_attributes.",
+                "Requests refused by a rate or budget; what: peer, person, in_flight, emergency, \
+                 and person, facility, peer, emergency with _patients or _misses.",
                 &["peer", "what"],
             )?,
             dropped: r.counters(
@@ -353,6 +366,16 @@ impl RequestMetrics {
                 "emergency_ids_refused_total",
                 "Emergency ids refused to a community because too many are in use.",
                 &["community"],
+            )?,
+            emergencies_over_budget: r.counters(
+                "emergencies_over_budget_total",
+                "Emergencies let through although the person, facility or system was over a budget.",
+                &["peer"],
+            )?,
+            emergency_lane: r.counters(
+                "emergency_lane_total",
+                "Emergencies let through although the system's rate or places were used up.",
+                &["peer"],
             )?,
         })
     }
