@@ -2,6 +2,7 @@
 //! socket, and the end of all of it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,7 +43,9 @@ pub(super) struct Running {
 /// The folder whose lock says that a broker runs: the one beside the audit log.
 pub(super) fn data_folder(broker: &BrokerConfig) -> Result<PathBuf, StartError> {
     let folder = broker.audit.parent().map_or_else(|| broker.folder.clone(), PathBuf::from);
-    std::fs::create_dir_all(&folder).map_err(|e| StartError::file(&folder, e))?;
+    // What stands in it is about patients.
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+    made.map_err(|e| StartError::file(&folder, e))?;
     Ok(folder)
 }
 

@@ -286,7 +286,9 @@ impl Forwarder {
     ) -> Result<T, String> {
         let queue = Arc::clone(&self.queue);
         let read = move || read(&mut queue.lock().unwrap_or_else(PoisonError::into_inner));
-        let result = tokio::task::spawn_blocking(read).await.map_err(std::io::Error::other);
+        // A panic's message may quote what was read.
+        let panicked = |_| std::io::Error::other("reading the log panicked");
+        let result = tokio::task::spawn_blocking(read).await.map_err(panicked);
         result.and_then(|result| result).map_err(|error| format!("audit log: {error}"))
     }
 }

@@ -176,7 +176,8 @@ async fn read(
 ) -> io::Result<(Vec<PlacedEvent>, AuditPosition)> {
     let (folder, from) = (folder.to_owned(), from.clone());
     let read = move || read_from(&FolderDisk::for_reading(&folder), &from, until, BATCH_EVENTS);
-    tokio::task::spawn_blocking(read).await.map_err(io::Error::other)?
+    // A panic's message may quote what was read.
+    tokio::task::spawn_blocking(read).await.map_err(|_| io::Error::other("reading the log panicked"))?
 }
 
 /// An event as the index knows it.

@@ -125,8 +125,9 @@ async fn run_verify(
         None => None,
     };
     let path = folder.to_owned();
-    let verified =
-        tokio::task::spawn_blocking(move || verify(&path, known)).await.map_err(std::io::Error::other)??;
+    let verified = tokio::task::spawn_blocking(move || verify(&path, known))
+        .await
+        .map_err(|_| std::io::Error::other("verifying the log panicked"))??;
     if as_json {
         write_verified_json(&verified, known, out)?;
     } else {

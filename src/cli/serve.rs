@@ -11,7 +11,7 @@ use super::exit;
 use crate::app::{self, StartError, check_policies, check_sources};
 use crate::config::load_with;
 use crate::model::Timestamp;
-use crate::telemetry::start_logging;
+use crate::telemetry::{keep_memory_out_of_core_dumps, start_logging, tell_panics_by_place};
 
 /// Arguments of `kakehashi serve`.
 #[derive(Debug, Args)]
@@ -45,6 +45,10 @@ pub async fn run(args: ServeArgs) -> u8 {
     if let Err(error) = start_logging(&settings.broker.log) {
         eprintln!("error: {error}");
         return exit::CONFIG;
+    }
+    tell_panics_by_place();
+    if let Err(error) = keep_memory_out_of_core_dumps() {
+        tracing::warn!(%error, "a core dump of this process would hold patients' values: forbid it (LimitCORE=0)");
     }
     for warning in &settings.warnings {
         tracing::warn!(%warning, "configuration");

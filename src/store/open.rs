@@ -1,6 +1,9 @@
 //! Opens the store and refuses to start with weaker durability than asked for.
 
-use std::path::Path;
+use std::fs::{OpenOptions, Permissions};
+use std::io;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -27,6 +30,14 @@ pub enum StoreError {
         /// What is needed.
         needed: &'static str,
     },
+    /// The database's file cannot be made the owner's alone.
+    #[error("store: {path}: {why}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        why: io::Error,
+    },
     /// Something stored cannot be read back.
     #[error("store: unreadable: {0}")]
     Unreadable(String),
@@ -51,6 +62,9 @@ impl Store {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true);
+        if !options.get_filename().as_os_str().is_empty() && !url.contains(":memory:") {
+            keep_to_the_owner(options.get_filename())?;
+        }
         let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
         schema::migrator().run(&writer).await?;
         let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&writer).await?;
@@ -93,9 +107,53 @@ impl Store {
     }
 }
 
+/// Makes the database's file where it is missing, and takes it from everybody but its owner: it names
+/// patients. SQLite gives the files it lays beside it (`-wal`, `-shm`) the same mode.
+fn keep_to_the_owner(path: &Path) -> Result<(), StoreError> {
+    let failed = |why| StoreError::File { path: path.to_owned(), why };
+    let made = OpenOptions::new().create(true).append(true).mode(OWNERS_ALONE).open(path);
+    drop(made.map_err(failed)?);
+    for beside in ["", "-wal", "-shm"] {
+        let mut name = path.as_os_str().to_owned();
+        name.push(beside);
+        let Ok(found) = std::fs::metadata(&name) else { continue };
+        if found.permissions().mode() & OTHERS != 0 {
+            std::fs::set_permissions(&name, Permissions::from_mode(OWNERS_ALONE)).map_err(failed)?;
+        }
+    }
+    Ok(())
+}
+
+const OTHERS: u32 = 0o077;
+
+const OWNERS_ALONE: u32 = 0o600;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn the_files_are_the_owners_alone_also_those_of_an_older_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.db");
+        std::fs::write(&path, "").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        let store = Store::open_file(&path).await.unwrap();
+        store.secret("namespace").await.unwrap();
+        let mut names = Vec::new();
+        for file in std::fs::read_dir(folder.path()).unwrap() {
+            let file = file.unwrap();
+            assert_eq!(
+                file.metadata().unwrap().permissions().mode() & 0o777,
+                0o600,
+                "{:?}",
+                file.file_name()
+            );
+            names.push(file.file_name().into_string().unwrap());
+        }
+        names.sort();
+        assert_eq!(names, ["k.db", "k.db-shm", "k.db-wal"]);
+    }
 
     #[tokio::test]
     async fn a_secret_is_made_once_and_stays() {
