@@ -144,6 +144,7 @@ pub fn person(number: usize) -> Demographics {
 /// A physician of Hiroshima asks for treatment.
 pub fn context() -> RequestContext {
     RequestContext {
+        beyond_budget: false,
         id: RequestId(1),
         side: Side::Peer,
         transaction: "ITI-38",

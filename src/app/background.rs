@@ -21,7 +21,7 @@ use crate::broker::Broker;
 use crate::config::{BrokerConfig, Settings};
 use crate::model::{CommunityId, Endpoint, Refusal, Timestamp, Unauthenticated};
 use crate::policy::Authorizer;
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{ForwardGauges, Health, Metrics, Needed, Status};
 use crate::transport::{self, observe_expiries};
 
@@ -71,6 +71,8 @@ impl Running {
         let (auditing, storing) = (Arc::clone(&running), Arc::clone(&running));
         tasks.spawn(async move { auditing.keep_audit().await });
         tasks.spawn(async move { storing.keep_store().await });
+        let counting = Arc::clone(&running);
+        tasks.spawn(async move { counting.keep_budgets().await });
         let (metrics, health) = (Arc::clone(&running.metrics), Arc::clone(&running.health));
         // The admin side answers until the drain is over.
         let closing = CancellationToken::new();
@@ -96,6 +98,7 @@ impl Running {
             tracing::error!("the audit log does not answer: it ends without its stop record");
             indexing.abort();
         }
+        running.write_budgets().await;
         closing.cancel();
         drop(admin.await);
         drop(indexing.await);
@@ -147,9 +150,11 @@ impl Running {
 
     /// The control socket, and what commands that come through it work on.
     fn control(self: &Arc<Self>) -> Result<(Arc<ControlRoom>, ControlSocket), StartError> {
-        let note: Arc<dyn ConsentNote> = Arc::new(ConsentNotes { running: Arc::clone(self) });
+        let notes = Arc::new(ConsentNotes { running: Arc::clone(self) });
+        let note: Arc<dyn ConsentNote> = Arc::<ConsentNotes>::clone(&notes);
         let consents = Arc::clone(self.authorizer.consents());
-        let room = Arc::new(ControlRoom::new(self.store.clone(), consents, Some(note)));
+        let room = ControlRoom::new(self.store.clone(), consents, Some(note)).with_budgets(notes);
+        let room = Arc::new(room);
         let path = &self.settings.broker.control;
         let socket = ControlSocket::bind(path).map_err(|e| StartError::file(path, e))?;
         self.metrics.consent_version(self.authorizer.consent_version());
@@ -248,16 +253,42 @@ impl Running {
                 () = self.shutdown.cancelled() => return,
                 _ = ticks.tick() => {}
             }
-            let status =
-                match tokio::time::timeout(STORE_WAIT, self.store.purge_replays(Timestamp::now())).await {
-                    Ok(Ok(_)) => Status::Ok,
-                    Ok(Err(error)) => Status::Failed(error.to_string()),
-                    Err(_) => Status::Failed(format!("no answer within {} s", STORE_WAIT.as_secs())),
-                };
+            let status = match tokio::time::timeout(STORE_WAIT, self.purge(Timestamp::now())).await {
+                Ok(Ok(_)) => Status::Ok,
+                Ok(Err(error)) => Status::Failed(error.to_string()),
+                Err(_) => Status::Failed(format!("no answer within {} s", STORE_WAIT.as_secs())),
+            };
             let is_failing = status != Status::Ok;
             if self.health.set("store", Needed::Work, status) && is_failing {
                 tracing::error!("the store does not answer: no message is taken");
             }
+        }
+    }
+
+    async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.store.purge_replays(now).await?;
+        self.store.purge_asked(now.plus_seconds(-ASKED_KEPT_S)).await?;
+        Ok(())
+    }
+
+    // What was counted is written behind: a kill loses the last second of it at most.
+    async fn keep_budgets(&self) {
+        let mut ticks = tokio::time::interval(Duration::from_secs(1));
+        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = self.shutdown.cancelled() => return,
+                _ = ticks.tick() => self.write_budgets().await,
+            }
+        }
+    }
+
+    async fn write_budgets(&self) {
+        let written = tokio::time::timeout(STORE_WAIT, self.broker.budgets().write(&self.store)).await;
+        match written {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what was asked could not be kept; tried again"),
+            Err(_) => tracing::error!("what was asked is not kept yet: the store does not answer"),
         }
     }
 
@@ -329,6 +360,8 @@ impl Running {
 
 /// A writer whose oldest record waits longer than this counts as down: its disk hangs.
 const HANGS_AFTER: Duration = Duration::from_secs(3);
+/// How long a subject somebody has asked about stays in the store: a day more than it counts.
+const ASKED_KEPT_S: i64 = 31 * 86_400;
 const STORE_WAIT: Duration = Duration::from_secs(5);
 const STOP_WAIT: Duration = Duration::from_secs(10);
 

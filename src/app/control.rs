@@ -43,6 +43,17 @@ pub enum ControlRequest {
         /// Who entered it.
         entered_by: String,
     },
+    /// Gives a system, or one person of it, fresh budgets.
+    LimitsReset {
+        /// The stem of its file.
+        system: String,
+        /// Only this person.
+        person: Option<String>,
+        /// Why.
+        reason: String,
+        /// Who entered it.
+        entered_by: String,
+    },
 }
 
 /// What came of it.
@@ -69,6 +80,22 @@ pub trait ConsentNote: Send + Sync {
     async fn note(&self, change: &ConsentChange, persons: &[Phi<String>]) -> Result<(), String>;
 }
 
+/// Gives fresh budgets, on record first.
+#[async_trait]
+pub trait BudgetReset: Send + Sync {
+    /// Returns how much was forgotten.
+    ///
+    /// # Errors
+    /// Why it could not be done; for the operator.
+    async fn reset(
+        &self,
+        system: &str,
+        person: Option<&str>,
+        reason: &str,
+        entered_by: &str,
+    ) -> Result<u64, String>;
+}
+
 /// What commands work on.
 pub struct ControlRoom {
     /// Where consents are kept.
@@ -77,18 +104,53 @@ pub struct ControlRoom {
     pub consents: Arc<Consents>,
     /// Who takes note; None outside a running broker, whose next start takes note then.
     pub note: Option<Arc<dyn ConsentNote>>,
+    /// Whose budgets can be reset; None outside a running broker.
+    pub budgets: Option<Arc<dyn BudgetReset>>,
     noting: Mutex<()>,
 }
 
 impl ControlRoom {
     /// Over a store and the consents in force.
     pub fn new(store: Store, consents: Arc<Consents>, note: Option<Arc<dyn ConsentNote>>) -> Self {
-        Self { store, consents, note, noting: Mutex::new(()) }
+        Self { store, consents, note, budgets: None, noting: Mutex::new(()) }
+    }
+
+    /// With budgets that can be reset.
+    pub fn with_budgets(self, budgets: Arc<dyn BudgetReset>) -> Self {
+        Self { budgets: Some(budgets), ..self }
+    }
+
+    async fn reset(
+        &self,
+        system: &str,
+        person: Option<&str>,
+        reason: &str,
+        entered_by: &str,
+    ) -> ControlReply {
+        let done = match &self.budgets {
+            _ if reason.trim().is_empty() || entered_by.trim().is_empty() => {
+                Err("name the reason and who entered it".to_owned())
+            }
+            None => Err("budgets are reset by a running broker".to_owned()),
+            Some(budgets) => budgets.reset(system, person, reason, entered_by).await,
+        };
+        let (ok, text) = match done {
+            Ok(0) => (
+                false,
+                format!("nothing is counted for that in `{system}`: see `kakehashi limits show --all`"),
+            ),
+            Ok(rows) => (true, format!("{rows} patients forgotten: the budgets are fresh")),
+            Err(why) => (false, why),
+        };
+        ControlReply { ok, text, version: self.consents.book().version(), noted: ok }
     }
 
     /// Carries out a command.
     pub async fn carry_out(&self, request: ControlRequest, now: Timestamp) -> ControlReply {
         let done = match request {
+            ControlRequest::LimitsReset { system, person, reason, entered_by } => {
+                return self.reset(&system, person.as_deref(), &reason, &entered_by).await;
+            }
             ControlRequest::ConsentImport { file, text } => {
                 let import = self.consents.import(&self.store, &file, text.as_bytes(), now);
                 import.await.map_err(|error| error.to_string())

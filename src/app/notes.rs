@@ -1,4 +1,4 @@
-//! Changes of consents and the audit log: each is put on record, and tried again until it is; health
+//! Changes at the console and the audit log. Changes of consents: each is put on record, and tried again until it is; health
 //! and metrics show what is not. Until then it takes away and gives nothing (`policy/consent.rs`).
 
 use std::sync::Arc;
@@ -7,9 +7,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 
 use super::background::Running;
-use super::control::{ConsentNote, ControlRoom};
+use super::control::{BudgetReset, ConsentNote, ControlRoom};
 use crate::audit::{Note, NoteKind};
-use crate::model::{PatientId, Phi};
+use crate::model::{PatientId, Phi, TargetName, Timestamp};
 use crate::store::ConsentChange;
 use crate::telemetry::{Needed, Status};
 
@@ -74,6 +74,35 @@ impl ConsentNote for ConsentNotes {
             Ok(noted) => noted.map_err(|refusal| refusal.to_string()),
             Err(_) => Err("the audit log does not answer".to_owned()),
         }
+    }
+}
+
+#[async_trait]
+impl BudgetReset for ConsentNotes {
+    async fn reset(
+        &self,
+        system: &str,
+        person: Option<&str>,
+        reason: &str,
+        entered_by: &str,
+    ) -> Result<u64, String> {
+        let whose = person.map_or_else(|| system.to_owned(), |person| format!("{person} of {system}"));
+        let note = Note {
+            kind: NoteKind::Configuration,
+            by: entered_by.to_owned(),
+            text: Phi::new(format!("budgets reset for {whose}: {reason}")),
+            patients: Vec::new(),
+            consent_version: None,
+            policy_set: None,
+        };
+        let noted = tokio::time::timeout(NOTE_WAIT, self.running.audit.note(note)).await;
+        noted
+            .map_err(|_| "the audit log does not answer".to_owned())?
+            .map_err(|refusal| refusal.to_string())?;
+        let budgets = self.running.broker.budgets();
+        let system = TargetName(system.into());
+        let reset = budgets.reset(&self.running.store, &system, person, Timestamp::now()).await;
+        reset.map_err(|error| error.to_string())
     }
 }
 

@@ -18,12 +18,12 @@ use super::background::{self, Running};
 use super::saml::trust;
 use super::targets;
 use crate::audit::{AuditLog, AuditOptions, Disk, FolderDisk};
-use crate::broker::{Broker, BrokerParts, Identity, InboundRates, Limits, PeerDirectory};
+use crate::broker::{Broker, BrokerParts, Budgets, Identity, InboundRates, Limits, PeerDirectory};
 use crate::config::{ConfigErrors, ListenerConfig, Settings, TargetFile};
 use crate::dialect::soap;
-use crate::endpoint::{EndpointParts, SoapEndpoint, System};
+use crate::endpoint::{EndpointParts, Lane, SoapEndpoint, System};
 use crate::identity::Admission;
-use crate::model::{Side, TargetName, Timestamp};
+use crate::model::{Purpose, Side, TargetName, Timestamp};
 use crate::policy::{Authorizer, Consents, EmergencyIds, Policies};
 use crate::store::{Store, StoreLock};
 use crate::telemetry::{Health, Metrics, Needed, Status};
@@ -101,15 +101,18 @@ pub async fn run_on(
     let authorizer = Arc::new(authorizer(&settings, &store).await?);
     let secret = store.secret("namespace").await.map_err(|e| StartError::room("store", e))?;
     let (targets, sources) = targets::build(&settings, secret, &metrics)?;
+    let asking = || settings.targets.iter().filter(|file| file.saml.is_some());
+    let budgets = asking().map(|file| (file.name.clone(), file.budgets));
+    let budgets =
+        Budgets::load(budgets, &store, Timestamp::now()).await.map_err(|e| StartError::room("store", e))?;
     let broker = Arc::new(Broker::new(BrokerParts {
         identity: Identity {
             community: broker_settings.community.clone(),
             authority: broker_settings.authority.clone(),
             device: broker_settings.device.clone(),
         },
-        limits: Limits::new(
-            settings.targets.iter().filter(|file| file.saml.is_some()).map(|f| rates(&settings, f)),
-        ),
+        limits: Limits::new(asking().map(|f| rates(&settings, f))),
+        budgets,
         directory: PeerDirectory::new(targets),
         authorizer: Arc::clone(&authorizer),
         audit: audit.clone(),
@@ -147,6 +150,7 @@ fn rates(settings: &Settings, file: &TargetFile) -> (TargetName, InboundRates) {
         person_per_minute: at_least_one(file.rates.person_per_minute),
         person_burst: at_least_one(file.rates.person_burst),
         more_attributes_per_hour: at_least_one(settings.broker.limits.more_attributes_per_hour),
+        emergency_per_minute: at_least_one(file.rates.emergency_per_minute),
     };
     (file.name.clone(), rates)
 }
@@ -200,11 +204,16 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
     let mut systems = HashMap::new();
     for file in running.settings.targets.iter().filter(|file| file.side == config.side) {
         let Some(saml) = &file.saml else { continue };
+        let trust = trust(broker, file, saml)?;
+        let emergency = trust.purposes.iter().filter(|(_, purpose)| *purpose == Purpose::Emergency);
+        let codes = emergency.map(|(code, _)| code.value.as_str());
+        let in_lane = usize::try_from(file.rates.emergency_in_flight).unwrap_or(8);
         let system = System {
+            lane: Lane::new(in_lane, codes),
             community: file.community.clone(),
             device: file.device.clone(),
             profile: file.wire.clone(),
-            trust: trust(broker, file, saml)?,
+            trust,
             resend_s: saml.resend_s.and_then(|s| u32::try_from(s).ok()).filter(|_| config.side == Side::Home),
             places: Arc::new(Semaphore::new(usize::try_from(file.rates.peer_in_flight).unwrap_or(64))),
         };

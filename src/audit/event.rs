@@ -64,6 +64,9 @@ impl Kind {
     }
 }
 
+/// The obligation of an emergency that was let through over a budget.
+pub(super) const OVER_BUDGET: &str = "over-budget";
+
 /// How it ended, as far as the record knows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Encode, Decode)]
 #[cbor(index_only)]
@@ -275,6 +278,7 @@ impl Event {
             received_micros: Some(context.received.micros()),
             endpoint: Some((&context.endpoint).into()),
             requester: Some((&context.requester).into()),
+            obligations: if context.beyond_budget { vec![OVER_BUDGET.to_owned()] } else { Vec::new() },
             service: Some(context.service.to_owned()),
             ..Self::new(kind, ending)
         }

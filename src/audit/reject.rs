@@ -67,6 +67,7 @@ impl AuditLog {
             Refusal::Unauthenticated(unauthenticated) => (Kind::AuthenticationFailure, unauthenticated.word),
             Refusal::Malformed(malformed) => (Kind::MalformedMessage, malformed.code),
             Refusal::Unsupported(_) => (Kind::MalformedMessage, "unsupported"),
+            Refusal::OverBudget(_) => (Kind::Refusal, "over-budget"),
             Refusal::Throttled(_) => (Kind::Refusal, "throttled"),
             _ => (Kind::Refusal, "refused"),
         };

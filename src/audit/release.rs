@@ -278,8 +278,13 @@ impl AuditLog {
         if let Refusal::UnknownPatient(patient) = &refusal {
             event.patients.push(patient.cx());
         }
-        if matches!(refusal, Refusal::Throttled(_)) {
-            return self.aggregates.record(&self.handle, event, "throttled", refusal).await;
+        let word = match refusal {
+            Refusal::Throttled(_) => Some("throttled"),
+            Refusal::OverBudget(_) => Some("over-budget"),
+            _ => None,
+        };
+        if let Some(word) = word {
+            return self.aggregates.record(&self.handle, event, word, refusal).await;
         }
         let recorded = self.handle.append_by(&event, None, until(context)).await;
         recorded.map_or(Refusal::AuditUnavailable, |_| refusal)

@@ -8,6 +8,7 @@ use super::entry_cache::EntryCache;
 use super::outbound::OutboundRequest;
 use super::pipeline::Broker;
 use super::resolve::{About, Resolver};
+use super::subjects::Counted;
 use crate::audit::Disclosed;
 use crate::model::{
     Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient,
@@ -17,7 +18,7 @@ use crate::model::{
 use crate::policy::{HospitalNumber, Standing as Consent};
 
 /// A request the pipeline can carry.
-pub trait Handled: OutboundRequest + Request<Found: Disclosed> {
+pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
     /// Queries that have to be answered before this request can be judged.
     fn prerequisites(&self, _: &Broker, _: &RequestContext) -> Vec<DocumentQuery> {
         Vec::new()

@@ -1,6 +1,7 @@
 //! Who may ask how often: a bucket per asking system, taken before anything of its message is read,
 //! and one per person of it, taken when the assertion is verified (governor). Keys come from the
-//! certificate and the verified assertion, never from a header; their number is capped.
+//! certificate and the verified assertion, never from a header; their number is capped. A bucket of its
+//! own lets emergencies through when the others are empty.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -15,6 +16,10 @@ use crate::model::{Refusal, RequestContext, TargetName};
 // idle, newcomers share one bucket.
 const PERSONS_MAX: usize = 100_000;
 
+/// Refusals of one system that are put into the words of their transaction; beyond them it is told 503.
+const WORDED_PER_SECOND: NonZeroU32 = NonZeroU32::new(2).unwrap();
+const WORDED_BURST: NonZeroU32 = NonZeroU32::new(10).unwrap();
+
 /// The rates of one asking system.
 #[derive(Debug, Clone, Copy)]
 pub struct InboundRates {
@@ -28,10 +33,15 @@ pub struct InboundRates {
     pub person_burst: NonZeroU32,
     /// "More attributes" answers one person may get (decisions A5).
     pub more_attributes_per_hour: NonZeroU32,
+    /// Emergencies of the system beside its other rates.
+    pub emergency_per_minute: NonZeroU32,
 }
 
 struct System {
     all: DefaultDirectRateLimiter,
+    emergencies: DefaultDirectRateLimiter,
+    /// Refusals over the rate that are put into the words of the transaction.
+    worded: DefaultDirectRateLimiter,
     persons: DefaultKeyedRateLimiter<String>,
     more_attributes: DefaultKeyedRateLimiter<String>,
 }
@@ -57,6 +67,21 @@ impl Limits {
     pub fn check_system(&self, system: &TargetName) -> Result<(), Refusal> {
         let system = self.systems.get(system).ok_or(Refusal::Denied)?;
         system.all.check().map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))
+    }
+
+    /// Whether one more refusal may be put into the words of its transaction: reading the message for that
+    /// costs more than the refusal.
+    pub fn admits_wording(&self, system: &TargetName) -> bool {
+        self.systems.get(system).is_some_and(|system| system.worded.check().is_ok())
+    }
+
+    /// Takes one request from the system's bucket for emergencies.
+    ///
+    /// # Errors
+    /// As [`Limits::check_system`].
+    pub fn check_emergency(&self, system: &TargetName) -> Result<(), Refusal> {
+        let system = self.systems.get(system).ok_or(Refusal::Denied)?;
+        system.emergencies.check().map_err(|wait| self.throttled(wait.wait_time_from(self.clock.now())))
     }
 
     /// Takes one request from the bucket of its person.
@@ -90,6 +115,8 @@ impl System {
             all: RateLimiter::direct(
                 Quota::per_second(rates.system_per_second).allow_burst(rates.system_burst),
             ),
+            emergencies: RateLimiter::direct(Quota::per_minute(rates.emergency_per_minute)),
+            worded: RateLimiter::direct(Quota::per_second(WORDED_PER_SECOND).allow_burst(WORDED_BURST)),
             persons: RateLimiter::keyed(person),
             more_attributes: RateLimiter::keyed(Quota::per_hour(rates.more_attributes_per_hour)),
         }

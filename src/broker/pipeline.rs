@@ -7,17 +7,20 @@ use arc_swap::ArcSwap;
 use bytes::Bytes;
 
 use super::Identity;
+use super::budgets::{Budgets, Question};
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
 use super::fan_out::{fan_out, plan};
 use super::handled::Handled;
+use super::ledger::Subject;
 use super::limits::Limits;
 use super::resolve::{About, Resolver};
+use super::subjects::Counted;
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
 use crate::model::{
-    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Refusal, RequestContext, Side, TargetName,
-    Timestamp,
+    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Purpose, Refusal, RequestContext, Side,
+    TargetName, Timestamp,
 };
 use crate::policy::{Authorizer, Filtered, Permit};
 use crate::store::Store;
@@ -27,6 +30,7 @@ use crate::telemetry::Metrics;
 pub struct Broker {
     pub(super) identity: Identity,
     pub(super) limits: Limits,
+    pub(super) budgets: Budgets,
     pub(super) directory: ArcSwap<PeerDirectory>,
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) audit: AuditLog,
@@ -43,6 +47,8 @@ pub struct BrokerParts {
     pub identity: Identity,
     /// Who may ask how often.
     pub limits: Limits,
+    /// Who may ask about how many.
+    pub budgets: Budgets,
     /// The peers and sources.
     pub directory: PeerDirectory,
     /// Policies and consents.
@@ -72,6 +78,7 @@ impl Broker {
         Self {
             identity: parts.identity,
             limits: parts.limits,
+            budgets: parts.budgets,
             directory: ArcSwap::from_pointee(parts.directory),
             authorizer: parts.authorizer,
             audit: parts.audit,
@@ -94,29 +101,41 @@ impl Broker {
         request: &R,
         element: Phi<Bytes>,
     ) -> Result<Released<R>, Refusal> {
-        match self.prepare(context, request) {
-            Ok(queries) => {
-                for before in queries {
-                    // Entries of a peer that nobody was shown yet: asked for as a query of its own, with
-                    // its own records; what it releases is remembered.
-                    drop(Box::pin(self.carry(context, &before, element.clone())).await);
-                }
-                self.carry(context, request, element).await
-            }
-            Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
+        let subjects = request.subjects(&self.budgets, &self.entry_cache, context);
+        let (queries, question) = match self.prepare(context, request, &subjects).await {
+            Ok(prepared) => prepared,
+            Err(refusal) => return Err(self.audit.refuse(context, R::OPERATION, refusal).await),
+        };
+        let flagged;
+        let context = if question.beyond {
+            flagged = RequestContext { beyond_budget: true, ..context.clone() };
+            &flagged
+        } else {
+            context
+        };
+        for before in queries {
+            // Entries of a peer that nobody was shown yet: asked for as a query of its own, with its own
+            // records; what it releases is remembered.
+            let asked = before.subjects(&self.budgets, &self.entry_cache, context);
+            drop(
+                Box::pin(self.carry(context, &before, element.clone(), (&question, asked.as_slice()))).await,
+            );
         }
+        self.carry(context, request, element, (&question, subjects.as_slice())).await
     }
 
     /// What is settled before anything is asked of anybody: the person's rate, whether they may ask
-    /// this, the size of the request. Gives the queries that have to be answered first.
-    fn prepare<R: Handled>(
-        &self,
-        context: &RequestContext,
+    /// this, the budgets, the size of the request. Gives the queries that have to be answered first.
+    async fn prepare<'a, R: Handled>(
+        &'a self,
+        context: &'a RequestContext,
         request: &R,
-    ) -> Result<Vec<DocumentQuery>, Refusal> {
-        self.throttle(context)?;
+        subjects: &[Subject],
+    ) -> Result<(Vec<DocumentQuery>, Question<'a>), Refusal> {
+        self.throttle(context, R::OPERATION)?;
         self.authorizer.may_ask(context, R::OPERATION)?;
         self.cap(request.documents())?;
+        let question = self.within_budget(context, subjects).await?;
         let directory = self.directory.load_full();
         let is_reachable = |query: &DocumentQuery| {
             query.home.as_ref().is_some_and(|home| directory.peer(context.side, home).is_some())
@@ -127,7 +146,7 @@ impl Broker {
             let why = format!("documents of more than {PREREQUISITES_MAX} communities in one request");
             return Err(Malformed::new("XDSRepositoryOutOfResources", "", why).into());
         }
-        Ok(queries)
+        Ok((queries, question))
     }
 
     async fn carry<R: Handled>(
@@ -135,8 +154,9 @@ impl Broker {
         context: &RequestContext,
         request: &R,
         element: Phi<Bytes>,
+        asked: (&Question<'_>, &[Subject]),
     ) -> Result<Released<R>, Refusal> {
-        let released = match self.process(context, request).await {
+        let released = match self.process(context, request, asked).await {
             Ok((permit, opened, filtered, legs)) => {
                 self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
             }
@@ -153,6 +173,7 @@ impl Broker {
         &self,
         context: &RequestContext,
         request: &R,
+        (question, asked): (&Question<'_>, &[Subject]),
     ) -> Result<Processed<R>, Refusal> {
         self.authorizer.may_ask(context, R::OPERATION)?;
         let directory = self.directory.load_full();
@@ -164,6 +185,8 @@ impl Broker {
         let (answer, legs) = fan_out(&opened, &permit, context, planned, &self.metrics).await;
         let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
         let filtered = self.filter(context, &permit, answer)?;
+        // Counted before anything leaves, and by what leaves.
+        question.count(context, &request.seen(&self.budgets, asked, &permit, filtered.answer()));
         Ok((permit, opened, filtered, legs))
     }
 
@@ -184,9 +207,42 @@ impl Broker {
         self.limits.check_system(system).inspect_err(|_| self.metrics.throttled(&system.0, "peer"))
     }
 
-    fn throttle(&self, context: &RequestContext) -> Result<(), Refusal> {
-        let checked = self.limits.check_person(context);
-        checked.inspect_err(|_| self.metrics.throttled(&context.requester.system.0, "person"))
+    // An emergency of somebody who asks too often takes from the bucket kept for them, once it is clear
+    // that the agreement knows emergencies.
+    fn throttle(&self, context: &RequestContext, operation: Operation) -> Result<(), Refusal> {
+        let system = &context.requester.system;
+        let Err(refusal) = self.limits.check_person(context) else { return Ok(()) };
+        if context.requester.purpose != Purpose::Emergency {
+            self.metrics.throttled(&system.0, "person");
+            return Err(refusal);
+        }
+        self.authorizer.may_ask(context, operation)?;
+        self.limits.check_emergency(system).inspect_err(|_| self.metrics.throttled(&system.0, "emergency"))
+    }
+
+    // Whoever is over a budget is told so before anything is asked of anybody, and in the same words
+    // whomever they ask about. An emergency goes on, and everybody hears of it.
+    async fn within_budget<'a>(
+        &'a self,
+        context: &'a RequestContext,
+        subjects: &[Subject],
+    ) -> Result<Question<'a>, Refusal> {
+        let system = &context.requester.system;
+        match self.budgets.ask(context, subjects).await {
+            Ok(question) => {
+                if question.beyond {
+                    self.metrics.emergency_over_budget(&system.0);
+                    tracing::warn!(request = %context.id, %system, "an emergency goes on over a budget");
+                }
+                Ok(question)
+            }
+            Err(over) => {
+                self.metrics.throttled(&system.0, over.word());
+                tracing::warn!(request = %context.id, %system, whose = over.whose, what = over.what.what,
+                    window = over.what.window, "over budget");
+                Err(over.refusal())
+            }
+        }
     }
 
     fn authorize<R: Handled>(
@@ -245,6 +301,25 @@ impl Broker {
         let since = Timestamp::now().micros().saturating_sub(context.received.micros()).max(0);
         let wait = step - since % step;
         tokio::time::sleep(Duration::from_micros(u64::try_from(wait).unwrap_or_default())).await;
+    }
+
+    /// Whether a refusal over the rate may be put into the words of its transaction.
+    pub fn admits_wording(&self, system: &TargetName) -> bool {
+        self.limits.admits_wording(system)
+    }
+
+    /// Takes one emergency of a system whose other rates and places are used up.
+    ///
+    /// # Errors
+    /// As [`Broker::admits`].
+    pub fn admits_emergency(&self, system: &TargetName) -> Result<(), Refusal> {
+        let admitted = self.limits.check_emergency(system);
+        admitted.inspect_err(|_| self.metrics.throttled(&system.0, "emergency"))
+    }
+
+    /// Who may ask about how many.
+    pub const fn budgets(&self) -> &Budgets {
+        &self.budgets
     }
 
     /// The directory of this moment, for health and metrics.

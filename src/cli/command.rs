@@ -5,9 +5,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use super::{ask, audit, check, consent, decode, demo, exit, r#match, serve};
+use super::{ask, audit, check, consent, decode, demo, exit, limits, r#match, serve};
 use crate::app::{check_policies, check_sources};
-use crate::config::{BrokerConfig, load};
+use crate::config::{BrokerConfig, Settings, load};
 
 /// Kakehashi (架け橋): a broker between prefectural medical networks.
 #[derive(Parser)]
@@ -36,6 +36,8 @@ enum Command {
     Demo(demo::DemoArgs),
     /// Decode messages and files: what they are, what is put up with, why one is refused
     Decode(decode::DecodeArgs),
+    /// Who has used up how much of the budgets; fresh ones for somebody
+    Limits(WithConfig<limits::LimitsArgs>),
     /// Dry run of the matcher on an exported patient list
     Match(r#match::MatchArgs),
     /// Run the broker
@@ -98,13 +100,21 @@ async fn carry_out(command: Command) -> ExitCode {
         },
         Command::Demo(args) => ExitCode::from(demo::run(args).await),
         Command::Decode(args) => ExitCode::from(decode::run(&args)),
+        Command::Limits(with) => match all_settings(&with.config) {
+            Ok(settings) => limits::run(with.args, &settings).await,
+            Err(code) => code,
+        },
         Command::Match(args) => ExitCode::from(r#match::run(&args)),
         Command::Serve(args) => ExitCode::from(serve::run(args).await),
     }
 }
 
 fn settings(path: &std::path::Path) -> Result<BrokerConfig, ExitCode> {
-    load(path).map(|settings| settings.broker).map_err(|errors| {
+    all_settings(path).map(|settings| settings.broker)
+}
+
+fn all_settings(path: &std::path::Path) -> Result<Settings, ExitCode> {
+    load(path).map_err(|errors| {
         for error in &errors.0 {
             eprintln!("error: {error}");
         }

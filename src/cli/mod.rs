@@ -8,6 +8,7 @@ pub mod consent;
 pub mod decode;
 pub mod demo;
 pub mod exit;
+mod limits;
 pub mod r#match;
 pub mod serve;
 

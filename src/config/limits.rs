@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::budgets::Budgets;
 use super::section::{Reading, Section};
 
 /// How often may be asked of us. A peer's file may set its own.
@@ -17,6 +18,10 @@ pub struct Rates {
     pub person_per_minute: u32,
     /// How many of them may come at once.
     pub person_burst: u32,
+    /// Requests of one system with purpose EMERGENCY at work beside `peer_in_flight`.
+    pub emergency_in_flight: u32,
+    /// Requests per minute of one system with purpose EMERGENCY beside the other rates.
+    pub emergency_per_minute: u32,
 }
 
 impl Rates {
@@ -26,6 +31,8 @@ impl Rates {
         peer_in_flight: 64,
         person_per_minute: 60,
         person_burst: 30,
+        emergency_in_flight: 8,
+        emergency_per_minute: 60,
     };
 
     pub(super) fn read(section: &mut Section<'_>, default: Self) -> Self {
@@ -35,6 +42,13 @@ impl Rates {
             peer_in_flight: small(section, "peer_in_flight", default.peer_in_flight, 65_536),
             person_per_minute: small(section, "person_per_minute", default.person_per_minute, 100_000),
             person_burst: small(section, "person_burst", default.person_burst, 100_000),
+            emergency_in_flight: small(section, "emergency_in_flight", default.emergency_in_flight, 4_096),
+            emergency_per_minute: small(
+                section,
+                "emergency_per_minute",
+                default.emergency_per_minute,
+                100_000,
+            ),
         }
     }
 }
@@ -50,6 +64,8 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// Milliseconds between two pieces of a request body.
     pub body_idle_ms: u64,
+    /// Patients and misses, unless a system's file sets its own.
+    pub budgets: Budgets,
     /// Seconds after which a connection is asked to end.
     pub connection_age_s: u64,
     /// Open connections of one listener; further ones wait in the kernel.
@@ -99,6 +115,7 @@ impl Limits {
             answer_idle_ms: s.number("answer_idle_ms", 30_000, 10..=600_000),
             body_bytes_max: s.number("body_bytes_max", 1 << 20, 1 << 10..=64 << 20),
             body_idle_ms: s.number("body_idle_ms", 10_000, 10..=600_000),
+            budgets: Budgets::read(s.section_or_empty("budgets"), Budgets::DEFAULT),
             connection_age_s: s.number("connection_age_s", 3_600, 1..=86_400),
             connections_max: s.number("connections_max", 1_024, 1..=65_536),
             connections_per_peer_max: s.number("connections_per_peer_max", 64, 1..=65_536),

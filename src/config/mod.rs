@@ -2,6 +2,7 @@
 
 mod audit;
 mod broker;
+mod budgets;
 mod certificates;
 mod error;
 mod kind_table;
@@ -19,6 +20,7 @@ mod tests;
 
 pub use audit::ForwardConfig;
 pub use broker::{BrokerConfig, ListenerConfig, SamlConfig};
+pub use budgets::{Budget, Budgets};
 pub use error::{ConfigError, ConfigErrors, nearest};
 pub use kind_table::KindTable;
 pub use limits::{BreakerSettings, Limits, Rates, TargetLimits};

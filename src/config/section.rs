@@ -191,6 +191,26 @@ impl<'a> Section<'a> {
         }
     }
 
+    /// A list of whole numbers, each within bounds; None when absent or faulty.
+    pub(super) fn numbers(&mut self, key: &'static str, bounds: RangeInclusive<u64>) -> Option<Vec<u64>> {
+        let value = self.take(key)?;
+        let DeValue::Array(items) = value.get_ref() else {
+            self.wrong_type(key, "a list of whole numbers", value.get_ref());
+            return None;
+        };
+        let number = |item: &Spanned<DeValue<'_>>| match item.get_ref() {
+            DeValue::Integer(digits) => u64::from_str_radix(digits.as_str(), digits.radix()).ok(),
+            _ => None,
+        };
+        let numbers: Option<Vec<u64>> =
+            items.iter().map(|item| number(item).filter(|number| bounds.contains(number))).collect();
+        if numbers.is_none() {
+            let hint = format!("whole numbers between {} and {}", bounds.start(), bounds.end());
+            self.fault(key, format!("`{}` holds something else", self.dotted(key)), &hint);
+        }
+        numbers
+    }
+
     /// A number that may be left out.
     pub(super) fn optional_number(&mut self, key: &'static str, bounds: RangeInclusive<u64>) -> Option<u64> {
         if !self.has(key) {

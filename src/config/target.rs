@@ -8,6 +8,7 @@ use std::sync::Arc;
 use http::Uri;
 
 use super::broker::BrokerConfig;
+use super::budgets::Budgets;
 use super::error::ConfigError;
 use super::kind_table::{KindTable, read_all};
 use super::limits::{BreakerSettings, Rates, TargetLimits};
@@ -68,6 +69,8 @@ pub struct TargetFile {
     pub authorities: Vec<Authority>,
     /// When it counts as down.
     pub breaker: BreakerSettings,
+    /// How many patients and misses it, its facilities and its persons may use up.
+    pub budgets: Budgets,
     /// Its home community; ours for sources and portals.
     pub community: CommunityId,
     /// Its OID as an HL7 device.
@@ -124,6 +127,7 @@ impl TargetFile {
         let mut rates = s.section_or_empty("rates");
         let own_rates = Rates::read(&mut rates, broker.limits.rates);
         rates.finish();
+        let budgets = Budgets::read(s.section_or_empty("budgets"), broker.limits.budgets);
         let timeout_ms = s.number("timeout_ms", 5_000, 100..=120_000);
         let device = s.oid("device");
         let authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
@@ -159,6 +163,7 @@ impl TargetFile {
         let kind = kind?;
         let file = Self {
             breaker,
+            budgets,
             community: community.clone().unwrap_or_else(|| broker.community.clone()),
             device,
             endpoints,

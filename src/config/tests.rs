@@ -391,3 +391,23 @@ fn an_audit_repository_is_read_whole_or_told_what_it_lacks() {
     let errors = fixture.load().unwrap_err().0;
     assert!(errors.iter().all(|error| error.key == "audit.tls.ca"), "{errors:?}");
 }
+
+#[test]
+fn budgets_that_contradict_themselves_are_told_with_line_and_hint_and_a_peers_own_stand_above_the_brokers() {
+    let wrong = |line: &str| fault(&PEER.replace("[xca]", &format!("budgets = {{ {line} }}\n[xca]")));
+    let (line, message, hint) = wrong("person_misses = [5, 4, 9]");
+    assert_eq!((line, message.as_str()), (9, "`budgets.person_misses` allows less in a longer time"));
+    assert_eq!(hint, "an hour, a day, 30 days: person_misses = [12, 15, 18]");
+    let (_, message, hint) = wrong("facility_patients = [1, 2]");
+    assert_eq!(message, "`budgets.facility_patients` needs three numbers");
+    assert!(hint.starts_with("an hour, a day, 30 days"), "{hint}");
+    let (_, message, _) = wrong("peer_misses = [1, 2, \"x\"]");
+    assert_eq!(message, "`budgets.peer_misses` holds something else");
+    let (_, message, hint) = wrong("person_mises = [1, 2, 3]");
+    assert_eq!((message.as_str(), hint.as_str()), ("unknown key `budgets.person_mises`", "`person_misses`?"));
+    let fixture = Fixture::new();
+    fixture.write("kakehashi.toml", &format!("{BROKER}\n[limits.budgets]\nperson_misses = [1, 2, 3]\n"));
+    fixture.write("peers/hm.toml", &PEER.replace("[xca]", "budgets = { peer_misses = [7, 8, 9] }\n[xca]"));
+    let budgets = fixture.load().unwrap().targets[0].budgets;
+    assert_eq!((budgets.person.misses, budgets.peer.misses), ([1, 2, 3], [7, 8, 9]));
+}

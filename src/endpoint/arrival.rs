@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
 use http::{Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
@@ -46,40 +47,19 @@ impl Arrival<'_> {
         header.and_then(TraceParent::parse).map_or_else(RequestId::fresh, |trace| trace.request)
     }
 
+    /// The content type, where it is text.
+    pub(super) fn content_type(request: &Request<Incoming>) -> Option<String> {
+        let content_type = request.headers().get(header::CONTENT_TYPE);
+        content_type.and_then(|value| value.to_str().ok()).map(str::to_owned)
+    }
+
     /// Reads the body within its caps and opens the envelope.
     ///
     /// # Errors
     /// The response to give: 413 over the cap, else a fault.
     pub async fn open(&self, request: Request<Incoming>) -> Result<Envelope, Response<BoxBody>> {
-        self.open_within(request, self.endpoint.body_bytes_max).await
-    }
-
-    /// As [`Arrival::open`], for a message that will not be carried out: only so much of it as the
-    /// refusal must echo. Larger ones get 503.
-    ///
-    /// # Errors
-    /// As [`Arrival::open`].
-    pub async fn open_briefly(
-        &self,
-        request: Request<Incoming>,
-        refusal: &Refusal,
-    ) -> Result<Envelope, Response<BoxBody>> {
-        let announced = hyper::body::Body::size_hint(request.body()).lower();
-        if announced > BRIEF_BYTES_MAX {
-            self.reject(None, refusal.clone()).await;
-            return Err(closing(StatusCode::SERVICE_UNAVAILABLE));
-        }
-        let opened = self.open_within(request, BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max)).await;
-        // It would have been taken a moment later: 413 would say that it never is.
-        opened.map_err(|response| match response.status() {
-            StatusCode::PAYLOAD_TOO_LARGE => closing(StatusCode::SERVICE_UNAVAILABLE),
-            _ => response,
-        })
-    }
-
-    async fn open_within(&self, request: Request<Incoming>, max: u64) -> Result<Envelope, Response<BoxBody>> {
-        let content_type = request.headers().get(header::CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let content_type = Self::content_type(&request);
+        let max = self.endpoint.body_bytes_max;
         let body = match read_body(request.into_body(), max, self.endpoint.body_idle).await {
             Ok(body) => body,
             Err(BodyFault::TooLarge) => {
@@ -89,8 +69,20 @@ impl Arrival<'_> {
             }
             Err(BodyFault::Idle | BodyFault::Broken) => return Err(closing(StatusCode::REQUEST_TIMEOUT)),
         };
+        self.open_body(content_type.as_deref(), body).await
+    }
+
+    /// Opens the envelope of a body that was read.
+    ///
+    /// # Errors
+    /// The fault to give.
+    pub(super) async fn open_body(
+        &self,
+        content_type: Option<&str>,
+        body: Bytes,
+    ) -> Result<Envelope, Response<BoxBody>> {
         let body: DocumentStream = Box::pin(stream::iter([Ok(body)]));
-        match soap::receive(content_type.as_deref(), body, self.endpoint.soap_limits).await {
+        match soap::receive(content_type, body, self.endpoint.soap_limits).await {
             Ok(received) => Ok(received.envelope),
             Err(unreceived) => {
                 let malformed = match unreceived {
@@ -181,12 +173,14 @@ impl Arrival<'_> {
         refusal: Refusal,
         fault: Fault,
     ) -> Response<BoxBody> {
-        let fault = match self.reject(message, refusal).await {
+        let refusal = self.reject(message, refusal).await;
+        let fault = match refusal {
             Refusal::AuditUnavailable => Fault::receiver("the request cannot be carried out now"),
             _ => fault,
         };
         let message = MessageId::fresh();
-        respond(frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault)), |_| {})
+        let framed = frame_answer(Packaging::Simple, "", &message, header, Reply::Fault(fault));
+        retry_after(respond(framed, |_| {}), &refusal)
     }
 
     /// Puts a refusal on record that came before the transaction judged anything.
@@ -194,10 +188,15 @@ impl Arrival<'_> {
         let (peer, side) = (&self.connected.peer, self.endpoint.side);
         let why = telemetry::refusal_detail(&refusal);
         tracing::info!(request = %self.id, %peer, side = side.word(), refusal = why, "rejected");
+        self.record(message, refusal).await
+    }
+
+    /// As [`Arrival::reject`], without a line in the log: a flood must not fill it.
+    pub(super) async fn record(&self, message: Option<MessageId>, refusal: Refusal) -> Refusal {
         let rejection = Rejection {
-            side,
+            side: self.endpoint.side,
             endpoint: self.connected.endpoint.clone(),
-            system: Some(peer.clone()),
+            system: Some(self.connected.peer.clone()),
             transaction: None,
             refusal,
             message,
@@ -206,9 +205,6 @@ impl Arrival<'_> {
         self.endpoint.broker.audit().reject(rejection).await
     }
 }
-
-/// Bytes of a message that is only read for its refusal.
-const BRIEF_BYTES_MAX: u64 = 64 << 10;
 
 /// Whether action and body are those of the path: one transaction is not taken at another's (wire.md
 /// 21.1, 23). Where the peer's file says so, the body's root counts instead of the action.
@@ -238,6 +234,14 @@ pub fn respond(framed: Framed, sent: impl Fn(u64) + Send + 'static) -> Response<
     *response.status_mut() = StatusCode::from_u16(framed.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     if let Ok(value) = header::HeaderValue::from_str(&framed.content_type) {
         response.headers_mut().insert(header::CONTENT_TYPE, value);
+    }
+    response
+}
+
+/// The response, with the seconds after which it may be tried again where the refusal names them.
+pub fn retry_after(mut response: Response<BoxBody>, refusal: &Refusal) -> Response<BoxBody> {
+    if let Some(seconds) = refusal.retry_after_s() {
+        response.headers_mut().insert(header::RETRY_AFTER, header::HeaderValue::from(seconds));
     }
     response
 }

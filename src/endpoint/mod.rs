@@ -2,8 +2,10 @@
 //! the pipeline and writes what was released.
 
 mod arrival;
+mod lane;
 mod place;
 mod serve;
 mod soap;
 
+pub use lane::Lane;
 pub use serve::{EndpointParts, SoapEndpoint, System};

@@ -15,11 +15,11 @@ use super::serve::System;
 use crate::model::Interrupted;
 use crate::transport::BoxBody;
 
-/// Two places, given back together.
+/// Two places, given back together; in the emergency lane one.
 #[derive(Debug)]
 pub(super) struct Place {
     _own: OwnedSemaphorePermit,
-    _all: OwnedSemaphorePermit,
+    _all: Option<OwnedSemaphorePermit>,
 }
 
 impl Place {
@@ -27,7 +27,13 @@ impl Place {
     pub(super) fn take(system: &System, all: &Arc<Semaphore>) -> Option<Self> {
         let own = Arc::clone(&system.places).try_acquire_owned().ok()?;
         let all = Arc::clone(all).try_acquire_owned().ok()?;
-        Some(Self { _own: own, _all: all })
+        Some(Self { _own: own, _all: Some(all) })
+    }
+
+    /// One of the system's emergency lane, beside all others.
+    pub(super) fn in_lane(system: &System) -> Option<Self> {
+        let own = Arc::clone(&system.lane.places).try_acquire_owned().ok()?;
+        Some(Self { _own: own, _all: None })
     }
 
     /// The answer that holds it from now on.

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
 use super::arrival::{Arrival, closing, empty};
+use super::lane::Lane;
 use super::place::Place;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
@@ -17,7 +18,7 @@ use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::{Limits, Offered};
 use crate::identity::{Admission, SamlTrust};
-use crate::model::{CommunityId, Oid, PeerProfile, Side, TargetName, Timestamp};
+use crate::model::{CommunityId, Oid, PeerProfile, Refusal, Side, TargetName, Timestamp};
 use crate::telemetry::Metrics;
 use crate::transport::{BoxBody, Connected};
 
@@ -49,6 +50,8 @@ pub struct System {
     /// Its requests at work at a time, its answers still being sent included; more are turned away
     /// with 503, so that none takes the places of all.
     pub places: Arc<Semaphore>,
+    /// What its emergencies have when these, or its rate, are used up.
+    pub lane: Lane,
 }
 
 /// What the builder of an endpoint hands in.
@@ -118,53 +121,44 @@ impl SoapEndpoint {
         }
         // INVARIANT: the listener lets only mapped certificates in, and only of this side.
         let Some(system) = self.systems.get(&connected.peer) else { return empty(StatusCode::FORBIDDEN) };
-        let Some(place) = Place::take(system, &self.places) else {
-            self.metrics.throttled(&connected.peer.0, "in_flight");
-            return empty(StatusCode::SERVICE_UNAVAILABLE);
+        let arrival = Arrival {
+            endpoint: self,
+            connected,
+            system,
+            id: Arrival::request_id(&request),
+            service: PATHS.get(here).copied().unwrap_or_default(),
+            received,
+            deadline: Instant::now() + self.timeout,
         };
-        place.held_by(self.serve_at(here, system, connected, request, received).await)
+        let Some(place) = Place::take(system, &self.places) else {
+            self.metrics.throttled(&arrival.connected.peer.0, "in_flight");
+            return self.beyond(here, arrival, request, Refusal::Throttled(CROWDED_MS), false).await;
+        };
+        // Before anything of the message is read or verified: whose it is, the certificate says.
+        if let Err(refusal) = self.broker.admits(&arrival.connected.peer) {
+            drop(place);
+            return self.beyond(here, arrival, request, refusal, true).await;
+        }
+        place.held_by(self.serve_at(here, arrival, request).await)
     }
 
     async fn serve_at(
         &self,
         here: usize,
-        system: &System,
-        connected: Arc<Connected>,
+        arrival: Arrival<'_>,
         request: Request<Incoming>,
-        received: Timestamp,
     ) -> Response<BoxBody> {
-        let id = Arrival::request_id(&request);
-        let deadline = Instant::now() + self.timeout;
-        let service = PATHS.get(here).copied().unwrap_or_default();
-        let arrival = Arrival { endpoint: self, connected, system, id, service, received, deadline };
-        // Before anything of the message is read or verified: whose it is, the certificate says.
-        let refused = self.broker.admits(&arrival.connected.peer).err();
-        let opening = async {
-            match &refused {
-                Some(refusal) => arrival.open_briefly(request, refusal).await,
-                None => arrival.open(request).await,
-            }
-        };
-        let envelope = match tokio::time::timeout_at(deadline, opening).await {
+        let envelope = match tokio::time::timeout_at(arrival.deadline, arrival.open(request)).await {
             Ok(Ok(envelope)) => envelope,
             Ok(Err(response)) => return response,
             Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
-        if let Some(refusal) = refused {
-            return match here {
-                0 => arrival.turn_away::<CrossGatewayPatientDiscovery>(&envelope, refusal).await,
-                1 => arrival.turn_away::<CrossGatewayQuery>(&envelope, refusal).await,
-                _ => arrival.turn_away::<CrossGatewayRetrieve>(&envelope, refusal).await,
-            };
-        }
-        let arrived = match arrival.authenticate(envelope, here).await {
-            Ok(arrived) => arrived,
-            Err(response) => return response,
-        };
-        match here {
-            0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
-            1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
-            _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+        match arrival.authenticate(envelope, here).await {
+            Ok(arrived) => self.carry_out(here, &arrival, arrived).await,
+            Err(response) => response,
         }
     }
 }
+
+/// When one who met no free place may come back: as long as most requests take.
+const CROWDED_MS: u64 = 1_000;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::Response;
 use tokio::time::Instant;
 
-use super::arrival::{Arrival, Authenticated, respond};
+use super::arrival::{Arrival, Authenticated, respond, retry_after};
 use crate::audit::Rejection;
 use crate::broker::Handled;
 use crate::dialect::soap::{Envelope, frame_answer};
@@ -33,17 +33,25 @@ impl Arrival<'_> {
         self.endpoint.metrics.request(side, &peer.0, T::NAME, word, started.elapsed());
         let milliseconds = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(request = %self.id, side, %peer, transaction = T::NAME, outcome = word, milliseconds, "answered");
-        if let Err(Refusal::AuditUnavailable | Refusal::Throttled(_) | Refusal::Internal(_)) = &outcome {
+        if let Err(
+            Refusal::AuditUnavailable | Refusal::OverBudget(_) | Refusal::Throttled(_) | Refusal::Internal(_),
+        ) = &outcome
+        {
             // No byte has left: the same message may come again (decisions B1).
             self.free(arrived.admitted.message.clone()).await;
         }
+        let refusal = outcome.as_ref().err().cloned();
         let addressing = self.addressing();
         let message = addressing.message.clone();
         let reply = T::write_answer(&arrived.envelope, &addressing, &self.system.profile, outcome);
         let header = Some(&arrived.envelope.header);
         let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply);
         let metrics = std::sync::Arc::clone(&self.endpoint.metrics);
-        respond(framed, move |bytes| metrics.document_bytes(side, &peer.0, bytes))
+        let response = respond(framed, move |bytes| metrics.document_bytes(side, &peer.0, bytes));
+        match refusal {
+            Some(refusal) => retry_after(response, &refusal),
+            None => response,
+        }
     }
 
     /// Refuses a message before its sender, its signature or its content are looked at; what the refusal
@@ -59,13 +67,14 @@ impl Arrival<'_> {
         let word = telemetry::refusal_word(&refusal);
         self.endpoint.metrics.request(side, &peer.0, T::NAME, word, began.elapsed());
         let addressing = self.addressing();
-        let reply = T::write_answer(envelope, &addressing, &self.system.profile, Err(refusal));
+        let reply = T::write_answer(envelope, &addressing, &self.system.profile, Err(refusal.clone()));
         let header = Some(&envelope.header);
-        respond(frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &addressing.message, header, reply), |_| {})
+        let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &addressing.message, header, reply);
+        retry_after(respond(framed, |_| {}), &refusal)
     }
 
     // Goes on when the store takes longer than anybody waits for the refusal.
-    async fn free(&self, message: MessageId) {
+    pub(super) async fn free(&self, message: MessageId) {
         let (admission, spki) =
             (self.endpoint.admission.clone(), self.connected.endpoint.spki_sha256.clone());
         let id = self.id;
@@ -101,6 +110,7 @@ impl Arrival<'_> {
             }
         };
         let context = RequestContext {
+            beyond_budget: false,
             id: self.id,
             side: self.endpoint.side,
             transaction: T::NAME,

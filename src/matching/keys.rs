@@ -90,6 +90,28 @@ impl Prepared {
         name.map(|name| name.chars().take(2).collect())
     }
 
+    /// What tells a person apart roughly, for counting: birth date, family name, given name; and, where
+    /// one of them is missing, telephone numbers.
+    pub fn told_apart_by(&self) -> [String; 4] {
+        let date = |date: PartialDate| {
+            format!("{}-{}-{}", date.year, date.month.unwrap_or_default(), date.day.unwrap_or_default())
+        };
+        let birth = match (self.birth, self.birth_range) {
+            (Some(birth), _) => date(birth),
+            (None, Some((from, to))) => format!("{}/{}", date(from), date(to)),
+            (None, None) => String::new(),
+        };
+        let name = self.kana.first().or_else(|| self.kanji.first()).or_else(|| self.roman.first());
+        let (family, given) = match name {
+            Some(name) if name.family.is_empty() => (name.whole.to_string(), String::new()),
+            Some(name) => (name.family.to_string(), name.given.to_string()),
+            None => (String::new(), String::new()),
+        };
+        let is_whole = !birth.is_empty() && !family.is_empty();
+        let rest = if is_whole { String::new() } else { self.phones.join(" ") };
+        [birth, family, given, rest]
+    }
+
     /// The keys of what a household shares, and sometimes hundreds.
     pub fn sharable(&self) -> impl Iterator<Item = Key> + '_ {
         let addresses = self.addresses.iter().filter_map(|(_, address)| address.as_ref());

@@ -61,4 +61,6 @@ pub struct RequestContext {
     pub attempt: u32,
     /// The far end.
     pub endpoint: Endpoint,
+    /// Over a budget, and let through because it is an emergency: stands on every record of it.
+    pub beyond_budget: bool,
 }

@@ -66,6 +66,10 @@ pub enum Refusal {
     /// The message is at fault.
     #[error("{0}")]
     Malformed(Malformed),
+    /// Asked about more patients, or missed more often, than agreed; milliseconds until it may be tried
+    /// again.
+    #[error("over budget")]
+    OverBudget(u64),
     /// Asked too often; milliseconds until it may be tried again.
     #[error("too many requests")]
     Throttled(u64),
@@ -87,6 +91,28 @@ pub enum Refusal {
     /// May ask, but not of this: answered as if it were not there.
     #[error("withheld")]
     Withheld,
+}
+
+impl Refusal {
+    /// Seconds until it may be tried again, where that is known: 1 at least.
+    pub const fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Self::OverBudget(milliseconds) | Self::Throttled(milliseconds) => {
+                let seconds = milliseconds.div_ceil(1_000);
+                Some(if seconds == 0 { 1 } else { seconds })
+            }
+            _ => None,
+        }
+    }
+
+    /// What the requester is told of it, where it may be tried again. The same for every patient.
+    pub fn retry_text(&self) -> String {
+        match self.retry_after_s() {
+            Some(1) => "too many requests; try again after 1 second".to_owned(),
+            Some(seconds) => format!("too many requests; try again after {seconds} seconds"),
+            None => "too many requests".to_owned(),
+        }
+    }
 }
 
 impl From<Malformed> for Refusal {

@@ -80,6 +80,7 @@ pub fn row() -> ConsentRow {
 
 pub fn context(side: Side, from: &str, role: &str, purpose: Purpose) -> RequestContext {
     RequestContext {
+        beyond_budget: false,
         id: RequestId(1),
         side,
         transaction: "ITI-38",

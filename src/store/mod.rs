@@ -1,6 +1,7 @@
 //! Floor 3: the small tables: consents, emergency ids, replay cache, index of the audit log.
 //! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
 
+mod asked;
 mod audit_forward;
 mod audit_index;
 mod consent_row;
@@ -11,6 +12,7 @@ mod open;
 mod replay_cache;
 mod schema;
 
+pub use asked::AskedRow;
 pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
 pub use consent_row::{ConsentRow, ConsentState, Terms};
 pub use consents::{AddError, ConsentChange};

@@ -27,6 +27,7 @@ pub enum BreakerState {
 pub struct Metrics {
     registered: Registered,
     traffic: RequestMetrics,
+    emergency: EmergencyMetrics,
     trust: TrustMetrics,
     audit: AuditMetrics,
     state: StateMetrics,
@@ -40,6 +41,7 @@ impl Metrics {
     pub fn new() -> Result<Arc<Self>, Error> {
         let mut r = Registered::default();
         let traffic = RequestMetrics::new(&mut r)?;
+        let emergency = EmergencyMetrics::new(&mut r)?;
         let trust = TrustMetrics::new(&mut r)?;
         let audit = AuditMetrics::new(&mut r)?;
         let state = StateMetrics::new(&mut r)?;
@@ -49,7 +51,7 @@ impl Metrics {
         let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         start.set(now.unwrap_or_default().as_secs_f64());
-        Ok(Arc::new(Self { registered: r, traffic, trust, audit, state }))
+        Ok(Arc::new(Self { registered: r, traffic, emergency, trust, audit, state }))
     }
 
     /// The text format of Prometheus. Not on the path of a request.
@@ -95,7 +97,17 @@ impl Metrics {
         add(&self.traffic.withheld, &[side, transaction], count);
     }
 
-    /// A request was refused by a rate: `peer`, `person`, `in_flight`, `more_attributes`.
+    /// An emergency went on over a budget.
+    pub fn emergency_over_budget(&self, peer: &str) {
+        add(&self.emergency.emergencies_over_budget, &[peer], 1);
+    }
+
+    /// An emergency went on beside the rates and places that its system had used up.
+    pub fn emergency_lane(&self, peer: &str) {
+        add(&self.emergency.emergency_lane, &[peer], 1);
+    }
+
+    /// A request was refused by a rate or a budget; the words stand at the metric.
     pub fn throttled(&self, peer: &str, what: &str) {
         add(&self.traffic.throttled, &[peer, what], 1);
     }
@@ -107,12 +119,12 @@ impl Metrics {
 
     /// An answer was given under an emergency policy.
     pub fn emergency(&self, peer: &str) {
-        add(&self.traffic.emergencies, &[peer], 1);
+        add(&self.emergency.emergencies, &[peer], 1);
     }
 
     /// So many emergency ids more were refused to a community, which has too many in use.
     pub fn emergency_ids_refused(&self, community: &str, count: u64) {
-        add(&self.traffic.emergency_ids_refused, &[community], count);
+        add(&self.emergency.emergency_ids_refused, &[community], count);
     }
 
     /// A finding answered something else: `patient`, `home`, `repository`, `document`.
@@ -288,8 +300,6 @@ struct RequestMetrics {
     dropped: IntCounterVec,
     message_warnings: IntCounterVec,
     document_bytes: IntCounterVec,
-    emergencies: IntCounterVec,
-    emergency_ids_refused: IntCounterVec,
 }
 
 impl RequestMetrics {
@@ -326,7 +336,8 @@ impl RequestMetrics {
             )?,
             throttled: r.counters(
                 "throttled_total",
-                "Requests refused by a rate; what: peer, person, in_flight, more_attributes.",
+                "Requests refused by a rate or budget; what: peer, person, in_flight, emergency, \
+                 and person, facility, peer, emergency with _patients or _misses.",
                 &["peer", "what"],
             )?,
             dropped: r.counters(
@@ -344,6 +355,22 @@ impl RequestMetrics {
                 "Bytes of documents sent.",
                 &["side", "peer"],
             )?,
+        })
+    }
+}
+
+/// What is done under the purpose EMERGENCY.
+#[derive(Debug)]
+struct EmergencyMetrics {
+    emergencies: IntCounterVec,
+    emergency_ids_refused: IntCounterVec,
+    emergencies_over_budget: IntCounterVec,
+    emergency_lane: IntCounterVec,
+}
+
+impl EmergencyMetrics {
+    fn new(r: &mut Registered) -> Result<Self, Error> {
+        Ok(Self {
             emergencies: r.counters(
                 "emergency_accesses_total",
                 "Answers given under an emergency policy.",
@@ -353,6 +380,16 @@ impl RequestMetrics {
                 "emergency_ids_refused_total",
                 "Emergency ids refused to a community because too many are in use.",
                 &["community"],
+            )?,
+            emergencies_over_budget: r.counters(
+                "emergencies_over_budget_total",
+                "Emergencies let through although the person, facility or system was over a budget.",
+                &["peer"],
+            )?,
+            emergency_lane: r.counters(
+                "emergency_lane_total",
+                "Emergencies let through although the system's rate or places were used up.",
+                &["peer"],
             )?,
         })
     }

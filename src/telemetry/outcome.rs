@@ -31,6 +31,7 @@ pub const fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::Denied => "denied",
         Refusal::Internal(_) => "internal",
         Refusal::Malformed(_) => "malformed",
+        Refusal::OverBudget(_) => "over_budget",
         Refusal::Throttled(_) => "throttled",
         Refusal::TooManyResults => "too_many_results",
         Refusal::Unauthenticated(_) => "unauthenticated",

@@ -9,6 +9,7 @@ mod simulators;
 mod a_seeded_run;
 mod audit_repository;
 mod both_ways;
+mod budgets;
 mod correlation;
 mod documents_stream;
 mod emergencies;

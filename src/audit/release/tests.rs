@@ -67,6 +67,7 @@ fn oid(text: &str) -> Oid {
 fn context() -> RequestContext {
     let address: SocketAddr = "192.0.2.7:4444".parse().unwrap();
     RequestContext {
+        beyond_budget: false,
         id: RequestId(7),
         side: Side::Peer,
         transaction: "ITI-39",

@@ -51,8 +51,12 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
             Said::Error { code: malformed.code, context: located(&malformed.why, &malformed.at) }
         }
         (Refusal::Malformed(malformed), _) => Said::Fault(Fault::malformed(malformed)),
-        (Refusal::Throttled(_), Actor::Registry) => error("XDSRegistryBusy", "too many requests"),
-        (Refusal::Throttled(_), Actor::Repository) => error("XDSRepositoryBusy", "too many requests"),
+        (Refusal::OverBudget(_) | Refusal::Throttled(_), Actor::Registry) => {
+            error("XDSRegistryBusy", &refusal.retry_text())
+        }
+        (Refusal::OverBudget(_) | Refusal::Throttled(_), Actor::Repository) => {
+            error("XDSRepositoryBusy", &refusal.retry_text())
+        }
         (Refusal::TooManyResults, Actor::Registry) => {
             error("XDSTooManyResults", "more results than the limit; narrow the query or ask for ObjectRef")
         }

@@ -16,8 +16,8 @@ pub(super) fn verdict(refusal: &Refusal, profile: &PeerProfile) -> Result<Verdic
             Verdict::error(Detail::error("INTERR", "internal error"), Some("InternalError"))
         }
         Refusal::Malformed(malformed) => Verdict::error(Detail::error("SYN113", malformed.to_string()), None),
-        Refusal::Throttled(_) => {
-            Verdict::error(Detail::error("INTERR", "too many requests"), Some("ResponderBusy"))
+        Refusal::OverBudget(_) | Refusal::Throttled(_) => {
+            Verdict::error(Detail::error("INTERR", refusal.retry_text()), Some("ResponderBusy"))
         }
         Refusal::TooManyResults => {
             Verdict::error(Detail::error("INTERR", "too many results"), Some("AnswerNotAvailable"))

@@ -62,6 +62,7 @@ impl Fault {
             Refusal::Unauthenticated(why) => Some(Self::unauthenticated(why)),
             Refusal::Internal(_)
             | Refusal::Malformed(_)
+            | Refusal::OverBudget(_)
             | Refusal::Throttled(_)
             | Refusal::TooManyResults
             | Refusal::UnknownCommunity

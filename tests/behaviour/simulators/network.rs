@@ -51,8 +51,10 @@ pub struct Plan {
     /// Where other networks are to ask; any free port when None.
     pub peer_port: Option<u16>,
     pub disk: Option<SimulatedDisk>,
-    /// As the program of its own that operators start, logging all it can to `log.jsonl`.
+    /// As the program of its own that operators start, logging to `log.jsonl`.
     pub is_process: bool,
+    /// How much that program logs.
+    pub log: &'static str,
     pub policies: PathBuf,
 }
 
@@ -121,6 +123,7 @@ impl Plan {
             peer_port: None,
             disk: None,
             is_process: false,
+            log: "debug",
             policies: Path::new(env!("CARGO_MANIFEST_DIR")).join("policies"),
         }
     }
@@ -290,7 +293,7 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
         }
         let shutdown = CancellationToken::new();
         let running = if self.is_process {
-            tokio::spawn(serve_as_process(folder.path().to_owned(), shutdown.clone()))
+            tokio::spawn(serve_as_process(folder.path().to_owned(), self.log, shutdown.clone()))
         } else {
             tokio::spawn(serve(settings, self.disk.clone(), shutdown.clone()))
         };
@@ -311,17 +314,18 @@ async fn serve(settings: Settings, disk: Option<SimulatedDisk>, shutdown: Cancel
     done.unwrap_or_else(|error| panic!("{error}"));
 }
 
-async fn serve_as_process(folder: PathBuf, shutdown: CancellationToken) {
+async fn serve_as_process(folder: PathBuf, log_level: &'static str, shutdown: CancellationToken) {
     let log = std::fs::File::create(folder.join("log.jsonl")).unwrap();
     let mut child = tokio::process::Command::new(env!("CARGO_BIN_EXE_kakehashi"))
         .args(["serve", "--config"])
         .arg(folder.join("kakehashi.toml"))
-        .env("KAKEHASHI_LOG", "debug")
+        .env("KAKEHASHI_LOG", log_level)
         .stderr(log)
         .kill_on_drop(true)
         .spawn()
         .unwrap();
     let pid = child.id().unwrap().to_string();
+    std::fs::write(folder.join("pid"), &pid).unwrap();
     tokio::select! {
         status = child.wait() => panic!("it ended by itself: {status:?}"),
         () = shutdown.cancelled() => {}
@@ -332,6 +336,17 @@ async fn serve_as_process(folder: PathBuf, shutdown: CancellationToken) {
 }
 
 impl Network {
+    /// What a process of its own has used of processors so far, by the kernel's scheduler.
+    pub fn processor_time(&self) -> std::time::Duration {
+        let pid = std::fs::read_to_string(self.folder.path().join("pid")).unwrap();
+        let tasks = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+        let of_task = |task: std::fs::DirEntry| {
+            let text = std::fs::read_to_string(task.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<u64>().ok()
+        };
+        std::time::Duration::from_nanos(tasks.filter_map(of_task).sum())
+    }
+
     /// What a process of its own has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log.jsonl")).unwrap()
@@ -386,6 +401,13 @@ impl Network {
             (format!("{name}-{system}"), format!("https://portal.{name}.example/idp"));
         let signer = format!("{name}-portal-idp");
         Client::new(self.place, self.place, &certificate, (&issuer, &signer), self.ports.portal, who)
+    }
+
+    /// Whom each person has asked about, as the store keeps it.
+    pub async fn asked(&self) -> Vec<kakehashi::store::AskedRow> {
+        let settings = settings(self.folder.path());
+        let store = Store::open(&settings.broker.store_url).await.unwrap();
+        store.asked(Timestamp::from_micros(0)).await.unwrap()
     }
 
     /// What stands in the audit log.

@@ -152,6 +152,7 @@ pub fn context() -> (RequestContext, Leg) {
     };
     let endpoint = Endpoint { subject: String::new(), spki_sha256: String::new(), address, local: address };
     let context = RequestContext {
+        beyond_budget: false,
         id: RequestId(1),
         side: Side::Peer,
         transaction: "ITI-38",

@@ -1,0 +1,168 @@
+//! What becomes of a request whose system has used up its rate or places. It is refused before anything
+//! of it is parsed, and told when to come back. An emergency has a lane of its own: few places, a rate of
+//! its own, and its assertion must prove it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response, StatusCode};
+use hyper::body::{Body as _, Incoming};
+use memchr::memmem::Finder;
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout_at};
+
+use super::arrival::{Arrival, Authenticated, closing, empty, retry_after};
+use super::place::Place;
+use super::serve::SoapEndpoint;
+use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use crate::dialect::soap::Envelope;
+use crate::model::{Purpose, Refusal};
+use crate::transport::{BodyFault, BoxBody, read_body};
+
+/// The emergency lane of one asking system.
+pub struct Lane {
+    /// Its emergencies at work beside its other requests.
+    pub(super) places: Arc<Semaphore>,
+    /// Its messages that are read at a time only to see whether they may be emergencies.
+    reading: Arc<Semaphore>,
+    /// Its codes for the purpose EMERGENCY. Text of a message that nobody has verified: it says who is to
+    /// be verified, nothing else.
+    codes: Vec<Finder<'static>>,
+}
+
+impl Lane {
+    /// With so many places, for a system that says EMERGENCY in these words.
+    pub fn new<'a>(places: usize, codes: impl IntoIterator<Item = &'a str>) -> Self {
+        Self {
+            places: Arc::new(Semaphore::new(places)),
+            reading: Arc::new(Semaphore::new(READING)),
+            codes: codes.into_iter().map(|code| Finder::new(code.as_bytes()).into_owned()).collect(),
+        }
+    }
+
+    fn may_be_emergency(&self, message: &[u8]) -> bool {
+        self.codes.iter().any(|code| code.find(message).is_some())
+    }
+}
+
+/// A message over the rate, not parsed.
+struct Unread {
+    content_type: Option<String>,
+    body: Bytes,
+}
+
+impl SoapEndpoint {
+    /// Refuses a request over its system's rate or places, unless it proves to be an emergency.
+    pub(super) async fn beyond(
+        &self,
+        here: usize,
+        arrival: Arrival<'_>,
+        request: Request<Incoming>,
+        refusal: Refusal,
+        is_worded: bool,
+    ) -> Response<BoxBody> {
+        let is_large = request.body().size_hint().lower() > BRIEF_BYTES_MAX;
+        let reading = arrival.system.lane.reading.try_acquire().ok().filter(|_| !is_large);
+        let Some(reading) = reading else { return arrival.turned_back(refusal, is_large).await };
+        let read = arrival.read_briefly(request);
+        let Ok(read) = timeout_at(Instant::now() + READING_MAX, read).await else {
+            return closing(StatusCode::REQUEST_TIMEOUT);
+        };
+        drop(reading);
+        let unread = match read {
+            Ok(unread) => unread,
+            Err(BodyFault::TooLarge) => return arrival.turned_back(refusal, true).await,
+            Err(BodyFault::Idle | BodyFault::Broken) => return closing(StatusCode::REQUEST_TIMEOUT),
+        };
+        if arrival.system.lane.may_be_emergency(&unread.body)
+            && let Some(place) = Place::in_lane(arrival.system)
+            && self.broker.admits_emergency(&arrival.connected.peer).is_ok()
+        {
+            let answer = self.in_lane(here, &arrival, unread, refusal);
+            let answer = match timeout_at(arrival.deadline, answer).await {
+                Ok(answer) => answer,
+                Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
+            };
+            return place.held_by(answer);
+        }
+        if !(is_worded && self.broker.admits_wording(&arrival.connected.peer)) {
+            return arrival.turned_back(refusal, false).await;
+        }
+        match arrival.open_body(unread.content_type.as_deref(), unread.body).await {
+            Ok(envelope) => say(here, &arrival, &envelope, refusal).await,
+            Err(response) => response,
+        }
+    }
+
+    async fn in_lane(
+        &self,
+        here: usize,
+        arrival: &Arrival<'_>,
+        unread: Unread,
+        refusal: Refusal,
+    ) -> Response<BoxBody> {
+        let envelope = match arrival.open_body(unread.content_type.as_deref(), unread.body).await {
+            Ok(envelope) => envelope,
+            Err(response) => return response,
+        };
+        let arrived = match arrival.authenticate(envelope, here).await {
+            Ok(arrived) => arrived,
+            Err(response) => return response,
+        };
+        if arrived.admitted.assertion.requester.purpose != Purpose::Emergency {
+            arrival.free(arrived.admitted.message.clone()).await;
+            return say(here, arrival, &arrived.envelope, refusal).await;
+        }
+        let peer = &arrival.connected.peer;
+        self.metrics.emergency_lane(&peer.0);
+        tracing::warn!(request = %arrival.id, %peer, "an emergency goes on beside the rates and places used up");
+        self.carry_out(here, arrival, arrived).await
+    }
+
+    /// Answers an authenticated message.
+    pub(super) async fn carry_out(
+        &self,
+        here: usize,
+        arrival: &Arrival<'_>,
+        arrived: Authenticated,
+    ) -> Response<BoxBody> {
+        match here {
+            0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
+            1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
+            _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+        }
+    }
+}
+
+async fn say(here: usize, arrival: &Arrival<'_>, envelope: &Envelope, refusal: Refusal) -> Response<BoxBody> {
+    match here {
+        0 => arrival.turn_away::<CrossGatewayPatientDiscovery>(envelope, refusal).await,
+        1 => arrival.turn_away::<CrossGatewayQuery>(envelope, refusal).await,
+        _ => arrival.turn_away::<CrossGatewayRetrieve>(envelope, refusal).await,
+    }
+}
+
+impl Arrival<'_> {
+    async fn read_briefly(&self, request: Request<Incoming>) -> Result<Unread, BodyFault> {
+        let content_type = Self::content_type(&request);
+        let max = BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max);
+        let body = read_body(request.into_body(), max, self.endpoint.body_idle).await?;
+        Ok(Unread { content_type, body })
+    }
+
+    /// 503 with the time to come back, on record and counted.
+    async fn turned_back(&self, refusal: Refusal, ends: bool) -> Response<BoxBody> {
+        let refusal = self.record(None, refusal).await;
+        let unavailable = StatusCode::SERVICE_UNAVAILABLE;
+        retry_after(if ends { closing(unavailable) } else { empty(unavailable) }, &refusal)
+    }
+}
+
+/// Bytes of a message that is only read for its refusal, or to see whether it may be an emergency.
+const BRIEF_BYTES_MAX: u64 = 64 << 10;
+/// Such messages read at a time, of one system.
+const READING: usize = 8;
+/// How long one may take to arrive.
+const READING_MAX: Duration = Duration::from_secs(2);
