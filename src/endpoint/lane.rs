@@ -63,14 +63,18 @@ impl SoapEndpoint {
         refusal: Refusal,
         is_worded: bool,
     ) -> Response<BoxBody> {
-        let is_large = request.body().size_hint().lower() > BRIEF_BYTES_MAX;
-        let reading = arrival.system.lane.reading.try_acquire().ok().filter(|_| !is_large);
-        let Some(reading) = reading else { return arrival.turned_back(refusal, is_large).await };
-        let read = arrival.read_briefly(request);
-        let Ok(read) = timeout_at(Instant::now() + READING_MAX, read).await else {
-            return closing(StatusCode::REQUEST_TIMEOUT);
+        if request.body().size_hint().lower() > BRIEF_BYTES_MAX {
+            return arrival.turned_back(refusal, true).await;
+        }
+        // Read also when it is only refused: a connection whose message nobody reads has to be closed, and
+        // a new handshake costs more.
+        let read = async {
+            let _place = arrival.system.lane.reading.acquire().await;
+            arrival.read_briefly(request).await
         };
-        drop(reading);
+        let Ok(read) = timeout_at(Instant::now() + READING_MAX, read).await else {
+            return arrival.turned_back(refusal, true).await;
+        };
         let unread = match read {
             Ok(unread) => unread,
             Err(BodyFault::TooLarge) => return arrival.turned_back(refusal, true).await,

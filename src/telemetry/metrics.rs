@@ -27,6 +27,7 @@ pub enum BreakerState {
 pub struct Metrics {
     registered: Registered,
     traffic: RequestMetrics,
+    emergency: EmergencyMetrics,
     trust: TrustMetrics,
     audit: AuditMetrics,
     state: StateMetrics,
@@ -40,6 +41,7 @@ impl Metrics {
     pub fn new() -> Result<Arc<Self>, Error> {
         let mut r = Registered::default();
         let traffic = RequestMetrics::new(&mut r)?;
+        let emergency = EmergencyMetrics::new(&mut r)?;
         let trust = TrustMetrics::new(&mut r)?;
         let audit = AuditMetrics::new(&mut r)?;
         let state = StateMetrics::new(&mut r)?;
@@ -49,7 +51,7 @@ impl Metrics {
         let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         start.set(now.unwrap_or_default().as_secs_f64());
-        Ok(Arc::new(Self { registered: r, traffic, trust, audit, state }))
+        Ok(Arc::new(Self { registered: r, traffic, emergency, trust, audit, state }))
     }
 
     /// The text format of Prometheus. Not on the path of a request.
@@ -97,12 +99,12 @@ impl Metrics {
 
     /// An emergency went on over a budget.
     pub fn emergency_over_budget(&self, peer: &str) {
-        add(&self.traffic.emergencies_over_budget, &[peer], 1);
+        add(&self.emergency.emergencies_over_budget, &[peer], 1);
     }
 
     /// An emergency went on beside the rates and places that its system had used up.
     pub fn emergency_lane(&self, peer: &str) {
-        add(&self.traffic.emergency_lane, &[peer], 1);
+        add(&self.emergency.emergency_lane, &[peer], 1);
     }
 
     /// A request was refused by a rate or a budget; the words stand at the metric.
@@ -117,12 +119,12 @@ impl Metrics {
 
     /// An answer was given under an emergency policy.
     pub fn emergency(&self, peer: &str) {
-        add(&self.traffic.emergencies, &[peer], 1);
+        add(&self.emergency.emergencies, &[peer], 1);
     }
 
     /// So many emergency ids more were refused to a community, which has too many in use.
     pub fn emergency_ids_refused(&self, community: &str, count: u64) {
-        add(&self.traffic.emergency_ids_refused, &[community], count);
+        add(&self.emergency.emergency_ids_refused, &[community], count);
     }
 
     /// A finding answered something else: `not_asked`, `other_person`, `too_many_ids`, `document_differs`.
@@ -298,10 +300,6 @@ struct RequestMetrics {
     dropped: IntCounterVec,
     message_warnings: IntCounterVec,
     document_bytes: IntCounterVec,
-    emergencies: IntCounterVec,
-    emergency_ids_refused: IntCounterVec,
-    emergencies_over_budget: IntCounterVec,
-    emergency_lane: IntCounterVec,
 }
 
 impl RequestMetrics {
@@ -357,6 +355,22 @@ impl RequestMetrics {
                 "Bytes of documents sent.",
                 &["side", "peer"],
             )?,
+        })
+    }
+}
+
+/// What is done under the purpose EMERGENCY.
+#[derive(Debug)]
+struct EmergencyMetrics {
+    emergencies: IntCounterVec,
+    emergency_ids_refused: IntCounterVec,
+    emergencies_over_budget: IntCounterVec,
+    emergency_lane: IntCounterVec,
+}
+
+impl EmergencyMetrics {
+    fn new(r: &mut Registered) -> Result<Self, Error> {
+        Ok(Self {
             emergencies: r.counters(
                 "emergency_accesses_total",
                 "Answers given under an emergency policy.",
