@@ -148,7 +148,7 @@ pub fn retrieve_of(documents: impl IntoIterator<Item = DocumentId>) -> DocumentR
     DocumentRetrieve { documents: documents.into_iter().collect() }
 }
 
-fn tls(certificate: &str) -> ClientConfig {
+pub(super) fn tls(certificate: &str) -> ClientConfig {
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(pki::file("net-ca.pem")).unwrap()).unwrap();
     let chain = vec![CertificateDer::from_pem_file(pki::file(&format!("{certificate}.pem"))).unwrap()];

@@ -101,7 +101,7 @@ impl Gateway {
     }
 }
 
-fn tls(place: Place) -> ServerConfig {
+pub(super) fn tls(place: Place) -> ServerConfig {
     let file = |name: &str| pki::file(&format!("{}-server{name}.pem", place.name));
     let mut roots = RootCertStore::empty();
     roots.add(CertificateDer::from_pem_file(pki::file("net-ca.pem")).unwrap()).unwrap();

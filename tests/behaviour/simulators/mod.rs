@@ -6,6 +6,7 @@ pub mod gateway;
 pub mod hospital;
 pub mod network;
 pub mod pki;
+pub mod raw;
 pub mod records;
 pub mod repository;
 pub mod waiting;

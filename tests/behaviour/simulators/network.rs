@@ -381,6 +381,16 @@ impl Network {
         self.ports.peer
     }
 
+    /// Where our own portals ask.
+    pub const fn portal_port(&self) -> u16 {
+        self.ports.portal
+    }
+
+    /// Where metrics and health are.
+    pub const fn admin_port(&self) -> u16 {
+        self.ports.admin
+    }
+
     /// Somebody of another network asking here through that network's gateway.
     pub fn asked_by(&self, place: Place, who: Who) -> Client {
         let certificate = format!("{}-gateway", place.name);
