@@ -8,7 +8,7 @@ CARGO ?= cargo
 help:
 	@echo 'make demo          build, lay out two networks, run both directions (KEEP=1 leaves them up)'
 	@echo 'make test          licences, format, lint, dashboards, house rules, all tests, foreign programs'
-	@echo 'make fuzz          every reader for a minute (FUZZ_SECONDS=60; one: fuzz/run.sh READER SECONDS)'
+	@echo 'make fuzz          every reader two million times (RUNS=2000000; one: TARGET=xml)'
 	@echo 'make bench         instruction counts of the hot paths'
 
 # rust-version in Cargo.toml says which compiler; there is no toolchain file.
@@ -59,4 +59,4 @@ bench: rust
 	./benches/run.sh
 
 fuzz: rust
-	./fuzz/run.sh
+	RUNS=$(RUNS) ./fuzz/run.sh $(TARGET)

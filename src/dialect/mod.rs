@@ -5,6 +5,8 @@ pub mod hl7v2;
 pub mod hl7v3;
 mod peer_codes;
 mod query_element;
+#[cfg(test)]
+pub(crate) mod respelling;
 pub mod soap;
 pub mod ssmix2;
 mod transaction;

@@ -82,8 +82,7 @@ impl PatientId {
         let mut components = text.trim().split('^');
         let id = components.next().map(str::trim).filter(|id| !id.is_empty())?;
         let authority = components.nth(2)?.split('&').nth(1).and_then(Oid::parse)?;
-        let id = id.replace("\\S\\", "^").replace("\\T\\", "&").replace("\\E\\", "\\");
-        Some(Self::new(Authority(authority), id))
+        Some(Self::new(Authority(authority), unescaped(id)))
     }
 
     /// Writes the CX `id^^^&oid&ISO`.
@@ -91,6 +90,25 @@ impl PatientId {
         let id = self.value.reveal().replace('\\', "\\E\\").replace('^', "\\S\\").replace('&', "\\T\\");
         Phi::new(format!("{id}^^^&{}&ISO", self.authority.0))
     }
+}
+
+// One pass from the left: in `\E\S\E\` the middle is text, no escape.
+fn unescaped(id: &str) -> String {
+    let mut plain = String::with_capacity(id.len());
+    let mut rest = id;
+    while let Some((before, after)) = rest.split_once('\\') {
+        plain.push_str(before);
+        let escape = match after.get(..2) {
+            Some("S\\") => Some('^'),
+            Some("T\\") => Some('&'),
+            Some("E\\") => Some('\\'),
+            _ => None,
+        };
+        plain.push(escape.unwrap_or('\\'));
+        rest = if escape.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    plain.push_str(rest);
+    plain
 }
 
 /// One document: home community, repository and unique id, as ITI-39 names it.
@@ -229,7 +247,13 @@ mod tests {
     fn a_cx_goes_out_and_comes_back_with_delimiters_in_the_id() {
         let oid = Oid::parse("2.999.33").map(Authority);
         let id = PatientId::new(oid.unwrap(), "a^b&c\\d");
-        assert_eq!(PatientId::from_cx(id.cx().reveal()), Some(id));
+        assert_eq!(PatientId::from_cx(id.cx().reveal()), Some(id.clone()));
+        for nasty in ["\\S\\", "\\", "\\\\E", "E\\S", "a\\T\\^&\\", "山\\"] {
+            let id = PatientId { value: Phi::new(nasty.to_owned()), ..id.clone() };
+            assert_eq!(PatientId::from_cx(id.cx().reveal()), Some(id), "{nasty}");
+        }
+        let lone = PatientId::from_cx("a\\b\\X\\^^^&2.999.33&ISO").map(|id| id.value);
+        assert_eq!(lone, Some(Phi::new("a\\b\\X\\".to_owned())), "no escape stays as it is");
         assert_eq!(PatientId::from_cx("1^^^NS&2.999&ISO").map(|p| p.value), Some(Phi::new("1".to_owned())));
         assert_eq!(PatientId::from_cx("^^^&2.999&ISO"), None);
         assert_eq!(PatientId::from_cx("1^^^NS"), None);

@@ -221,9 +221,6 @@ impl<'a> Reader<'a> {
             if attribute.value.len() > self.limits.text_bytes {
                 return Err(self.malformed_at(at, "too-long", "an attribute value over the cap"));
             }
-            if attribute.key.as_namespace_binding().is_some() {
-                continue;
-            }
             if attribute.value.contains('<') {
                 return Err(self.malformed_at(at, "malformed-xml", "`<` in an attribute value"));
             }
@@ -231,6 +228,9 @@ impl<'a> Reader<'a> {
                 .normalized_value(XmlVersion::Implicit1_0)
                 .map_err(|_| self.malformed_at(at, "malformed-xml", "a reference that cannot be resolved"))?;
             self.characters(&value, at)?;
+            if attribute.key.as_namespace_binding().is_some() {
+                continue;
+            }
             let ns = self.namespace(attribute.key, false, at)?;
             let local = attribute.key.local_name().into_inner().to_owned();
             let value = value.into_owned();
@@ -256,6 +256,7 @@ impl<'a> Reader<'a> {
                 return Err(self.malformed_at(at, "malformed-xml", why));
             }
         };
+        let uri = normalized(uri);
         if *self.last_ns != *uri {
             self.last_ns = uri.into();
         }
@@ -399,7 +400,7 @@ impl<'a> Reader<'a> {
                 PrefixDeclaration::Default => String::new(),
                 PrefixDeclaration::Named(name) => name.to_owned(),
             };
-            let uri = uri.into_inner().to_owned();
+            let uri = normalized(uri.into_inner()).into_owned();
             if prefix == "xml" || prefix == "xmlns" {
                 continue;
             }
@@ -417,11 +418,22 @@ impl<'a> Reader<'a> {
         let name = QName(value.trim());
         let (local, prefix) = name.decompose();
         let uri = match self.inner.resolver().resolve_prefix(prefix, true) {
-            ResolveResult::Bound(Namespace(uri)) => uri.to_owned(),
+            ResolveResult::Bound(Namespace(uri)) => normalized(uri).into_owned(),
             ResolveResult::Unbound | ResolveResult::Unknown(_) => String::new(),
         };
         (uri, local.into_inner().to_owned())
     }
+}
+
+// The value of a namespace declaration, which quick-xml keeps as it stands: references are resolved
+// and white space becomes blanks, as in any attribute. It was found to be whole at its element.
+fn normalized(raw: &str) -> Cow<'_, str> {
+    let bytes = raw.as_bytes();
+    if memchr::memchr3(b'&', b'\t', b'\n', bytes).or_else(|| memchr::memchr(b'\r', bytes)).is_none() {
+        return Cow::Borrowed(raw);
+    }
+    let blanks = raw.replace("\r\n", " ").replace(['\t', '\n', '\r'], " ");
+    Cow::Owned(quick_xml::escape::unescape(&blanks).map_or_else(|_| raw.to_owned(), Cow::into_owned))
 }
 
 const fn is_allowed(c: char) -> bool {

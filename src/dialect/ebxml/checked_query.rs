@@ -1,6 +1,7 @@
 //! A stored query with its parameters checked, in the order that decides which error is told
 //! (ITI TF-2 3.18.4.1.2.3; wire.md 13). Queries that are not offered are checked all the same.
 
+use super::entry_view::dtm;
 use super::parameter::{self, Item, Items};
 use super::stored_query::{Kind, Parameter, StoredQuery};
 use super::vocabulary::{QUERY, RIM, availability_asked};
@@ -185,8 +186,7 @@ impl<'t> Slots<'t> {
                 if parameter.kind.is_coded() && !items.items.iter().all(is_coded) {
                     return Err(wrong("a coded value needs code and scheme, `'code^^scheme'`"));
                 }
-                if parameter.kind == Kind::Time && !items.items.iter().all(|i| Dtm::parse(&i.text).is_some())
-                {
+                if parameter.kind == Kind::Time && !items.items.iter().all(|i| dtm(&i.text).is_some()) {
                     return Err(wrong("no time YYYY[MM[DD[hh[mm[ss]]]]]"));
                 }
                 all.push((parameter, items));
@@ -216,6 +216,10 @@ impl<'t> Slots<'t> {
             let name = parameter.name;
             if parameter.kind == Kind::Time && items.items.iter().any(|item| item.is_quoted) {
                 warnings.push(Warning::new("quoted-number", format!("{name} is quoted")));
+            }
+            if parameter.kind == Kind::Time && items.items.iter().any(|i| Dtm::parse(&i.text).is_none()) {
+                let why = format!("{name} has a zone");
+                warnings.push(Warning::new("time-with-zone", why));
             }
             if !parameter.kind.is_many() && items.is_list {
                 warnings.push(Warning::new("single-value-list", format!("{name} stands in parentheses")));

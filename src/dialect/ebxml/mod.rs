@@ -15,11 +15,15 @@ mod query_request;
 mod query_response;
 mod refusal;
 mod registry_response;
+#[cfg(test)]
+mod relay_tests;
 mod retrieve_answer;
 mod retrieve_request;
 mod retrieve_response;
 #[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod spelling_tests;
 mod splice;
 mod stored_query;
 pub mod summary;

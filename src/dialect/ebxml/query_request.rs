@@ -2,13 +2,14 @@
 //! and back.
 
 use super::checked_query::{CheckedQuery, HomeRule, check};
+use super::entry_view::dtm;
 use super::parameter::{self, Item};
 use super::stored_query::{self as sq, FIND_DOCUMENTS, GET_DOCUMENTS};
 use super::vocabulary::{QUERY, RIM, availability_asked, availability_urn};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Payload, Sent};
 use crate::model::{
-    Code, CommunityId, Criteria, DocumentQuery, Dtm, ObjectId, Oid, PatientId, PeerProfile, Phi, QueryKey,
+    Code, CommunityId, Criteria, DocumentQuery, ObjectId, Oid, PatientId, PeerProfile, Phi, QueryKey,
     Refusal, ReturnType,
 };
 use crate::xml::{Tree, Writer};
@@ -138,7 +139,7 @@ impl CheckedQuery {
             None => None,
         };
         let range = |names: [&str; 2]| {
-            let [from, to] = names.map(|name| self.texts(name).first().and_then(|text| Dtm::parse(text)));
+            let [from, to] = names.map(|name| self.texts(name).first().and_then(|text| dtm(text)));
             (from, to)
         };
         let one = |name| self.codes(name).into_iter().flatten().collect::<Vec<_>>();

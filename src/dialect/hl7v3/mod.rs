@@ -19,4 +19,6 @@ pub use iti55::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup, NS, R
 #[cfg(test)]
 mod corpus_tests;
 #[cfg(test)]
+mod spelling_tests;
+#[cfg(test)]
 mod tests;

@@ -52,7 +52,7 @@ pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientD
             let why = "the root of a livingSubjectId is neither OID nor UUID, or it has no extension";
             ids.push(patient_id(&id).ok_or_else(|| here(value, "root-not-oid", why))?);
         } else {
-            fill(&mut demographics, &name, value).map_err(|(code, why)| here(value, code, &why))?;
+            fill(&mut demographics, name, value).map_err(|(code, why)| here(value, code, &why))?;
         }
         if ids.len() > VALUES_MAX || demographics.names.len() > VALUES_MAX {
             let why = format!("more than {VALUES_MAX} values of one kind");
@@ -83,13 +83,25 @@ fn speaks_for_itself(message: &Envelope, body: &Tree, profile: &PeerProfile) -> 
     Err(malformed(message, id, "foreign-sender", why))
 }
 
-/// The value elements of a parameter list, each with its parameter's name, first letter lowered.
-fn parameters(list: &Tree) -> impl Iterator<Item = (&Tree, String)> {
+/// The parameters that are read; others are passed over.
+const PARAMETERS: [&str; 9] = [
+    "livingSubjectAdministrativeGender",
+    "livingSubjectBirthPlaceAddress",
+    "livingSubjectBirthPlaceName",
+    "livingSubjectBirthTime",
+    "livingSubjectId",
+    "livingSubjectName",
+    "mothersMaidenName",
+    "patientAddress",
+    "patientTelecom",
+];
+
+/// The value elements of a parameter list, each with its parameter's name, which peers write in other
+/// capitals too (wire.md 21.3).
+fn parameters(list: &Tree) -> impl Iterator<Item = (&Tree, &'static str)> {
     list.elements().filter(|parameter| &*parameter.element.ns == NS).flat_map(|parameter| {
-        let mut letters = parameter.name().chars();
-        let first = letters.next().map(|c| c.to_ascii_lowercase());
-        let name: String = first.into_iter().chain(letters).collect();
-        parameter.all(NS, "value").map(move |value| (value, name.clone()))
+        let name = PARAMETERS.into_iter().find(|name| name.eq_ignore_ascii_case(parameter.name()));
+        name.into_iter().flat_map(|name| parameter.all(NS, "value").map(move |value| (value, name)))
     })
 }
 

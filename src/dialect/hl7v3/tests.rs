@@ -15,13 +15,13 @@ use crate::model::{
 };
 use crate::xml::Tree;
 
-type Discovery = CrossGatewayPatientDiscovery;
+pub(super) type Discovery = CrossGatewayPatientDiscovery;
 
-fn oid(text: &str) -> Oid {
+pub(super) fn oid(text: &str) -> Oid {
     Oid::parse(text).unwrap()
 }
 
-fn addressing() -> Addressing {
+pub(super) fn addressing() -> Addressing {
     Addressing {
         message: MessageId("urn:uuid:2".into()),
         query: QueryId { root: "2.999.1".into(), extension: Some("7".into()) },
@@ -35,7 +35,7 @@ fn addressing() -> Addressing {
     }
 }
 
-fn person() -> Demographics {
+pub(super) fn person() -> Demographics {
     Demographics {
         names: vec![
             PersonName {
@@ -62,17 +62,17 @@ fn written(request: &PatientDiscovery) -> Envelope {
 }
 
 // The answering side: the peer's home is 2.999.5, its authority 2.999.6.
-fn answering() -> Addressing {
+pub(super) fn answering() -> Addressing {
     let (community, receiver) = (CommunityId(oid("2.999.5")), CommunityId(oid("2.999.2")));
     let query = QueryId { root: "2.999.4".into(), extension: Some("99".into()) };
     Addressing { community, receiver, query, to: String::new(), ..addressing() }
 }
 
-fn asking() -> PeerProfile {
+pub(super) fn asking() -> PeerProfile {
     PeerProfile { authorities: vec![Authority(oid("2.999.6"))], ..PeerProfile::default() }
 }
 
-fn found(extension: &str) -> FoundPatient {
+pub(super) fn found(extension: &str) -> FoundPatient {
     FoundPatient {
         community: CommunityId(oid("2.999.5")),
         id: PatientId::new(Authority(oid("2.999.6")), extension),
@@ -483,7 +483,7 @@ fn what_a_request_lacks_is_named_and_no_value_is() {
     assert!(matches!(read, Err(Refusal::Unsupported(_))));
 }
 
-fn text() -> impl Strategy<Value = String> {
+pub(super) fn text() -> impl Strategy<Value = String> {
     "[a-z山田ヤマダ髙﨑&<>\"'𠮷]([a-z山 田&<'　]{0,6}[a-z山田ﾔ])?"
 }
 
@@ -498,7 +498,7 @@ fn name() -> impl Strategy<Value = PersonName> {
 }
 
 prop_compose! {
-    fn discovery()(
+    pub(super) fn discovery()(
         names in proptest::collection::vec(name(), 1..4),
         birth in (1800_u16..2100, 1_u8..13, 1_u8..29),
         precision in 0..4,

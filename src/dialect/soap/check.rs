@@ -45,7 +45,10 @@ pub fn check_request(
     let Some(action) = header.action.as_deref() else {
         return Err(Fault::sender(&["wsa:MessageAddressingHeaderRequired"], "wsa:Action is missing"));
     };
-    let Some(by_action) = offered.iter().position(|o| o.action == action) else {
+    // A blank within an action is met too, and admitted where the peer's file says so.
+    let joined: String = action.split_whitespace().collect();
+    let is_named = |o: &Offered| o.action == action || (profile.route_by_body && o.action == joined);
+    let Some(by_action) = offered.iter().position(is_named) else {
         return Err(Fault::sender(&["wsa:ActionNotSupported"], "the action is not offered here"));
     };
     let (ns, root) = envelope.body_name().map_err(|malformed| Fault::malformed(&malformed))?;

@@ -17,15 +17,18 @@ impl ContentType {
         while parameters.len() < PARAMETERS_MAX {
             rest = rest.trim_start_matches(|c: char| c == ';' || c.is_whitespace());
             let Some((name, after)) = rest.split_once('=') else { break };
-            let after = after.trim_start();
+            let (name, after) = (name.trim().to_ascii_lowercase(), after.trim_start());
             let (text, remaining) = match after.strip_prefix('"') {
                 Some(quoted) => unquoted(quoted),
                 None => {
                     let (text, remaining) = after.split_once(';').unwrap_or((after, ""));
-                    (text.trim().to_owned(), remaining)
+                    let text = text.trim();
+                    // Single quotes are no quotes in a header, yet some put a charset into them.
+                    let text = if name == "charset" { text.trim_matches('\'') } else { text };
+                    (text.to_owned(), remaining)
                 }
             };
-            parameters.push((name.trim().to_ascii_lowercase(), text));
+            parameters.push((name, text));
             rest = remaining;
         }
         Self { media_type: media_type.trim().to_ascii_lowercase(), parameters }

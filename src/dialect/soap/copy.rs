@@ -4,6 +4,8 @@
 use crate::xml::{Attribute, Node, Tree, Writer};
 
 const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
+// Bound to `xml` everywhere, and to be declared as nothing else.
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// The tree as markup, to be put where `default_ns` is the default namespace. `extra` are
 /// attributes (namespace, local name, value) its outermost element gets in addition.
@@ -16,9 +18,14 @@ pub fn copy(tree: &Tree, default_ns: &str, extra: &[(&str, &str, &str)]) -> Stri
 // Depth is bounded by the reader the tree came from.
 fn element(writer: &mut Writer, tree: &Tree, default_ns: &str, extra: &[(&str, &str, &str)]) {
     let ns = &*tree.element.ns;
-    writer.start(tree.name());
-    if ns != default_ns {
-        writer.attribute("xmlns", ns);
+    let inner_ns = if ns == XML { default_ns } else { ns };
+    if ns == XML {
+        writer.start(&format!("xml:{}", tree.name()));
+    } else {
+        writer.start(tree.name());
+    }
+    if inner_ns != default_ns {
+        writer.attribute("xmlns", inner_ns);
     }
     let mut declared = 0_usize;
     let is_replaced = |a: &&Attribute| extra.iter().any(|(ns, local, _)| *ns == &*a.ns && *local == a.local);
@@ -29,13 +36,13 @@ fn element(writer: &mut Writer, tree: &Tree, default_ns: &str, extra: &[(&str, &
             "" => {
                 writer.attribute(local, value);
             }
-            "http://www.w3.org/XML/1998/namespace" => {
+            XML => {
                 writer.attribute(&format!("xml:{local}"), value);
             }
             XSI if local == "type" => {
                 writer.attribute("xmlns:xsi", XSI);
                 match tree.xsi_type.as_ref() {
-                    Some((type_ns, name)) if type_ns != ns && !type_ns.is_empty() => {
+                    Some((type_ns, name)) if type_ns != inner_ns && !type_ns.is_empty() => {
                         writer.attribute("xmlns:xt", type_ns);
                         writer.attribute("xsi:type", &format!("xt:{name}"));
                     }
@@ -54,7 +61,7 @@ fn element(writer: &mut Writer, tree: &Tree, default_ns: &str, extra: &[(&str, &
     }
     for node in &tree.children {
         match node {
-            Node::Element(child) => element(writer, child, ns, &[]),
+            Node::Element(child) => element(writer, child, inner_ns, &[]),
             Node::Text(text) => {
                 writer.text(text);
             }
@@ -80,6 +87,9 @@ mod tests {
         assert_eq!(v.text(), "a & b");
         assert!(again.first("urn:h", "q").unwrap().first("urn:o", "z").is_some());
         assert_eq!(copy(again.first("urn:h", "q").unwrap(), "urn:h", &[]), copied);
+        let of_xml = Tree::parse("<a xmlns='u'><xml:b xml:c='1'><d/></xml:b></a>").unwrap();
+        let copied = copy(&of_xml, "", &[]);
+        assert_eq!(copied, "<a xmlns=\"u\"><xml:b xml:c=\"1\"><d/></xml:b></a>");
     }
 
     #[test]

@@ -89,6 +89,65 @@ fn a_peers_switches_admit_what_is_refused_otherwise() {
     let by_body = PeerProfile { route_by_body: true, ..PeerProfile::default() };
     assert_eq!(judged(&format!("{ACTION}{ID}"), "<C xmlns='urn:b'/>", &by_body), Ok(1));
     assert!(judged(&format!("{ACTION}{ID}"), "<D xmlns='urn:b'/>", &by_body).is_err());
+    let blank = format!("<w:Action>urn: a</w:Action>{ID}");
+    assert_eq!(judged(&blank, "<A xmlns='urn:b'/>", &by_body), Ok(0));
+    assert!(judged(&blank, "<A xmlns='urn:b'/>", &PeerProfile::default()).is_err());
+}
+
+#[test]
+fn the_content_type_may_say_the_encoding_in_any_way_or_not_at_all() {
+    let text = envelope(&format!("{ACTION}{ID}"), "<A xmlns='urn:b'>山</A>");
+    for content_type in [
+        None,
+        Some(""),
+        Some("application/soap+xml"),
+        Some("application/soap+xml;charset=utf-8"),
+        Some("Application/SOAP+XML; CHARSET=\"UTF-8\"; action=\"urn:another\""),
+        Some("application/soap+xml; action=\"urn:a with blanks\"; charset = utf8;"),
+        Some("application/soap+xml; charset='UTF-8'"),
+        Some("application/soap+xml; charset="),
+        Some("text/xml; charset=\"utf-8\" ; "),
+        Some("application/xml"),
+        Some("application/xop+xml; type=\"application/soap+xml\""),
+    ] {
+        let body: crate::model::DocumentStream =
+            Box::pin(futures_util::stream::iter([Ok(text.clone().into_bytes().into())]));
+        let read = futures_util::FutureExt::now_or_never(receive(content_type, body, Limits::default()));
+        let read = read.unwrap().unwrap_or_else(|why| panic!("{content_type:?}: {why}"));
+        assert_eq!(read.envelope.body_tree().unwrap().text(), "山", "{content_type:?}");
+        assert_eq!(read.envelope.warnings, [], "{content_type:?}");
+    }
+}
+
+#[test]
+fn a_request_without_header_is_refused_and_an_answer_without_one_is_read() {
+    let headless = envelope("", "<A xmlns='urn:b'/>").replace("<s:Header></s:Header>", "");
+    let empty = envelope("", "<A xmlns='urn:b'/>").replace("<s:Header></s:Header>", "<s:Header/>");
+    for source in [headless, empty] {
+        let read = Envelope::read(&source).unwrap();
+        let fault = check_request(&read, &OFFERED, &PeerProfile::default()).unwrap_err();
+        assert_eq!(fault.subcodes, ["wsa:MessageAddressingHeaderRequired"]);
+        assert!(check_relates_to(&read.header, &MessageId("urn:uuid:1".into())).is_ok());
+        assert!(read.body_tree().unwrap().is("urn:b", "A"));
+    }
+}
+
+#[test]
+fn what_does_not_belong_into_a_requests_header_changes_nothing() {
+    let further = "<w:RelatesTo RelationshipType='urn:x'>uuid:9</w:RelatesTo><w:From><w:Address>x</w:Address></w:From>\
+        <w:FaultTo><w:Address>y</w:Address></w:FaultTo><m:Mule xmlns:m='urn:mule' s:mustUnderstand='0'><m:t>1</m:t></m:Mule>\
+        <t:traceparent xmlns:t='urn:t'>00-1</t:traceparent>\
+        <o:Action xmlns:o='http://schemas.xmlsoap.org/ws/2004/08/addressing'>urn:other</o:Action>";
+    assert_eq!(
+        judged(&format!("{further}{ACTION}{ID}"), "<A xmlns='urn:b'/>", &PeerProfile::default()),
+        Ok(0)
+    );
+    let of_2004 = envelope(
+        "<o:Action xmlns:o='http://schemas.xmlsoap.org/ws/2004/08/addressing' s:mustUnderstand='1'>x</o:Action>",
+        "<s:Fault><s:Code><s:Value>s:Receiver</s:Value></s:Code><s:Reason><s:Text>r</s:Text></s:Reason></s:Fault>",
+    );
+    let fault = Fault::read(&Envelope::read(&of_2004).unwrap()).unwrap().unwrap();
+    assert_eq!((fault.code.as_str(), fault.reason.as_str()), ("Receiver", "r"));
 }
 
 #[test]

@@ -40,6 +40,8 @@ pub fn write_fault(fault: &Fault, message: Option<&MessageId>, request: Option<&
         writer.start("s:NotUnderstood");
         if namespace.is_empty() {
             writer.attribute("qname", local).end();
+        } else if namespace == "http://www.w3.org/XML/1998/namespace" {
+            writer.attribute("qname", &format!("xml:{local}")).end();
         } else {
             writer.attribute("qname", &format!("nu:{local}")).attribute("xmlns:nu", namespace).end();
         }

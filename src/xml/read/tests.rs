@@ -35,6 +35,10 @@ fn what_is_not_well_formed_is_refused() {
         "<a b='<'/>",
         "<a b='&x;'/>",
         "<a xmlns:p='u' xmlns:q='u' p:b='1' q:b='2'/>",
+        "<a xmlns:p='u' xmlns:q='&#117;' p:b='1' q:b='2'/>",
+        "<a xmlns:unused='&x;'/>",
+        "<a xmlns:unused='<'/>",
+        "<a xmlns:unused='&#1;'/>",
     ] {
         assert_eq!(code(bad), "malformed-xml", "{bad:?}");
     }
@@ -71,6 +75,21 @@ fn names_are_told_by_namespace_whatever_the_prefix() {
     assert!(reader.child().unwrap().unwrap().is("urn:y", "c"));
     reader.skip().unwrap();
     assert!(reader.child().unwrap().is_none());
+}
+
+#[test]
+fn references_and_white_space_in_a_namespace_are_those_of_any_attribute() {
+    let mut reader = Reader::new("<p:a xmlns:p='&#117;rn:x&amp;y' xmlns='u\nv'><b q='p:c'/></p:a>");
+    assert!(reader.root().unwrap().is("urn:x&y", "a"));
+    assert!(reader.child().unwrap().unwrap().is("u v", "b"));
+    assert_eq!(reader.qname("p:c").0, "urn:x&y");
+    let mut scope = reader.namespaces();
+    scope.sort();
+    assert_eq!(scope, [(String::new(), "u v".to_owned()), ("p".to_owned(), "urn:x&y".to_owned())]);
+    // What looks like another's resolved name is not that name.
+    let mut reader = Reader::new("<p:a xmlns:p='x&amp;#121;'><q:b xmlns:q='x&#121;'/></p:a>");
+    assert!(reader.root().unwrap().is("x&#121;", "a"));
+    assert!(reader.child().unwrap().unwrap().is("xy", "b"));
 }
 
 #[test]

@@ -1,4 +1,5 @@
 use super::*;
+use crate::model::Dtm;
 
 const HEAD: &str = "<q:AdhocQueryRequest xmlns:q='urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0' \
      xmlns='urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0'>";
@@ -187,6 +188,26 @@ fn a_hint_to_the_gateway_goes_no_further() {
     let addressing = super::super::samples::addressing();
     let (payload, _) = write(&query, &addressing, &PeerProfile::default());
     assert!(!payload.xml.contains("targetCommunityIdList"));
+}
+
+#[test]
+fn a_time_with_a_zone_or_a_fraction_is_read_in_utc() {
+    for (text, time) in [
+        ("20260401083000+0900", "20260331233000"),
+        ("'20260401083000.5'", "20260401083000"),
+        ("20260401Z", "20260401"),
+        (" 2026 ", "2026"),
+    ] {
+        let query = find(&[("$XDSDocumentEntryServiceStartTimeFrom", text)]).unwrap();
+        assert_eq!(query.criteria.service_start.0, Dtm::parse(time), "{text}");
+    }
+    for bad in ["26040", "2026-04-01", "20260401+9", "now"] {
+        assert_eq!(
+            find(&[("$XDSDocumentEntryServiceStartTimeTo", bad)]).unwrap_err(),
+            "XDSRegistryError",
+            "{bad}"
+        );
+    }
 }
 
 #[test]

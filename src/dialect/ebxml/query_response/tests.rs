@@ -161,3 +161,87 @@ fn a_deferred_part_is_reported_as_missing() {
     );
     assert_eq!(codes(&run(&Envelope::bare(&xml))), ["XDSRegistryError"]);
 }
+
+// A whole answer as gateways with habits write it.
+fn habit(change: impl Fn(String) -> String) -> Answer<RegistryObject> {
+    let plain = response(SUCCESS, "", &entry(WHOLE, "P-1"));
+    let changed = change(plain.source().to_owned());
+    assert_ne!(changed, plain.source(), "nothing was changed");
+    run(&Envelope::bare(&changed))
+}
+
+#[test]
+fn an_answer_with_the_habits_of_gateways_holds_the_same_entry() {
+    let plain = run(&response(SUCCESS, "", &entry(WHOLE, "P-1")));
+    let said = |answer: &Answer<RegistryObject>| {
+        let RegistryObject::Entry(entry) = &answer.found[0] else { panic!() };
+        format!("{} {:?} {}", entry.id.unique.reveal(), entry.id.repository, entry.patient.cx().reveal())
+    };
+    let patient = super::super::vocabulary::scheme::PATIENT;
+    let upper = patient.to_ascii_uppercase();
+    let short = patient.trim_start_matches("urn:uuid:");
+    let package = "<rim:RegistryPackage id='urn:uuid:9' home='urn:oid:2.999.2'/><rim:Association id='a' \
+        associationType='x' sourceObject='a' targetObject='b'/>";
+    let changes: [(&str, &dyn Fn(String) -> String); 13] = [
+        ("a home without urn", &|s| s.replace("home='urn:oid:2.999.2'", "home=' 2.999.2 '")),
+        ("a urn in capitals", &|s| s.replace("home='urn:oid:2.999.2'", "home='URN:OID:2.999.2'")),
+        ("a scheme in capitals", &|s| s.replace(patient, &upper)),
+        ("a scheme without urn", &|s| s.replace(patient, short)),
+        ("a CX with a namespace", &|s| s.replace("^^^&amp;", "^^^ORG&amp;")),
+        ("a CX without ISO", &|s| s.replace("&amp;ISO", "")),
+        ("blanks around a CX", &|s| s.replace("value='P-1", "value='\n P-1")),
+        ("a short status", &|s| s.replace("urn:oasis:names:tc:ebxml-regrep:StatusType:Approved", "Approved")),
+        ("a repository without urn", &|s| s.replace("urn:oid:2.999.2.4", "2.999.2.4")),
+        ("a slot with several lists", &|s| {
+            s.replace(
+                "<rim:Slot name='repo",
+                "<rim:Slot name='x'><rim:ValueList/><rim:ValueList>\
+            <rim:Value/></rim:ValueList></rim:Slot><rim:Slot name='repo",
+            )
+        }),
+        ("attributes of another namespace", &|s| {
+            s.replace("mimeType=", "xmlns:o='urn:o' o:home='urn:oid:2.999.99' mimeType=")
+        }),
+        ("other objects around it", &|s| {
+            s.replace("<rim:ExtrinsicObject", &format!("{package}<rim:ExtrinsicObject"))
+                .replacen(package, "", 1)
+                .replace("</rim:ExtrinsicObject>", &format!("</rim:ExtrinsicObject>{package}"))
+        }),
+        ("an element nobody knows", &|s| {
+            s.replace(
+                "<rim:RegistryObjectList>",
+                "<x:y xmlns:x='urn:x'><rim:ExtrinsicObject/></x:y>\
+            <rim:RegistryObjectList>",
+            )
+        }),
+    ];
+    for (name, change) in changes {
+        let answer = habit(change);
+        assert_eq!((said(&answer), answer.reported.len()), (said(&plain), 0), "{name}");
+    }
+}
+
+#[test]
+fn an_answer_without_a_list_of_objects_is_empty_and_errors_count_in_either_namespace() {
+    let bare = |inner: &str, status: &str| {
+        Envelope::bare(&format!(
+            "<q:AdhocQueryResponse xmlns:q='{QUERY}' xmlns:rim='{RIM}' xmlns:rs='{RS}' status='{status}'>{inner}</q:AdhocQueryResponse>"
+        ))
+    };
+    let empty = run(&bare("", SUCCESS));
+    assert_eq!((empty.found.len(), empty.answered, empty.reported.len()), (0, 1, 0));
+    for prefix in ["rs", "rim"] {
+        let list = format!(
+            "<{prefix}:RegistryErrorList>{}</{prefix}:RegistryErrorList>",
+            error("XDSRegistryOutOfResources")
+        );
+        let answer = run(&bare(&list, "Failure"));
+        assert_eq!((answer.answered, codes(&answer)), (0, vec!["XDSRegistryOutOfResources"]));
+    }
+    // An error code of the other transaction is passed on as it is.
+    let foreign = run(&bare(
+        &format!("<rs:RegistryErrorList>{}</rs:RegistryErrorList>", error("XDSDocumentUniqueIdError")),
+        "Failure",
+    ));
+    assert_eq!(codes(&foreign), ["XDSDocumentUniqueIdError"]);
+}

@@ -148,3 +148,20 @@ fn an_inline_document_may_be_larger_than_other_texts() {
     let answer = run(&response("Success", "", &[part(HOME, "1", &text)]), &["1"]);
     assert_eq!(answer.found.first().and_then(|document| document.size), Some(3 * (2 << 20)));
 }
+
+#[test]
+fn documents_are_matched_whatever_habits_their_response_has() {
+    let lower = "<homeCommunityId>urn:oid:2.999.2</homeCommunityId>";
+    let spaced = "<HomeCommunityId>\n URN:OID:2.999.2\t</HomeCommunityId>";
+    for home in [lower, spaced, "<HomeCommunityId/>", ""] {
+        let answer = run(&response("Success", "", &[part(home, " 1\n", "QUJD")]), &["1"]);
+        assert_eq!((answer.found.len(), answer.reported.len()), (1, 0), "{home}");
+    }
+    let upper = part(HOME, "1", "QUJD").replace("text/xml\n", " Text/XML; charset=UTF-8");
+    let answer = run(&response("Success", "", &[upper]), &["1"]);
+    assert_eq!(answer.found[0].media_type, "Text/XML; charset=UTF-8", "kept as the gateway says it");
+    let further = part(HOME, "1", "QUJD")
+        .replace("<mimeType>", "<NewRepositoryUniqueId>1.2</NewRepositoryUniqueId><NewDocumentUniqueId>9</NewDocumentUniqueId><mimeType>")
+        .replace("<DocumentResponse>", "<x:y xmlns:x='urn:x'><DocumentUniqueId>9</DocumentUniqueId></x:y><DocumentResponse>");
+    assert_eq!(run(&response("Success", "", &[further]), &["1"]).found.len(), 1);
+}

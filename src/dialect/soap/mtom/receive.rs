@@ -182,8 +182,10 @@ async fn root(
         let fits = |name: &PartName| LEVELS.iter().any(|level| name.fits(head.content_id.as_deref(), *level));
         let is_start = start.as_ref().is_none_or(fits);
         let media_type = head.content_type.media_type.as_str();
-        let looks_like_root =
-            matches!(media_type, "" | "application/xop+xml" | "application/soap+xml" | "text/xml");
+        let looks_like_root = matches!(
+            media_type,
+            "" | "application/xop+xml" | "application/soap+xml" | "application/xml" | "text/xml"
+        );
         if is_start || (count == 0 && looks_like_root) {
             if !is_start {
                 warnings.push(Warning::new("mtom-start", "`start` does not name the first part"));
@@ -197,7 +199,11 @@ async fn root(
         let (body, _) = part(package, KEPT_BYTES_MAX as u64).await?;
         package.pass(Passed { head, body });
     }
-    Err(Malformed::new("mtom-no-root", "", "the package has no root part").into())
+    // `start` names no part at all: the first is taken, whatever it calls itself.
+    let first = package.first_passed();
+    let first = first.ok_or_else(|| Malformed::new("mtom-no-root", "", "the package has no root part"))?;
+    warnings.push(Warning::new("mtom-start", "`start` names no part"));
+    Ok((first.head, first.body, warnings))
 }
 
 async fn part(package: &mut Package, max: u64) -> Result<(Bytes, bool), Unreceived> {

@@ -187,6 +187,37 @@ fn a_package_is_known_by_its_first_bytes_whatever_the_header_says() {
 }
 
 #[test]
+fn the_root_is_the_part_start_names_or_else_the_first() {
+    let package = |first: &str| {
+        format!(
+            "--b\r\nContent-Type: {first}\r\nContent-ID: <one@x>\r\n\r\n{ROOT}\r\n--b\r\n\
+             Content-Type: text/plain\r\nContent-ID: <two@x>\r\n\r\ndocument\r\n--b--\r\n"
+        )
+    };
+    for first in
+        ["application/xop+xml; type=x", "application/xml", "text/xml", "x/y", "text/plain; charset=utf-8"]
+    {
+        for (start, is_told) in [
+            ("; start=\"<one@x>\"", false),
+            ("; start=one@x", false),
+            ("; start=\"cid:one%40x\"", false),
+            ("; start=\"<http://tempuri.org/0>\"", true),
+            ("; start=", false),
+            ("", false),
+        ] {
+            let content_type = format!("multipart/related; boundary=b{start}");
+            let read = received(&content_type, whole(package(first).as_bytes()));
+            let read = read.unwrap_or_else(|why| panic!("{first} {start}: {why}"));
+            assert_eq!(read.envelope.source(), ROOT, "{first} {start}");
+            let codes: Vec<_> = read.envelope.warnings.iter().map(|warning| warning.code).collect();
+            assert_eq!(codes.contains(&"mtom-start"), is_told, "{first} {start}");
+            let document = drained(read.parts.unwrap().document("cid:two@x"));
+            assert_eq!(document, Ok(b"document".to_vec()), "{first} {start}");
+        }
+    }
+}
+
+#[test]
 fn heads_and_preambles_without_end_are_refused() {
     let code = |package: String| match received("multipart/related; boundary=b", whole(package.as_bytes())) {
         Err(Unreceived::Malformed(Malformed { code, .. })) => code,

@@ -82,6 +82,11 @@ impl Package {
         self.passed.push(passed);
     }
 
+    /// Takes back the first part that passed.
+    pub(super) fn first_passed(&mut self) -> Option<Passed> {
+        (!self.passed.is_empty()).then(|| self.passed.remove(0))
+    }
+
     /// The next step of the package other than `More`.
     pub(super) fn poll_step(&mut self, context: &mut Context<'_>) -> Poll<Result<Step, Unread>> {
         loop {

@@ -1,9 +1,11 @@
 //! Envelopes with their header rules, and packages in any split of their bytes.
 
 use bytes::Bytes;
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
 use kakehashi::dialect::query_element;
-use kakehashi::dialect::soap::{Envelope, Fault, Limits, Offered, check_request, decode_text, receive_any};
+use kakehashi::dialect::soap::{
+    Envelope, Fault, Limits, Offered, check_request, decode_text, receive_any, write_answer, write_fault,
+};
 use kakehashi::model::{DocumentStream, PeerProfile};
 
 const OFFERED: [Offered; 2] = [
@@ -23,10 +25,23 @@ const OFFERED: [Offered; 2] = [
 pub fn envelope(data: &[u8]) {
     let Ok((text, _)) = decode_text(None, data) else { return };
     let Ok(envelope) = Envelope::read(&text) else { return };
-    let _ = check_request(&envelope, &OFFERED, &PeerProfile::default());
-    let _ = Fault::read(&envelope);
     let _ = envelope.body_tree();
     let _ = query_element(&envelope);
+    let answer = match check_request(&envelope, &OFFERED, &PeerProfile::default()) {
+        Ok(_) => write_answer("urn:a", None, Some(&envelope.header), "<a/>"),
+        Err(fault) => write_fault(&fault, None, Some(&envelope.header)),
+    };
+    // Whatever a requester dictates (MessageID, reference parameters), the answer is one envelope.
+    let answer = Envelope::read(&answer).unwrap_or_else(|why| panic!("our own answer: {why}\n{answer}"));
+    answer.body_tree().expect("one body of one element");
+    // A reference parameter may be any block, a RelatesTo too.
+    if envelope.header.reference_parameters.is_empty() {
+        assert_eq!(answer.header.relates_to, envelope.header.message_id, "the answer is to another message");
+    }
+    if let Ok(Some(fault)) = Fault::read(&envelope) {
+        let again = Envelope::read(&write_fault(&fault, None, None)).expect("our own fault");
+        assert_eq!(Fault::read(&again), Ok(Some(fault)), "a fault changed by being written");
+    }
 }
 
 /// A package cut into pieces of a length the first byte says. However it is cut, it says the same.
@@ -37,10 +52,9 @@ pub fn mtom(data: &[u8]) {
 }
 
 fn outcome(data: &[u8], step: usize) -> Option<(String, Vec<u8>, bool)> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
     let pieces: Vec<_> = data.chunks(step).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     let body: DocumentStream = Box::pin(futures_util::stream::iter(pieces));
-    runtime.block_on(async {
+    let read = async {
         let limits = Limits { root_bytes_max: 64 << 10, part_bytes_max: 64 << 10 };
         let received = receive_any(None, body, limits).await.ok()?;
         let mut bytes = Vec::new();
@@ -59,5 +73,6 @@ fn outcome(data: &[u8], step: usize) -> Option<(String, Vec<u8>, bool)> {
             bytes.clear();
         }
         Some((received.envelope.source().to_owned(), bytes, whole))
-    })
+    };
+    read.now_or_never().expect("all bytes are there, so nothing waits")
 }

@@ -8,7 +8,7 @@ use kakehashi::config;
 use kakehashi::policy::read_consents;
 use tempfile::TempDir;
 
-const BROKER: &str = include_str!("../../kakehashi.toml.example");
+const BROKER: &str = include_str!("../../../kakehashi.toml.example");
 
 static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a folder");

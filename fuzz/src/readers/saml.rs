@@ -3,8 +3,9 @@
 
 use std::sync::LazyLock;
 
-use kakehashi::identity::{SamlTrust, TrustedIssuer, verify};
+use kakehashi::identity::{SamlTrust, TrustedIssuer, read_unverified, verify};
 use kakehashi::model::{Code, CommunityId, Oid, Role, TargetName, Timestamp};
+use kakehashi::xml::Tree;
 
 static TRUST: LazyLock<SamlTrust> = LazyLock::new(|| {
     let key = rcgen::KeyPair::generate().expect("a key");
@@ -33,4 +34,15 @@ pub fn verified(data: &[u8]) {
     let now = Timestamp::from_micros(1_775_000_000_000_000);
     let taken = verify(text, &TRUST, &TargetName("hiroshima".into()), &community, now);
     assert!(taken.is_err(), "an assertion nobody signed was taken");
+    // The same text as `decode` shows it, verified by nobody.
+    if let Ok(tree) = Tree::parse(text) {
+        first_assertion(&tree).map(read_unverified);
+    }
+}
+
+fn first_assertion(tree: &Tree) -> Option<&Tree> {
+    if tree.is("urn:oasis:names:tc:SAML:2.0:assertion", "Assertion") {
+        return Some(tree);
+    }
+    tree.elements().find_map(first_assertion)
 }

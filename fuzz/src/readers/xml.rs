@@ -1,0 +1,58 @@
+//! The bounded pull reader and the small trees built on it.
+
+use kakehashi::dialect::soap::copy;
+use kakehashi::xml::{Event, Node, Reader, Tree};
+
+/// Bytes as a document: read to its end, then as a tree. Both must agree whether it is one.
+pub fn any(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let mut reader = Reader::new(text);
+    let pulled = loop {
+        match reader.next() {
+            Ok(Event::Eof) => break true,
+            Ok(_) => assert!(reader.offset() <= text.len(), "the reader is past the end"),
+            Err(malformed) => {
+                assert!(!malformed.code.is_empty());
+                break false;
+            }
+        }
+    };
+    if let Ok(tree) = Tree::parse(text) {
+        assert!(pulled, "a tree of what is no document");
+        // A copy says the same, and stands on its own.
+        let copied = copy(&tree, "", &[]);
+        let again =
+            Tree::parse(&copied).unwrap_or_else(|why| panic!("a copy cannot be read: {why}\n{copied}"));
+        assert!(same(&tree, &again), "a copy says something else: {copied}");
+    }
+}
+
+fn same(one: &Tree, other: &Tree) -> bool {
+    let xsi = "http://www.w3.org/2001/XMLSchema-instance";
+    let attributes = |tree: &Tree| {
+        let mut all: Vec<(String, String, String)> = Vec::new();
+        for attribute in &tree.element.attributes {
+            // The prefix of a type is the copy's own, what it means is compared below.
+            if &*attribute.ns != xsi || attribute.local != "type" {
+                all.push((attribute.ns.to_string(), attribute.local.clone(), attribute.value.clone()));
+            }
+        }
+        all.sort();
+        all
+    };
+    // An empty CDATA section is a run of text without text.
+    let children = |tree: &Tree| -> Vec<Node> {
+        let is_text = |node: &&Node| !matches!(node, Node::Text(text) if text.is_empty());
+        tree.children.iter().filter(is_text).cloned().collect()
+    };
+    let (ours, theirs) = (children(one), children(other));
+    one.is(&other.element.ns, other.name())
+        && attributes(one) == attributes(other)
+        && one.xsi_type.as_ref().map(|t| &t.1) == other.xsi_type.as_ref().map(|t| &t.1)
+        && ours.len() == theirs.len()
+        && ours.iter().zip(&theirs).all(|pair| match pair {
+            (Node::Element(one), Node::Element(other)) => same(one, other),
+            (Node::Text(one), Node::Text(other)) => one == other,
+            _ => false,
+        })
+}
