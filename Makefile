@@ -2,12 +2,15 @@
 SHELL := /bin/bash
 CARGO ?= cargo
 .DEFAULT_GOAL := help
-.PHONY: help demo test rust tools deny format lint dashboards unit bench fuzz
+# What `make test` builds, once: Cargo.toml says why.
+PROFILE ?= checked
+.PHONY: help demo test test-long rust tools deny format lint dashboards unit bench fuzz
 .NOTPARALLEL:
 
 help:
 	@echo 'make demo          build, lay out two networks, run both directions (KEEP=1 leaves them up)'
 	@echo 'make test          licences, format, lint, dashboards, house rules, all tests, foreign programs'
+	@echo 'make test-long     the same with all counts raised, every reader fuzzed, the figures: hours'
 	@echo 'make fuzz          every reader two million times (RUNS=2000000; one: TARGET=xml)'
 	@echo 'make bench         instruction counts of the hot paths'
 
@@ -24,6 +27,10 @@ demo: rust
 	./target/release/kakehashi demo --folder target/demo $(if $(KEEP),--keep)
 
 test: rust tools deny format lint dashboards unit
+
+# KAKEHASHI_LONG raises the counts of kills, disk histories, mutations and floods.
+test-long: export KAKEHASHI_LONG = 1
+test-long: test fuzz bench
 
 # Foreign programs of the tests: installed by name where it may be done, else named.
 tools:
@@ -44,7 +51,7 @@ format:
 
 lint:
 	@echo '== clippy, warnings are errors'
-	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) clippy --profile $(PROFILE) --all-targets --locked -- -D warnings
 
 dashboards:
 	@echo '== alert rules and dashboard'
@@ -53,7 +60,7 @@ dashboards:
 # Last, so that a run ends with what the tests say.
 unit:
 	@echo '== house rules and all tests'
-	$(CARGO) test --locked
+	$(CARGO) test --profile $(PROFILE) --locked
 
 bench: rust
 	./benches/run.sh
