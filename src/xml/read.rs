@@ -209,6 +209,7 @@ impl<'a> Reader<'a> {
             return Err(self.malformed_at(at, "too-deep", why));
         }
         self.count(at)?;
+        self.name(start.name(), at)?;
         let ns = self.namespace(start.name(), true, at)?;
         let mut attributes = Vec::new();
         for (count, attribute) in start.attributes().enumerate() {
@@ -218,6 +219,7 @@ impl<'a> Reader<'a> {
                 let why = format!("more than {} attributes", self.limits.attributes);
                 return Err(self.malformed_at(at, "too-many-attributes", why));
             }
+            self.name(attribute.key, at)?;
             if attribute.value.len() > self.limits.text_bytes {
                 return Err(self.malformed_at(at, "too-long", "an attribute value over the cap"));
             }
@@ -242,6 +244,15 @@ impl<'a> Reader<'a> {
         }
         let local = start.local_name().into_inner().to_owned();
         Ok(Element { ns, local, attributes, at })
+    }
+
+    // quick-xml takes anything up to a blank for a name.
+    fn name(&self, name: QName<'_>, at: usize) -> Result<(), Malformed> {
+        let (local, prefix) = name.decompose();
+        if is_name(local.into_inner()) && prefix.is_none_or(|prefix| is_name(prefix.into_inner())) {
+            return Ok(());
+        }
+        Err(self.malformed_at(at, "malformed-xml", "a name XML forbids"))
     }
 
     fn namespace(&mut self, name: QName<'_>, is_element: bool, at: usize) -> Result<Arc<str>, Malformed> {
@@ -434,6 +445,14 @@ fn normalized(raw: &str) -> Cow<'_, str> {
     }
     let blanks = raw.replace("\r\n", " ").replace(['\t', '\n', '\r'], " ");
     Cow::Owned(quick_xml::escape::unescape(&blanks).map_or_else(|_| raw.to_owned(), Cow::into_owned))
+}
+
+// An NCName; beyond ASCII every letter passes.
+fn is_name(name: &str) -> bool {
+    let begins = |b: u8| b.is_ascii_alphabetic() || b == b'_' || b >= 0x80;
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(begins)
+        && bytes.all(|b| begins(b) || b.is_ascii_digit() || matches!(b, b'-' | b'.'))
 }
 
 const fn is_allowed(c: char) -> bool {

@@ -1,5 +1,7 @@
 //! Queries, retrieves and their answers, as the endpoint and as `decode` read them.
 
+use std::sync::LazyLock;
+
 use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve, decode, metadata};
 use kakehashi::dialect::soap::Envelope;
 use kakehashi::dialect::{Addressing, Payload, Received, Reply, Sent, Transaction};
@@ -65,6 +67,8 @@ fn asked(envelope: &Envelope, profile: &PeerProfile) {
     assert!(again == expected, "a query changed by being written: {}", payload.xml);
 }
 
+static FIND_DOCUMENTS: LazyLock<Envelope> = LazyLock::new(find_documents);
+
 fn find_documents() -> Envelope {
     let query = DocumentQuery {
         by: QueryKey::Patient(PatientId::new(Authority(oid("2.999.34.1")), "P-1")),
@@ -112,26 +116,25 @@ pub fn query_answer(data: &[u8]) {
     let _ = decode(&envelope, None, None);
     let lenient =
         PeerProfile { fill_missing_home: true, fill_missing_status: true, ..PeerProfile::default() };
-    for profile in [PeerProfile::default(), lenient] {
-        let received = Received { envelope: envelope.clone(), parts: None };
-        let Ok(answer) = CrossGatewayQuery::read_answer(received, &sent(), &profile) else { continue };
-        let before = entries(&answer.found);
-        if before.is_empty() {
-            continue;
-        }
-        let passed = Answer::found(answer.found);
-        let strict = PeerProfile::default();
-        let reply = CrossGatewayQuery::write_answer(&find_documents(), &addressing(), &strict, Ok(passed));
-        let Reply::Payload(Payload { xml, .. }) = reply else { panic!("an answer became a fault") };
-        let received = Received { envelope: Envelope::bare(&xml), parts: None };
-        let again = CrossGatewayQuery::read_answer(
-            received,
-            &Sent { message: MessageId(String::new()), ..sent() },
-            &strict,
-        )
-        .unwrap_or_else(|failure| panic!("our own answer cannot be read: {failure}\n{xml}"));
-        assert!(entries(&again.found) == before, "an entry changed by being passed on: {xml}");
+    let profile = if data.len().is_multiple_of(2) { PeerProfile::default() } else { lenient };
+    let received = Received { envelope: envelope.clone(), parts: None };
+    let Ok(answer) = CrossGatewayQuery::read_answer(received, &sent(), &profile) else { return };
+    let before = entries(&answer.found);
+    if before.is_empty() {
+        return;
     }
+    let passed = Answer::found(answer.found);
+    let strict = PeerProfile::default();
+    let reply = CrossGatewayQuery::write_answer(&FIND_DOCUMENTS, &addressing(), &strict, Ok(passed));
+    let Reply::Payload(Payload { xml, .. }) = reply else { panic!("an answer became a fault") };
+    let received = Received { envelope: Envelope::bare(&xml), parts: None };
+    let again = CrossGatewayQuery::read_answer(
+        received,
+        &Sent { message: MessageId(String::new()), ..sent() },
+        &strict,
+    )
+    .unwrap_or_else(|failure| panic!("our own answer cannot be read: {failure}\n{xml}"));
+    assert!(entries(&again.found) == before, "an entry changed by being passed on: {xml}");
 }
 
 /// ITI-39 requests and answers.

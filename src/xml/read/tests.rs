@@ -37,6 +37,13 @@ fn what_is_not_well_formed_is_refused() {
         "<a xmlns:p='u' xmlns:q='u' p:b='1' q:b='2'/>",
         "<a xmlns:p='u' xmlns:q='&#117;' p:b='1' q:b='2'/>",
         "<a xmlns:unused='&x;'/>",
+        "<p: xmlns:p='u'/>",
+        "<:a/>",
+        "<1a/>",
+        "<a'b/>",
+        "<a xmlns:p='u' p:='1'/>",
+        "<a xmlns:p='u' p:q:r='1'/>",
+        "<a -b='1'/>",
         "<a xmlns:unused='<'/>",
         "<a xmlns:unused='&#1;'/>",
     ] {
