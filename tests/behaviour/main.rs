@@ -13,6 +13,7 @@ mod correlation;
 mod documents_stream;
 mod emergencies;
 mod every_step_of_the_log;
+mod killed_at_any_moment;
 mod messages_and_assertions;
 mod no_record_no_answer;
 mod nothing_about_patients_in_operation;

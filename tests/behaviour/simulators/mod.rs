@@ -6,6 +6,8 @@ pub mod gateway;
 pub mod hospital;
 pub mod network;
 pub mod pki;
+pub mod process;
 pub mod records;
 pub mod repository;
+pub mod seed;
 pub mod waiting;
