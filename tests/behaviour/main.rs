@@ -19,6 +19,7 @@ mod no_record_no_answer;
 mod nothing_about_patients_in_operation;
 mod one_person_or_nobody;
 mod peers_lie_and_die;
+mod planted_values_never_surface;
 mod slow_and_failing_peers;
 mod start_and_restart;
 mod withheld_leaves_no_trace;
