@@ -7,6 +7,7 @@ mod neighbour;
 mod paths;
 mod places;
 mod values;
+mod within;
 
 use std::time::Instant;
 
