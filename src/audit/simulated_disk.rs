@@ -1,6 +1,6 @@
-//! A disk in memory for tests: deterministic, fails the operation it is told to, and gives every
-//! state a power cut may leave, torn at 512 bytes. A failed sync forgets what was to be written
-//! while reads still show it, as Linux does.
+//! A disk in memory for tests: deterministic, fails the operation it is told to, reading ones too, and
+//! gives every state a power cut may leave, torn at 512 bytes. A failed sync forgets what was to be
+//! written while reads still show it, as Linux does.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -15,6 +15,8 @@ pub enum Fault {
     Full,
     /// An input/output error; a write leaves its first half, a sync forgets what was to be written.
     Io,
+    /// It is done, and reported as failed.
+    Late,
 }
 
 /// What a power cut leaves of the writes that were not synced: each 512-byte sector of each file is
@@ -26,6 +28,8 @@ pub struct Crash(pub u64);
 struct SimulatedFile {
     /// What reads show.
     seen: Vec<u8>,
+    /// What stood behind a cut: a file that grows again over lost sectors may show it.
+    stale: Vec<u8>,
     /// What is on the disk for certain.
     durable: Vec<u8>,
     /// Whether the folder's entry is durable.
@@ -43,6 +47,8 @@ struct State {
     syncs: u64,
     fault: Option<(u64, Fault)>,
     fault_lasts: bool,
+    reads: u64,
+    read_fault: Option<u64>,
     held: bool,
 }
 
@@ -77,9 +83,21 @@ impl SimulatedDisk {
         state.fault_lasts = lasts;
     }
 
+    /// Fails the reading operation with this number, counted from the start of the disk, and all after
+    /// it.
+    pub fn fail_reading_at(&self, operation: u64) {
+        self.state().read_fault = Some(operation);
+    }
+
     /// Works again.
     pub fn mend(&self) {
-        self.state().fault = None;
+        let mut state = self.state();
+        (state.fault, state.read_fault) = (None, None);
+    }
+
+    /// Reading operations so far.
+    pub fn reads(&self) -> u64 {
+        self.state().reads
     }
 
     /// Writing operations so far.
@@ -95,7 +113,7 @@ impl SimulatedDisk {
     /// A new disk with what a power cut now would leave.
     pub fn crashed(&self, crash: Crash) -> Self {
         let mut bits = crash.0;
-        let mut kept = move || {
+        self.crashed_as(|| {
             if crash.0 == 0 || crash.0 == u64::MAX {
                 return crash.0 == u64::MAX;
             }
@@ -104,27 +122,19 @@ impl SimulatedDisk {
             let mixed = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
             let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
             (mixed ^ (mixed >> 31)) & 1 == 1
-        };
+        })
+    }
+
+    /// A new disk with what a power cut now would leave, each choice made by the caller: whether a name
+    /// that was not synced is there, whether a length is, each sector, and whether lost sectors of a file
+    /// that grew show zeros or what had been cut there.
+    pub fn crashed_as(&self, mut kept: impl FnMut() -> bool) -> Self {
         let mut files = BTreeMap::new();
         for (name, file) in &self.state().files {
             if !file.named && !kept() {
                 continue;
             }
-            let mut left = file.durable.clone();
-            if file.resized && kept() {
-                left.resize(file.seen.len(), 0);
-            }
-            for sector in &file.dirty {
-                if !kept() {
-                    continue;
-                }
-                let from = sector * SECTOR_BYTES;
-                let until = (from + SECTOR_BYTES).min(file.seen.len());
-                if left.len() < until {
-                    left.resize(until, 0);
-                }
-                copy(&mut left, &file.seen, from, until);
-            }
+            let left = file.left_by_a_power_cut(&mut kept);
             let file =
                 SimulatedFile { seen: left.clone(), durable: left, named: true, ..SimulatedFile::default() };
             files.insert(name.clone(), file);
@@ -173,12 +183,64 @@ impl State {
         (number == at || (self.fault_lasts && number > at)).then_some(fault)
     }
 
+    /// Counts a reading operation and says whether it fails.
+    fn read(&mut self) -> io::Result<()> {
+        let number = self.reads;
+        self.reads += 1;
+        match self.read_fault {
+            Some(at) if number >= at => Err(Fault::Io.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Runs an operation that happens whole or not at all.
+    fn at_once(&mut self, operation: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+        let fault = self.operate();
+        if matches!(fault, None | Some(Fault::Late)) {
+            operation(self)?;
+        }
+        fault.map_or(Ok(()), |fault| Err(fault.into()))
+    }
+
     fn file(&mut self, segment: &str) -> io::Result<&mut SimulatedFile> {
         self.files.get_mut(segment).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 }
 
 impl SimulatedFile {
+    fn left_by_a_power_cut(&self, kept: &mut impl FnMut() -> bool) -> Vec<u8> {
+        let mut left = self.durable.clone();
+        if self.resized && kept() {
+            let before = left.len();
+            left.resize(self.seen.len(), 0);
+            let until = self.stale.len().min(left.len());
+            if before < until && kept() {
+                copy(&mut left, &self.stale, before, until);
+            }
+        }
+        for sector in &self.dirty {
+            if !kept() {
+                continue;
+            }
+            let from = sector * SECTOR_BYTES;
+            let until = (from + SECTOR_BYTES).min(self.seen.len());
+            if left.len() < until {
+                left.resize(until, 0);
+            }
+            copy(&mut left, &self.seen, from, until);
+        }
+        left
+    }
+
+    fn sync(&mut self) {
+        self.durable.resize(self.seen.len(), 0);
+        for sector in std::mem::take(&mut self.dirty) {
+            let from = sector * SECTOR_BYTES;
+            let until = (from + SECTOR_BYTES).min(self.seen.len());
+            copy(&mut self.durable, &self.seen, from, until);
+        }
+    }
+
     fn write(&mut self, at: usize, bytes: &[u8]) {
         let until = at + bytes.len();
         if self.seen.len() < until {
@@ -194,27 +256,30 @@ impl SimulatedFile {
 
 impl Disk for SimulatedDisk {
     fn list(&self) -> io::Result<Vec<String>> {
-        Ok(self.state().files.keys().cloned().collect())
+        let mut state = self.state();
+        state.read()?;
+        Ok(state.files.keys().cloned().collect())
     }
 
     fn create(&mut self, segment: &str) -> io::Result<()> {
-        let mut state = self.state();
-        if let Some(fault) = state.operate() {
-            return Err(fault.into());
-        }
-        if state.files.contains_key(segment) {
-            return Err(io::ErrorKind::AlreadyExists.into());
-        }
-        state.files.insert(segment.to_owned(), SimulatedFile::default());
-        Ok(())
+        self.state().at_once(|state| {
+            if state.files.contains_key(segment) {
+                return Err(io::ErrorKind::AlreadyExists.into());
+            }
+            state.files.insert(segment.to_owned(), SimulatedFile::default());
+            Ok(())
+        })
     }
 
     fn size(&self, segment: &str) -> io::Result<u64> {
-        Ok(self.state().file(segment)?.seen.len() as u64)
+        let mut state = self.state();
+        state.read()?;
+        Ok(state.file(segment)?.seen.len() as u64)
     }
 
     fn read(&self, segment: &str, at: u64, length: usize) -> io::Result<Vec<u8>> {
         let mut state = self.state();
+        state.read()?;
         let at = usize::try_from(at).unwrap_or(usize::MAX);
         let seen = &state.file(segment)?.seen;
         let until = at.saturating_add(length).min(seen.len());
@@ -227,7 +292,7 @@ impl Disk for SimulatedDisk {
         let file = state.file(segment)?;
         let half = bytes.get(..bytes.len() / 2).unwrap_or_default();
         let written = match fault {
-            None => bytes,
+            None | Some(Fault::Late) => bytes,
             Some(Fault::Full) => &[],
             Some(Fault::Io) => half,
         };
@@ -236,25 +301,22 @@ impl Disk for SimulatedDisk {
     }
 
     fn overwrite(&mut self, segment: &str, at: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut state = self.state();
-        if let Some(fault) = state.operate() {
-            return Err(fault.into());
-        }
-        state.file(segment)?.write(usize::try_from(at).unwrap_or(usize::MAX), bytes);
-        Ok(())
+        self.state().at_once(|state| {
+            state.file(segment)?.write(usize::try_from(at).unwrap_or(usize::MAX), bytes);
+            Ok(())
+        })
     }
 
     fn truncate(&mut self, segment: &str, length: u64) -> io::Result<()> {
-        let mut state = self.state();
-        if let Some(fault) = state.operate() {
-            return Err(fault.into());
-        }
-        let file = state.file(segment)?;
-        file.seen.truncate(usize::try_from(length).unwrap_or(usize::MAX));
-        let sectors = file.seen.len().div_ceil(SECTOR_BYTES);
-        file.dirty.retain(|sector| *sector < sectors);
-        file.resized = true;
-        Ok(())
+        self.state().at_once(|state| {
+            let file = state.file(segment)?;
+            file.stale.clone_from(&file.seen);
+            file.seen.truncate(usize::try_from(length).unwrap_or(usize::MAX));
+            let sectors = file.seen.len().div_ceil(SECTOR_BYTES);
+            file.dirty.retain(|sector| *sector < sectors);
+            file.resized = true;
+            Ok(())
+        })
     }
 
     fn sync(&mut self, segment: &str) -> io::Result<()> {
@@ -265,29 +327,19 @@ impl Disk for SimulatedDisk {
         state.syncs += 1;
         let fault = state.operate();
         let file = state.file(segment)?;
-        let dirty = std::mem::take(&mut file.dirty);
         file.resized = false;
-        if let Some(fault) = fault {
-            return Err(fault.into());
+        if matches!(fault, None | Some(Fault::Late)) {
+            file.sync();
         }
-        file.durable.resize(file.seen.len(), 0);
-        for sector in dirty {
-            let from = sector * SECTOR_BYTES;
-            let until = (from + SECTOR_BYTES).min(file.seen.len());
-            let seen = std::mem::take(&mut file.seen);
-            copy(&mut file.durable, &seen, from, until);
-            file.seen = seen;
-        }
-        Ok(())
+        file.dirty.clear();
+        fault.map_or(Ok(()), |fault| Err(fault.into()))
     }
 
     fn sync_folder(&mut self) -> io::Result<()> {
-        let mut state = self.state();
-        if let Some(fault) = state.operate() {
-            return Err(fault.into());
-        }
-        state.files.values_mut().for_each(|file| file.named = true);
-        Ok(())
+        self.state().at_once(|state| {
+            state.files.values_mut().for_each(|file| file.named = true);
+            Ok(())
+        })
     }
 }
 
@@ -295,7 +347,7 @@ impl From<Fault> for io::Error {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Full => io::ErrorKind::StorageFull.into(),
-            Fault::Io => Self::other("simulated failure"),
+            Fault::Io | Fault::Late => Self::other("simulated failure"),
         }
     }
 }

@@ -1,3 +1,6 @@
+mod failures;
+mod power_cuts;
+
 use std::collections::BTreeMap;
 
 use super::super::event::{Ending, Event, Kind};

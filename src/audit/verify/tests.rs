@@ -1,3 +1,5 @@
+mod tampering;
+
 use super::super::event::{Ending, Event, Kind};
 use super::super::segments::{Entry, Segments};
 use super::super::simulated_disk::SimulatedDisk;

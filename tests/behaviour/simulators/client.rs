@@ -51,6 +51,7 @@ pub struct Client {
     profile: PeerProfile,
     base: String,
     who: Who,
+    from: &'static str,
     /// Whose objects it expects in answers.
     speaking: CommunityId,
 }
@@ -80,6 +81,13 @@ pub struct Reply {
 }
 
 impl Reply {
+    /// Plain SOAP that was read elsewhere.
+    pub fn plain(status: u16, body: Vec<u8>) -> Self {
+        let value = http::HeaderValue::from_static("application/soap+xml; charset=UTF-8");
+        let headers = [(http::header::CONTENT_TYPE, value)].into_iter().collect();
+        Self { status, headers, body: body.into() }
+    }
+
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
     }
@@ -212,6 +220,7 @@ impl Client {
             },
             base: format!("https://127.0.0.1:{port}"),
             who,
+            from: from.community,
             speaking: community(asked),
         }
     }
@@ -227,6 +236,11 @@ impl Client {
     /// Who sits in front of it.
     pub const fn who(&self) -> Who {
         self.who
+    }
+
+    /// The community it asks from.
+    pub const fn community(&self) -> &'static str {
+        self.from
     }
 
     /// With assertions signed by somebody else under the same name.
@@ -250,7 +264,12 @@ impl Client {
             purpose: Code::new(purpose.code(), "2.16.840.1.113883.3.18.7.1", ""),
             authenticated: Some(Timestamp::now()),
         };
-        self.issuing.security(&identity, None, uuid::Uuid::new_v4(), Timestamp::now()).unwrap()
+        self.security_of(&identity).unwrap()
+    }
+
+    /// A fresh Security header of somebody; None when it cannot be said.
+    pub fn security_of(&self, identity: &Identity) -> Option<String> {
+        self.issuing.security(identity, None, uuid::Uuid::new_v4(), Timestamp::now()).ok()
     }
 
     /// Writes a request with a fresh MessageID and assertion.

@@ -1,6 +1,7 @@
 //! A whole broker in this process, started from configuration files in a temporary folder.
 
 use std::net::TcpListener;
+use std::ops::Deref;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU16, Ordering};
 
@@ -58,13 +59,26 @@ pub struct Plan {
     pub policies: PathBuf,
 }
 
-/// A running broker.
-pub struct Network {
+/// Where a broker is laid out: its files, and the ports at which it is spoken to while it runs.
+pub struct Site {
     pub place: Place,
     folder: TempDir,
     ports: Ports,
+}
+
+/// A running broker.
+pub struct Network {
+    site: Site,
     shutdown: CancellationToken,
     running: JoinHandle<()>,
+}
+
+impl Deref for Network {
+    type Target = Site;
+
+    fn deref(&self) -> &Site {
+        &self.site
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -279,29 +293,36 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
             // The second broker of a test finds it started.
             let _ = start_logging("info");
         }
+        let site = self.lay_out().await;
+        let shutdown = CancellationToken::new();
+        let running = if self.is_process {
+            tokio::spawn(serve_as_process(site.path().to_owned(), self.log, shutdown.clone()))
+        } else {
+            tokio::spawn(serve(settings(site.path()), self.disk.clone(), shutdown.clone()))
+        };
+        Network { site, shutdown, running }
+    }
+
+    /// Writes its files and its consents; starts nothing.
+    pub async fn lay_out(&self) -> Site {
         let folder = tempfile::tempdir().unwrap();
         let ports =
             Ports { admin: free_port(), peer: self.peer_port.unwrap_or_else(free_port), portal: free_port() };
         self.write(folder.path(), ports);
-        let settings = settings(folder.path());
         if !self.consents.is_empty() {
+            let settings = settings(folder.path());
             std::fs::create_dir_all(folder.path().join("var")).unwrap();
             let store = Store::open(&settings.broker.store_url).await.unwrap();
             let consents = Consents::load(&store).await.unwrap();
             let text = csv(&self.consents);
             consents.import(&store, "consents.csv", text.as_bytes(), Timestamp::now()).await.unwrap();
         }
-        let shutdown = CancellationToken::new();
-        let running = if self.is_process {
-            tokio::spawn(serve_as_process(folder.path().to_owned(), self.log, shutdown.clone()))
-        } else {
-            tokio::spawn(serve(settings, self.disk.clone(), shutdown.clone()))
-        };
-        Network { place: self.place, folder, ports, shutdown, running }
+        Site { place: self.place, folder, ports }
     }
 }
 
-fn settings(folder: &Path) -> Settings {
+/// As the program reads them.
+pub fn settings(folder: &Path) -> Settings {
     let file = folder.join("kakehashi.toml");
     load_with(&file, None, &[&check_sources], Timestamp::now()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
@@ -335,7 +356,7 @@ async fn serve_as_process(folder: PathBuf, log_level: &'static str, shutdown: Ca
     assert_eq!(child.wait().await.unwrap().code(), Some(0), "SIGTERM ends it in order");
 }
 
-impl Network {
+impl Site {
     /// What a process of its own has used of processors so far, by the kernel's scheduler.
     pub fn processor_time(&self) -> std::time::Duration {
         let pid = std::fs::read_to_string(self.folder.path().join("pid")).unwrap();
@@ -347,17 +368,14 @@ impl Network {
         std::time::Duration::from_nanos(tasks.filter_map(of_task).sum())
     }
 
+    /// Its folder: `kakehashi.toml`, `peers/`, `var/`.
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
     /// What a process of its own has logged so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log.jsonl")).unwrap()
-    }
-
-    pub async fn ready(&self) {
-        attained("the broker is ready", || async {
-            assert!(!self.running.is_finished(), "the broker ended while it started");
-            (self.admin("/readyz").await.0 == 200).then_some(())
-        })
-        .await;
     }
 
     /// Status and body of an admin page; 0 while nobody listens.
@@ -450,6 +468,16 @@ impl Network {
             .await;
         assert!(reply.ok, "{}", reply.text);
     }
+}
+
+impl Network {
+    pub async fn ready(&self) {
+        attained("the broker is ready", || async {
+            assert!(!self.running.is_finished(), "the broker ended while it started");
+            (self.admin("/readyz").await.0 == 200).then_some(())
+        })
+        .await;
+    }
 
     /// Stops it in order and starts it again on the same folder.
     pub async fn restarted(mut self) -> Self {
@@ -470,7 +498,8 @@ impl Network {
     /// Stops it in order; what its log says must hold.
     pub async fn stop(mut self) -> Records {
         self.end().await;
-        let records = Records::keeping(self.folder.path().join("var/audit"), self.folder);
+        let folder = self.site.folder.path().join("var/audit");
+        let records = Records::keeping(folder, self.site.folder);
         records.verify();
         records
     }

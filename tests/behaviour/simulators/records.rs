@@ -28,7 +28,7 @@ impl Records {
 
     /// All events in order.
     pub async fn all(&self) -> Vec<IndexedEvent> {
-        let query = AuditQuery { limit: 10_000, ..AuditQuery::default() };
+        let query = AuditQuery { limit: 10_000_000, ..AuditQuery::default() };
         search(&self.folder, None, &query).await.unwrap().events
     }
 
