@@ -174,6 +174,16 @@ side = "home"
 peer_burst   = 200
 person_burst = 200
 
+# Whoever tries this out asks about everybody, also about people who do not exist. Between networks keep
+# the defaults (docs/configuration.md, "Budgets").
+[budgets]
+person_patients   = [100_000, 100_000, 100_000]
+person_misses     = [100_000, 100_000, 100_000]
+facility_patients = [100_000, 100_000, 100_000]
+facility_misses   = [100_000, 100_000, 100_000]
+peer_patients     = [100_000, 100_000, 100_000]
+peer_misses       = [100_000, 100_000, 100_000]
+
 [tls]
 san_uri = "{uri}"
 
@@ -204,6 +214,16 @@ authorities = ["urn:oid:{authority}"]
 [rates] # one person plays the whole demo
 peer_burst   = 200
 person_burst = 200
+
+# Whoever tries this out asks about everybody, also about people who do not exist. Between networks keep
+# the defaults (docs/configuration.md, "Budgets").
+[budgets]
+person_patients   = [100_000, 100_000, 100_000]
+person_misses     = [100_000, 100_000, 100_000]
+facility_patients = [100_000, 100_000, 100_000]
+facility_misses   = [100_000, 100_000, 100_000]
+peer_patients     = [100_000, 100_000, 100_000]
+peer_misses       = [100_000, 100_000, 100_000]
 
 [tls]
 ca      = "{key}-ca"
