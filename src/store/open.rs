@@ -2,12 +2,14 @@
 
 use std::path::Path;
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::replay_cache::Takes;
 use super::schema;
 
 /// A failure of the store. The text names no value.
@@ -37,6 +39,7 @@ pub enum StoreError {
 pub struct Store {
     pub(super) writer: SqlitePool,
     pub(super) reader: SqlitePool,
+    pub(super) takes: Arc<Takes>,
 }
 
 impl Store {
@@ -62,7 +65,7 @@ impl Store {
         }
         let reader =
             SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, takes: Arc::default() })
     }
 
     /// Opens a database file.
