@@ -9,7 +9,8 @@ help:
 	@echo 'make demo          build, lay out two networks, run both directions (KEEP=1 leaves them up)'
 	@echo 'make test          licences, format, lint, dashboards, house rules, all tests, foreign programs'
 	@echo 'make fuzz          every reader for a minute (FUZZ_SECONDS=60; one: fuzz/run.sh READER SECONDS)'
-	@echo 'make bench         instruction counts of the hot paths'
+	@echo 'make bench         instruction counts of the hot paths; the broker beside nginx, HAProxy and a JVM'
+	@echo '                   (FIGURES=short: a minute, with generous bounds; ROUNDS=5, ONLY=ITI-38)'
 
 # rust-version in Cargo.toml says which compiler; there is no toolchain file.
 rust:
@@ -56,7 +57,8 @@ unit:
 	$(CARGO) test --locked
 
 bench: rust
-	./benches/run.sh
+	@[ "$(FIGURES)" = short ] || ./benches/run.sh
+	$(CARGO) bench --locked --bench figures
 
 fuzz: rust
 	./fuzz/run.sh
