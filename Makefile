@@ -12,7 +12,8 @@ help:
 	@echo 'make test          licences, format, lint, dashboards, house rules, all tests, foreign programs'
 	@echo 'make test-long     the same with all counts raised, every reader fuzzed, the figures: hours'
 	@echo 'make fuzz          every reader two million times (RUNS=2000000; one: TARGET=xml)'
-	@echo 'make bench         instruction counts of the hot paths'
+	@echo 'make bench         instruction counts of the hot paths; the broker beside nginx, HAProxy and a JVM'
+	@echo '                   (FIGURES=short: a minute, with generous bounds; ROUNDS=5, ONLY=ITI-38)'
 
 # rust-version in Cargo.toml says which compiler; there is no toolchain file.
 rust:
@@ -63,7 +64,8 @@ unit:
 	$(CARGO) test --profile $(PROFILE) --locked
 
 bench: rust
-	./benches/run.sh
+	@[ "$(FIGURES)" = short ] || ./benches/run.sh
+	$(CARGO) bench --locked --bench figures
 
 fuzz: rust
 	RUNS=$(RUNS) ./fuzz/run.sh $(TARGET)

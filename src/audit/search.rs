@@ -161,6 +161,8 @@ async fn follow(
         if stopped {
             return;
         }
+        // Nothing waits for the index: many records are taken in by one transaction.
+        tokio::time::sleep(GATHER).await;
         if failing {
             tokio::time::sleep(RETRY_AFTER).await;
         } else if durable.changed().await.is_err() {
@@ -234,6 +236,8 @@ fn indexed_event(placed: &PlacedEvent) -> IndexedEvent {
 /// The obligation and purpose of emergency access.
 const EMERGENCY: &str = "emergency";
 const BATCH_EVENTS: usize = 500;
+/// How long records gather before the index takes them in.
+const GATHER: std::time::Duration = std::time::Duration::from_millis(200);
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

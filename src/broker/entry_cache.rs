@@ -1,24 +1,25 @@
 //! Entries shown a moment ago, so that a retrieve knows what it asks for and by-id queries carry the
 //! id under which an entry was shown. Bounded in number and age; keyed by who was shown them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
 
 use crate::model::{CommunityId, DocumentEntry, DocumentId, RequestContext, TargetName};
 
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-struct Key {
+/// Who was shown an entry.
+#[derive(Debug, PartialEq, Eq, Hash)]
+struct Asker {
     system: TargetName,
     community: CommunityId,
     organization: String,
     person: String,
-    document: DocumentId,
 }
 
 /// The cache. It gives no permission: what it knows is authorized again.
 pub struct EntryCache {
-    entries: Cache<Key, DocumentEntry>,
+    entries: Cache<(Arc<Asker>, DocumentId), DocumentEntry>,
 }
 
 impl EntryCache {
@@ -29,26 +30,29 @@ impl EntryCache {
         Self { entries }
     }
 
-    /// Remembers an entry as it was shown to this requester.
-    pub fn insert(&self, context: &RequestContext, entry: &DocumentEntry) {
-        self.entries.insert(Key::of(context, &entry.id), entry.clone());
+    /// Remembers entries as they were shown to this requester, without the message they came in: what a
+    /// retrieve is judged by and recorded with are its fields, and an hour of messages would be held.
+    pub fn insert<'e>(&self, context: &RequestContext, entries: impl IntoIterator<Item = &'e DocumentEntry>) {
+        let asker = Asker::of(context);
+        for entry in entries {
+            self.entries.insert((Arc::clone(&asker), entry.id.clone()), entry.without_wire());
+        }
     }
 
     /// The entry as it was shown to this requester.
     pub fn shown(&self, context: &RequestContext, document: &DocumentId) -> Option<DocumentEntry> {
-        self.entries.get(&Key::of(context, document))
+        self.entries.get(&(Asker::of(context), document.clone()))
     }
 }
 
-impl Key {
-    fn of(context: &RequestContext, document: &DocumentId) -> Self {
+impl Asker {
+    fn of(context: &RequestContext) -> Arc<Self> {
         let requester = &context.requester;
-        Self {
+        Arc::new(Self {
             system: requester.system.clone(),
             community: requester.community.clone(),
             organization: requester.organization.id.clone(),
             person: requester.person.id.clone(),
-            document: document.clone(),
-        }
+        })
     }
 }

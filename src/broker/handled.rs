@@ -230,6 +230,13 @@ impl Handled for DocumentQuery {
         answer: Answer<RegistryObject>,
     ) -> BoxFuture<'a, Answer<RegistryObject>> {
         let readdressed = |object| match object {
+            // Not ours: nothing but the id changes.
+            RegistryObject::Entry(mut entry) if entry.origin.is_none() => {
+                if let Some(asked) = &about.asked {
+                    entry.patient.clone_from(asked);
+                }
+                RegistryObject::Entry(entry)
+            }
             RegistryObject::Entry(entry) => {
                 RegistryObject::Entry(resolver.readdress(context, &entry, about.asked.as_ref()))
             }
@@ -240,11 +247,11 @@ impl Handled for DocumentQuery {
     }
 
     fn remember(&self, cache: &EntryCache, context: &RequestContext, answer: &Answer<RegistryObject>) {
-        for object in &answer.found {
-            if let RegistryObject::Entry(entry) = object {
-                cache.insert(context, entry);
-            }
-        }
+        let entries = answer.found.iter().filter_map(|object| match object {
+            RegistryObject::Entry(entry) => Some(entry),
+            RegistryObject::Other { .. } => None,
+        });
+        cache.insert(context, entries);
     }
 }
 

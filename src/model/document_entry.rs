@@ -1,6 +1,7 @@
 //! A document entry: the few fields that routing, policy and audit need, and either the bytes it
 //! came in or the full metadata we built (ITI TF-3 4.2.3.2).
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -81,6 +82,22 @@ pub struct WireBytes {
     pub bytes: Phi<Bytes>,
     /// Prefix (empty for the default) and URI, those declared outside the slice.
     pub namespaces: Arc<[(String, String)]>,
+    /// Where stands what may have to be changed; None where nobody has looked.
+    pub places: Option<WirePlaces>,
+}
+
+/// Where in the bytes of an entry stands what an answer of ours changes. Whoever made it has read the
+/// whole element and found every element in it where ebXML has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WirePlaces {
+    /// Behind the element's name.
+    pub after_name: usize,
+    /// The value of @home, in double quotes.
+    pub home: Range<usize>,
+    /// The value of the one patient identifier, in double quotes.
+    pub patient: Range<usize>,
+    /// By bit: which of the outer namespaces the element uses and does not declare itself.
+    pub declares: u64,
 }
 
 /// An author: only the institution is promised by JAHIS.
@@ -124,6 +141,31 @@ pub struct EntryMetadata {
 }
 
 impl DocumentEntry {
+    /// The entry without the bytes it came in.
+    #[must_use]
+    pub fn without_wire(&self) -> Self {
+        let nothing = WireBytes { bytes: Phi::default(), namespaces: Arc::default(), places: None };
+        let encoded = match &self.encoded {
+            Encoded::Ebxml(_) => Encoded::Ebxml(nothing),
+            Encoded::Metadata(metadata) => Encoded::Metadata(Arc::clone(metadata)),
+        };
+        Self {
+            id: self.id.clone(),
+            object: self.object.clone(),
+            patient: self.patient.clone(),
+            class: self.class.clone(),
+            type_code: self.type_code.clone(),
+            format: self.format.clone(),
+            confidentiality: self.confidentiality.clone(),
+            availability: self.availability,
+            media_type: self.media_type.clone(),
+            hash: self.hash.clone(),
+            size: self.size,
+            origin: self.origin.clone(),
+            encoded,
+        }
+    }
+
     /// The entry under another patient id: the one that was asked for (decisions A6), and the one to
     /// show as sourcePatientId where we built the entry ourselves. With that, nothing of the entry's
     /// words may carry the hospital's number any more: some hospitals make order and accession numbers

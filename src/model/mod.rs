@@ -20,7 +20,9 @@ mod time;
 pub use answer::{Answer, Failure, Outage, Outcome, Reported, Severity};
 pub use community::{Community, Descriptor, FarEnd, Leg, Outbound};
 pub use context::{Endpoint, RequestContext, Side};
-pub use document_entry::{Author, Availability, DocumentEntry, Encoded, EntryMetadata, Origin, WireBytes};
+pub use document_entry::{
+    Author, Availability, DocumentEntry, Encoded, EntryMetadata, Origin, WireBytes, WirePlaces,
+};
 pub use document_stream::{Document, DocumentStream, Interrupted};
 pub use finding::{Finding, Subject};
 pub use ids::{

@@ -16,11 +16,11 @@ use crate::store::Terms;
 /// Policies and consents of one moment, asked for one requester.
 pub(super) struct Disclosure<'a> {
     own: &'a CommunityId,
-    principal: Principal,
+    principal: Arc<Principal>,
     now: Timestamp,
     policies: Arc<PolicyVersion>,
     pub(super) book: Arc<ConsentBook>,
-    memo: HashMap<Question, Verdict>,
+    memo: HashMap<Question, bool>,
     determining: BTreeSet<String>,
     obligations: BTreeSet<String>,
 }
@@ -34,7 +34,7 @@ impl<'a> Disclosure<'a> {
     ) -> Self {
         Self {
             own,
-            principal: Principal::new(context),
+            principal: Arc::new(Principal::new(context)),
             now: context.received,
             policies,
             book,
@@ -194,7 +194,7 @@ impl<'a> Disclosure<'a> {
             consent,
             operation: None,
         };
-        self.policies.shows.get_with((self.principal.clone(), question("")), || {
+        self.policies.shows.get_with((Arc::clone(&self.principal), question("")), || {
             self.policies.probes.departments.iter().any(|department| {
                 let verdict = self.policies.decide(&self.principal, &question(department));
                 self.holds(consent, &verdict)
@@ -213,17 +213,18 @@ impl<'a> Disclosure<'a> {
         }
     }
 
+    // What came of a question is noted when it is asked first; asked again it adds nothing.
     fn permits(&mut self, question: Question) -> bool {
-        let verdict = match self.memo.get(&question) {
-            Some(verdict) => verdict.clone(),
-            None => self.policies.decide(&self.principal, &question),
-        };
+        if let Some(holds) = self.memo.get(&question) {
+            return *holds;
+        }
+        let verdict = self.policies.decide_once(&self.principal, &question);
         let holds = self.holds(question.consent, &verdict);
         self.determining.extend(verdict.policies.iter().cloned());
         if holds {
             self.obligations.extend(verdict.obligations.iter().cloned());
         }
-        self.memo.insert(question, verdict);
+        self.memo.insert(question, holds);
         holds
     }
 

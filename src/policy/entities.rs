@@ -96,6 +96,21 @@ pub(super) enum Resource {
     Facility(String),
 }
 
+impl Resource {
+    /// How long its texts are.
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Community(id) => id.0.as_str().len(),
+            Self::Facility(code) => code.len(),
+            Self::Entry(class) => {
+                let codes = [&class.department, &class.kind, &class.class_code, &class.type_code];
+                let codes = codes.into_iter().chain(&class.facility).chain(&class.confidentiality);
+                codes.map(String::len).sum()
+            }
+        }
+    }
+}
+
 /// Everything policies can see of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct EntryClass {

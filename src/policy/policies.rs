@@ -94,7 +94,10 @@ pub(super) struct PolicyVersion {
     pub(super) hash: String,
     pub(super) probes: Probes,
     /// What a kind of question came to, for requesters and facilities seen a moment ago.
-    pub(super) shows: Cache<(Principal, Question), bool>,
+    pub(super) shows: Cache<(Arc<Principal>, Question), bool>,
+    /// What questions came to that were put a moment ago: an answer follows from requester, question and
+    /// this set alone.
+    verdicts: Cache<(Arc<Principal>, Question), Arc<Verdict>>,
     counts: Arc<Counts>,
 }
 
@@ -122,28 +125,49 @@ impl PolicyVersion {
             whole: loaded.set,
             hash: loaded.hash,
             shows: Cache::new(SHOWS_MAX),
+            verdicts: Cache::new(VERDICTS_MAX),
             counts,
         })
     }
 
     pub(super) fn decide(&self, principal: &Principal, question: &Question) -> Verdict {
+        self.judged(principal, question).unwrap_or_default()
+    }
+
+    /// As [`PolicyVersion::decide`], remembered across requests.
+    pub(super) fn decide_once(&self, principal: &Arc<Principal>, question: &Question) -> Arc<Verdict> {
+        // A peer decides how long the codes of its entries are; errors are counted each time.
+        if question.resource.bytes() > REMEMBERED_BYTES_MAX {
+            return Arc::new(self.decide(principal, question));
+        }
+        let key = (Arc::clone(principal), question.clone());
+        if let Some(verdict) = self.verdicts.get(&key) {
+            return verdict;
+        }
+        let Some(verdict) = self.judged(principal, question).map(Arc::new) else { return Arc::default() };
+        self.verdicts.insert(key, Arc::clone(&verdict));
+        verdict
+    }
+
+    fn judged(&self, principal: &Principal, question: &Question) -> Option<Verdict> {
         self.decide_by(self.index.slice(&principal.community, question.action), principal, question)
     }
 
     /// The same by the whole set, as a yardstick for the index.
     #[cfg(test)]
     pub(super) fn decide_by_all(&self, principal: &Principal, question: &Question) -> Verdict {
-        self.decide_by(&self.whole, principal, question)
+        self.decide_by(&self.whole, principal, question).unwrap_or_default()
     }
 
-    fn decide_by(&self, policies: &PolicySet, principal: &Principal, question: &Question) -> Verdict {
+    // None where something erred: that denies.
+    fn decide_by(&self, policies: &PolicySet, principal: &Principal, question: &Question) -> Option<Verdict> {
         self.counts.decisions.fetch_add(1, Ordering::Relaxed);
         let (request, entities) = match self.names.question(principal, question) {
             Ok(asked) => asked,
             Err(error) => {
                 self.counts.erring.fetch_add(1, Ordering::Relaxed);
                 tracing::error!(%error, "a question to the policies was denied");
-                return Verdict::default();
+                return None;
             }
         };
         let response = Cedar::new().is_authorized(&request, policies, &entities);
@@ -152,18 +176,22 @@ impl PolicyVersion {
             // An erring forbid would be skipped: so any error denies.
             self.counts.erring.fetch_add(1, Ordering::Relaxed);
             tracing::error!(%error, "a policy erred: denied");
-            return Verdict::default();
+            return None;
         }
         let annotated = |key: &'static str| {
             diagnostics.reason().filter_map(move |id| policies.annotation(id, key)).map(str::to_owned)
         };
-        Verdict {
+        Some(Verdict {
             allowed: response.decision() == cedar_policy::Decision::Allow,
             policies: annotated("id").collect(),
             obligations: annotated("obligation").collect(),
-        }
+        })
     }
 }
 
 /// Remembered kinds of questions.
 const SHOWS_MAX: u64 = 20_000;
+/// Remembered verdicts.
+const VERDICTS_MAX: u64 = 20_000;
+/// Bytes of what a remembered question is about.
+const REMEMBERED_BYTES_MAX: usize = 512;

@@ -185,6 +185,19 @@ impl Store {
         for event in events {
             insert(&mut transaction, event).await?;
         }
+        let patients = |event: &'_ IndexedEvent| -> Vec<(String, String, i64)> {
+            let sequence = signed(event.sequence);
+            let row = |cx: &Phi<String>| (cx.reveal().clone(), value_of(cx.reveal()), sequence);
+            event.patients.iter().map(row).collect()
+        };
+        let patients: Vec<_> = events.iter().flat_map(patients).collect();
+        sqlx::query(
+            "INSERT INTO audit_patient (cx, value, sequence)
+             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
+        )
+        .bind(serde_json::to_string(&patients).unwrap_or_default())
+        .execute(&mut *transaction)
+        .await?;
         sqlx::query(
             "INSERT INTO audit_index_position (id, next, segment, at_bytes, hash) VALUES (1, $1, $2, $3, $4)
              ON CONFLICT (id) DO UPDATE SET next = $1, segment = $2, at_bytes = $3, hash = $4",
@@ -308,21 +321,14 @@ async fn insert(
     .bind(as_json)
     .execute(&mut **transaction)
     .await?;
-    for cx in patients {
+    if !documents.is_empty() {
+        // One statement for all: an answer may show thousands.
+        let unique: Vec<&str> = documents.iter().map(|document| document.unique.as_str()).collect();
         sqlx::query(
-            "INSERT INTO audit_patient (cx, value, sequence) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            "INSERT INTO audit_document (unique_id, sequence) SELECT value, $2 FROM json_each($1)
+             WHERE TRUE ON CONFLICT DO NOTHING",
         )
-        .bind(cx)
-        .bind(value_of(cx))
-        .bind(signed(event.sequence))
-        .execute(&mut **transaction)
-        .await?;
-    }
-    for document in documents {
-        sqlx::query(
-            "INSERT INTO audit_document (unique_id, sequence) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-        )
-        .bind(&document.unique)
+        .bind(serde_json::to_string(&unique).unwrap_or_default())
         .bind(signed(event.sequence))
         .execute(&mut **transaction)
         .await?;

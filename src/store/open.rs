@@ -5,12 +5,14 @@ use std::io;
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 
+use super::replay_cache::Takes;
 use super::schema;
 
 /// A failure of the store. The text names no value.
@@ -48,6 +50,7 @@ pub enum StoreError {
 pub struct Store {
     pub(super) writer: SqlitePool,
     pub(super) reader: SqlitePool,
+    pub(super) takes: Arc<Takes>,
 }
 
 impl Store {
@@ -76,7 +79,7 @@ impl Store {
         }
         let reader =
             SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
-        Ok(Self { writer, reader })
+        Ok(Self { writer, reader, takes: Arc::default() })
     }
 
     /// Opens a database file.

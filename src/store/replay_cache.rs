@@ -3,6 +3,7 @@
 
 use aws_lc_rs::digest::{Context, SHA256};
 use sqlx::{Sqlite, Transaction};
+use tokio::sync::oneshot;
 
 use super::{Store, StoreError};
 use crate::model::{MessageId, Timestamp};
@@ -63,6 +64,29 @@ impl Store {
     /// # Errors
     /// When the database fails: the message must then be refused.
     pub async fn take_message(&self, presented: &Presented<'_>, now: Timestamp) -> Result<Taken, StoreError> {
+        let (done, mut taken) = oneshot::channel();
+        self.takes.wait(Item::new(presented, now), done);
+        // Whoever has the turn takes all that wait in one transaction; the others find theirs done.
+        let taken = tokio::select! {
+            biased;
+            taken = &mut taken => taken,
+            turn = self.takes.turn.lock() => {
+                let waiting = self.takes.waiting();
+                if !waiting.is_empty() {
+                    self.take_together(waiting).await;
+                }
+                drop(turn);
+                taken.await
+            }
+        };
+        match taken {
+            Ok(Some(taken)) => Ok(taken),
+            // Something is unusual with one of them: each for itself.
+            Ok(None) | Err(_) => self.take_alone(presented, now).await,
+        }
+    }
+
+    async fn take_alone(&self, presented: &Presented<'_>, now: Timestamp) -> Result<Taken, StoreError> {
         let key = message_key(presented.spki_sha256, presented.message);
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         if let Some(refused) = bind_assertion(&mut transaction, presented, &key, now).await? {
@@ -214,6 +238,11 @@ fn digest(parts: &[&str]) -> Vec<u8> {
     }
     context.finish().as_ref().to_vec()
 }
+
+mod together;
+
+use together::Item;
+pub(super) use together::Takes;
 
 #[cfg(test)]
 mod tests;

@@ -1,9 +1,12 @@
-//! Floor 1: elements. One bounded pull reader, small trees, one writer; nothing of the standards.
+//! Floor 1: elements. One bounded pull reader, one pass over plain markup that copies nothing, small
+//! trees, one writer; nothing of the standards.
 
 mod read;
+mod scan;
 mod tree;
 mod write;
 
 pub use read::{Attribute, Element, Event, Limits, Reader};
+pub use scan::{NotPlain, PlainAttribute, Scanner, Tag, Token, resolved};
 pub use tree::{Node, Tree};
 pub use write::Writer;

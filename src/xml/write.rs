@@ -15,6 +15,11 @@ impl Writer {
         Self::default()
     }
 
+    /// An empty one with room for so many bytes.
+    pub fn with_capacity(bytes: usize) -> Self {
+        Self { out: String::with_capacity(bytes), ..Self::default() }
+    }
+
     /// `<?xml version="1.0" encoding="UTF-8"?>`.
     pub fn declaration(&mut self) -> &mut Self {
         self.out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>");

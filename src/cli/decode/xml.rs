@@ -47,13 +47,13 @@ pub(super) fn decode(
 ) -> Report {
     let limits = Limits { root_bytes_max: ROOT_BYTES_MAX, part_bytes_max: u64::MAX };
     let scanned = RefCell::new(Scan::default());
-    let read = |source: &str| {
-        *scanned.borrow_mut() = scan::scan(source);
+    let read = |source: String| {
+        *scanned.borrow_mut() = scan::scan(&source);
         if let Some(refusal) = &scanned.borrow().refusal {
             return Err(refusal.clone());
         }
-        match Envelope::read(source) {
-            Err(malformed) if malformed.code == "not-soap" => Ok(Envelope::bare(source)),
+        match Envelope::read(&source) {
+            Err(malformed) if malformed.code == "not-soap" => Ok(Envelope::bare(&source)),
             read => read,
         }
     };

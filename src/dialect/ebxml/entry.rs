@@ -32,7 +32,7 @@ impl Object<'_> {
     /// The bytes to keep.
     pub fn wire(&self) -> WireBytes {
         let bytes = Bytes::copy_from_slice(self.slice.as_bytes());
-        WireBytes { bytes: Phi::new(bytes), namespaces: Arc::clone(self.scope) }
+        WireBytes { bytes: Phi::new(bytes), namespaces: Arc::clone(self.scope), places: None }
     }
 
     /// @home where it is one; `urn:oid:` may be missing.
@@ -128,7 +128,11 @@ pub fn read(
 
 /// Stable or on-demand; None for any other objectType.
 pub fn object_type(tree: &Tree) -> Option<&'static str> {
-    let given = tree.attribute("objectType")?;
+    object_type_of(tree.attribute("objectType")?)
+}
+
+/// Stable or on-demand, as an objectType says it.
+pub fn object_type_of(given: &str) -> Option<&'static str> {
     [STABLE, ON_DEMAND].into_iter().find(|known| same_uuid(known, given))
 }
 

@@ -10,6 +10,7 @@ mod entry_view;
 mod extrinsic_object;
 mod object_counts;
 mod parameter;
+mod plain_response;
 mod query_answer;
 mod query_request;
 mod query_response;

@@ -138,7 +138,8 @@ impl Writing<'_> {
     }
 
     fn write(&self, status: Status, errors: &[RegistryError], objects: &[String]) -> Payload {
-        let mut w = Writer::new();
+        let bytes: usize = objects.iter().map(String::len).sum();
+        let mut w = Writer::with_capacity(bytes + ROOM_BYTES);
         w.start("query:AdhocQueryResponse")
             .attribute("xmlns:query", QUERY)
             .attribute("xmlns:rim", RIM)
@@ -153,6 +154,9 @@ impl Writing<'_> {
         Payload { xml: w.finish(), attachments: Vec::new() }
     }
 }
+
+/// For what stands around the objects.
+const ROOM_BYTES: usize = 1 << 10;
 
 // A query by patient for which nobody was asked: unknown, unconsented and withheld alike, for no
 // target could tell this requester anything of that patient (decisions A2, E2). An empty list of a

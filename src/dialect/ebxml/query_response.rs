@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use super::entry::{self, Object, Scope};
+use super::plain_response;
 use super::registry_response::{
     RegistryError, Status, is_deferred, is_error_list, read_errors, word_warnings,
 };
@@ -99,6 +100,22 @@ fn one(
 /// `Unreadable`; `Rejected` or `Unreachable` for a fault; `Busy`.
 pub fn read(message: &Envelope, sent: &Sent, profile: &PeerProfile) -> Outcome<RegistryObject> {
     unreadable_or_fault(message, sent)?;
+    if let Ok((head, found)) = plain_response::read(message, sent) {
+        let mut answer = conclude(head, sent, "XDSRegistryError", found.is_empty())?;
+        if answer.answered > 0 {
+            answer.found = found;
+        }
+        return Ok(answer);
+    }
+    read_tolerantly(message, sent, profile)
+}
+
+// With all that may be put up with or must be reported.
+pub(super) fn read_tolerantly(
+    message: &Envelope,
+    sent: &Sent,
+    profile: &PeerProfile,
+) -> Outcome<RegistryObject> {
     let mut found = Vec::new();
     let mut dropped: Vec<RegistryError> = Vec::new();
     let mut set_aside = 0;

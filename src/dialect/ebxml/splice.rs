@@ -4,7 +4,7 @@
 use std::ops::Range;
 
 use super::vocabulary::{RIM, same_uuid, scheme};
-use crate::model::{Malformed, WireBytes};
+use crate::model::{Malformed, WireBytes, WirePlaces};
 use crate::xml::Tree;
 
 /// What is set in a spliced object.
@@ -22,6 +22,12 @@ pub struct Changes<'a> {
 /// `malformed-xml`; `unexpected-element` when it holds an element that has no place there: a Java
 /// portal would fail to read the whole answer.
 pub fn splice(wire: &WireBytes, changes: Changes<'_>) -> Result<String, Malformed> {
+    if let (Some(places), &[("home", home)], Some(patient)) =
+        (&wire.places, changes.attributes, changes.patient)
+        && let Some(spliced) = by_places(wire, places, home, patient)
+    {
+        return Ok(spliced);
+    }
     let slice = std::str::from_utf8(wire.bytes.reveal())
         .map_err(|_| Malformed::new("malformed-xml", "", "a registry object is not UTF-8"))?;
     let (tree, offset) = parse(slice, &wire.namespaces)?;
@@ -62,6 +68,28 @@ pub fn splice(wire: &WireBytes, changes: Changes<'_>) -> Result<String, Malforme
     Ok(out)
 }
 
+// Read before: nothing but the places is looked at.
+fn by_places(wire: &WireBytes, places: &WirePlaces, home: &str, patient: &str) -> Option<String> {
+    let slice = std::str::from_utf8(wire.bytes.reveal()).ok()?;
+    let mut out = String::with_capacity(slice.len() + 256);
+    out.push_str(slice.get(..places.after_name)?);
+    for (at, (prefix, uri)) in wire.namespaces.iter().enumerate() {
+        if places.declares >> at & 1 == 1 {
+            let colon = if prefix.is_empty() { "" } else { ":" };
+            for part in [" xmlns", colon, prefix, "=\"", &escaped(uri), "\""] {
+                out.push_str(part);
+            }
+        }
+    }
+    let (first, second) = (&places.home, &places.patient);
+    out.push_str(slice.get(places.after_name..first.start)?);
+    out.push_str(&escaped(home));
+    out.push_str(slice.get(first.end..second.start)?);
+    out.push_str(&escaped(patient));
+    out.push_str(slice.get(second.end..)?);
+    Some(out)
+}
+
 /// Reads a slice with the namespaces that were in scope; gives its tree and how far its offsets are
 /// shifted against the slice.
 ///
@@ -83,12 +111,9 @@ pub fn parse(slice: &str, namespaces: &[(String, String)]) -> Result<(Tree, usiz
     Ok((object, offset))
 }
 
-/// Whether every element below is one that ebXML RIM 3.0 has at that place.
-///
-/// # Errors
-/// `unexpected-element`, naming it.
-pub fn check_names(object: &Tree) -> Result<(), Malformed> {
-    let allowed: &[&str] = match object.name() {
+/// Whether ebXML RIM 3.0 has this element within that one, by their local names.
+pub fn may_stand(child: &str, parent: &str) -> bool {
+    let allowed: &[&str] = match parent {
         "ObjectRef" | "Classification" | "ExternalIdentifier" | "Association" | "RegistryPackage"
         | "ExtrinsicObject" => &[
             "Slot",
@@ -108,12 +133,18 @@ pub fn check_names(object: &Tree) -> Result<(), Malformed> {
         }
         _ => &[],
     };
+    allowed.contains(&child)
+        && (child != "ContentVersionInfo" || parent == "ExtrinsicObject")
+        && (child != "RegistryObjectList" || parent == "RegistryPackage")
+}
+
+/// Whether every element below is one that ebXML RIM 3.0 has at that place.
+///
+/// # Errors
+/// `unexpected-element`, naming it.
+pub fn check_names(object: &Tree) -> Result<(), Malformed> {
     for child in object.elements() {
-        let is_placed = &*child.element.ns == RIM
-            && allowed.contains(&child.name())
-            && (child.name() != "ContentVersionInfo" || object.name() == "ExtrinsicObject")
-            && (child.name() != "RegistryObjectList" || object.name() == "RegistryPackage");
-        if !is_placed {
+        if &*child.element.ns != RIM || !may_stand(child.name(), object.name()) {
             let why = format!("`{}` has no place within `{}`", child.name(), object.name());
             return Err(Malformed::new("unexpected-element", "", why));
         }
@@ -201,6 +232,7 @@ mod tests {
         WireBytes {
             bytes: Phi::new(Bytes::copy_from_slice(slice.as_bytes())),
             namespaces: Arc::from(namespaces),
+            places: None,
         }
     }
 

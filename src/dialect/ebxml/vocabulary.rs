@@ -88,11 +88,19 @@ pub fn availability_urn(availability: Availability) -> String {
 
 /// A `urn:uuid:` id in lower case and without its prefix, for comparing.
 pub fn folded_uuid(id: &str) -> String {
-    let lower = id.trim().to_ascii_lowercase();
-    lower.strip_prefix("urn:uuid:").map_or(lower.clone(), str::to_owned)
+    bare_uuid(id).to_ascii_lowercase()
 }
 
 /// Compares two `urn:uuid:` ids without case and prefix.
 pub fn same_uuid(a: &str, b: &str) -> bool {
-    folded_uuid(a) == folded_uuid(b)
+    bare_uuid(a).eq_ignore_ascii_case(bare_uuid(b))
+}
+
+fn bare_uuid(id: &str) -> &str {
+    const PREFIX: &str = "urn:uuid:";
+    let id = id.trim();
+    match id.split_at_checked(PREFIX.len()) {
+        Some((prefix, bare)) if prefix.eq_ignore_ascii_case(PREFIX) => bare,
+        _ => id,
+    }
 }

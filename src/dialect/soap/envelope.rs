@@ -4,6 +4,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::{copy, ns};
 use crate::model::{Malformed, MessageId, Warning};
 use crate::xml::{Element, Reader, Tree};
@@ -37,7 +39,7 @@ pub struct Header {
 /// A message's root part, read as far as the header. Debug prints no content.
 #[derive(Clone)]
 pub struct Envelope {
-    source: Arc<str>,
+    source: Arc<String>,
     /// Header blocks.
     pub header: Header,
     /// What was put up with.
@@ -58,7 +60,15 @@ impl Envelope {
     /// As [`Reader::next`]; `soap-1.1` for an envelope of SOAP 1.1, `not-soap` when the root is no
     /// SOAP envelope.
     pub fn read(source: &str) -> Result<Self, Malformed> {
-        let source: Arc<str> = source.strip_prefix('\u{feff}').unwrap_or(source).into();
+        Self::read_owned(source.to_owned())
+    }
+
+    /// As [`Envelope::read`], for a text that is not needed elsewhere: it is not copied.
+    ///
+    /// # Errors
+    /// As [`Envelope::read`].
+    pub fn read_owned(source: String) -> Result<Self, Malformed> {
+        let source = Arc::new(without_mark(source));
         let mut header = Header::default();
         {
             let mut reader = Reader::new(&source);
@@ -81,7 +91,7 @@ impl Envelope {
 
     /// Takes a payload without envelope: its root is the body's child.
     pub fn bare(source: &str) -> Self {
-        let source = source.strip_prefix('\u{feff}').unwrap_or(source).into();
+        let source = Arc::new(without_mark(source.to_owned()));
         Self { source, header: Header::default(), warnings: Vec::new(), is_bare: true }
     }
 
@@ -93,6 +103,27 @@ impl Envelope {
     /// The received text; offsets of the header and of readers are offsets into it.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// The received text as bytes that many may hold a part of; it is not copied.
+    pub fn shared(&self) -> Bytes {
+        struct Owner(Arc<String>);
+        impl AsRef<[u8]> for Owner {
+            fn as_ref(&self) -> &[u8] {
+                self.0.as_bytes()
+            }
+        }
+        Bytes::from_owner(Owner(Arc::clone(&self.source)))
+    }
+
+    /// The same message with another text, of which only the body is to be read.
+    pub(in crate::dialect) fn with_source(&self, source: String) -> Self {
+        Self {
+            source: Arc::new(source),
+            header: Header::default(),
+            warnings: Vec::new(),
+            is_bare: self.is_bare,
+        }
     }
 
     /// A reader right after the start of the body's only child, and that child.
@@ -150,6 +181,14 @@ impl Envelope {
         }
         reader.finish()
     }
+}
+
+fn without_mark(mut source: String) -> String {
+    const MARK: char = '\u{feff}';
+    if source.starts_with(MARK) {
+        source.drain(..MARK.len_utf8());
+    }
+    source
 }
 
 // Blocks of the answer's header that a requester may dictate.

@@ -1,6 +1,7 @@
 //! Bytes to text (wire.md 2): a byte order mark, else the charset parameter, else the XML
 //! declaration, else UTF-8. UTF-8, UTF-16 with mark, ISO-8859-1 and US-ASCII; nothing is guessed.
 
+use bytes::Bytes;
 use encoding_rs::{UTF_8, UTF_16BE, UTF_16LE};
 
 use crate::model::{Malformed, Warning};
@@ -56,6 +57,25 @@ pub fn decode_text(charset: Option<&str>, bytes: &[u8]) -> Result<(String, Vec<W
     Ok((text.into_owned(), warnings))
 }
 
+/// As [`decode_text`], without a copy where the bytes are UTF-8 as almost always.
+///
+/// # Errors
+/// As [`decode_text`].
+pub fn text_of(charset: Option<&str>, bytes: Bytes) -> Result<(String, Vec<Warning>), Malformed> {
+    let is_usual = |name: &str| matches!(name, "utf-8" | "utf8");
+    let parameter = charset.map(str::trim).filter(|name| !name.is_empty()).map(str::to_ascii_lowercase);
+    let declared = declaration(&bytes);
+    let has_mark = matches!(&*bytes, [0xef, 0xbb, 0xbf, ..] | [0xff, 0xfe, ..] | [0xfe, 0xff, ..]);
+    let names = parameter.as_deref().into_iter().chain(declared.as_deref()).all(is_usual);
+    if has_mark || !names {
+        return decode_text(charset, &bytes);
+    }
+    match String::from_utf8(Vec::from(bytes)) {
+        Ok(text) => Ok((text, Vec::new())),
+        Err(error) => decode_text(charset, error.as_bytes()),
+    }
+}
+
 fn valid_up_to(bytes: &[u8]) -> usize {
     std::str::from_utf8(bytes).map_or_else(|error| error.valid_up_to(), str::len)
 }
@@ -100,6 +120,19 @@ mod tests {
         assert!(text(Some("ISO-8859-1"), latin).is_ok_and(|text| text.contains('Ø')));
         let (_, warnings) = decode_text(Some("ISO-8859-1"), latin).unwrap();
         assert_eq!(warnings.first().map(|w| w.code), Some("charset-mismatch"));
+    }
+
+    #[test]
+    fn usual_bytes_become_the_text_they_are_and_others_are_decoded_alike() {
+        for (charset, bytes) in [
+            (None, "<a>山</a>".as_bytes()),
+            (Some("UTF-8"), b"<?xml version='1.0' encoding='utf-8'?><a/>"),
+            (None, b"\xef\xbb\xbf<a/>"),
+            (None, b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xd8</a>"),
+            (Some("UTF-8"), b"<a>\xd8</a>"),
+        ] {
+            assert_eq!(text_of(charset, Bytes::from_static(bytes)), decode_text(charset, bytes));
+        }
     }
 
     #[test]

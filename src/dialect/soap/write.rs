@@ -11,7 +11,7 @@ const ANONYMOUS: &str = "http://www.w3.org/2005/08/addressing/anonymous";
 /// A request envelope. `security` is a whole wsse:Security element with its own namespace
 /// declarations.
 pub fn write_request(action: &str, addressing: &Addressing, security: Option<&str>, body: &str) -> String {
-    let mut writer = begun(action);
+    let mut writer = begun(action, body.len() + security.map_or(0, str::len));
     writer.leaf("wsa:MessageID", &addressing.message.0);
     writer.leaf("wsa:To", &addressing.to);
     writer.start("wsa:ReplyTo").leaf("wsa:Address", ANONYMOUS).end();
@@ -28,14 +28,14 @@ pub fn write_answer(
     request: Option<&Header>,
     body: &str,
 ) -> String {
-    let mut writer = answering(action, message, request);
+    let mut writer = answering(action, message, request, body.len());
     writer.end().start("s:Body").raw(body);
     writer.finish()
 }
 
 /// A fault envelope, to go out under HTTP 500.
 pub fn write_fault(fault: &Fault, message: Option<&MessageId>, request: Option<&Header>) -> String {
-    let mut writer = answering(fault.action(), message, request);
+    let mut writer = answering(fault.action(), message, request, 0);
     for (namespace, local) in &fault.not_understood {
         writer.start("s:NotUnderstood");
         if namespace.is_empty() {
@@ -67,8 +67,8 @@ pub fn write_fault(fault: &Fault, message: Option<&MessageId>, request: Option<&
     writer.finish()
 }
 
-fn begun(action: &str) -> Writer {
-    let mut writer = Writer::new();
+fn begun(action: &str, body: usize) -> Writer {
+    let mut writer = Writer::with_capacity(body + HEADER_BYTES);
     writer.declaration();
     writer.start("s:Envelope").attribute("xmlns:s", ns::SOAP).attribute("xmlns:wsa", ns::WSA);
     writer.start("s:Header");
@@ -76,8 +76,8 @@ fn begun(action: &str) -> Writer {
     writer
 }
 
-fn answering(action: &str, message: Option<&MessageId>, request: Option<&Header>) -> Writer {
-    let mut writer = begun(action);
+fn answering(action: &str, message: Option<&MessageId>, request: Option<&Header>, body: usize) -> Writer {
+    let mut writer = begun(action, body);
     if let Some(message) = message {
         writer.leaf("wsa:MessageID", &message.0);
     }
@@ -89,3 +89,6 @@ fn answering(action: &str, message: Option<&MessageId>, request: Option<&Header>
     }
     writer
 }
+
+/// Room for what stands around a body.
+const HEADER_BYTES: usize = 2 << 10;

@@ -150,7 +150,7 @@ fn what_the_filter_cannot_judge_is_withheld_on_both_sides() {
         let other = RegistryObject::Other {
             object: ObjectId(Phi::new("urn:uuid:2".to_owned())),
             element: "rim:Association".to_owned(),
-            encoded: WireBytes { bytes: Phi::default(), namespaces: [].into() },
+            encoded: WireBytes { bytes: Phi::default(), namespaces: [].into(), places: None },
         };
         let filtered = okayama.filter(&context, &permit, Answer::found(vec![other]));
         assert_eq!((filtered.withheld(), filtered.answer().found.len()), (1, 0));

@@ -166,3 +166,34 @@ async fn an_assertion_that_is_over_moves_to_the_next_system_with_its_count() {
         sqlx::query_scalar("SELECT held FROM replay_size").fetch_all(&store.reader).await.unwrap();
     assert!(held.iter().all(|held| *held == 0), "{held:?}");
 }
+
+#[tokio::test]
+async fn messages_taken_together_are_each_fresh_once_and_what_is_not_is_told_apart() {
+    let (_folder, store) = store().await;
+    store.take_message(&presented("a", &message(100), "_100"), NOW).await.unwrap();
+    // 64 new ones, one that was taken before, one whose assertion another system showed first.
+    let takes = (0..66).map(|number| {
+        let store = store.clone();
+        let (spki, id, assertion) = match number {
+            64 => ("a", 100, "_other".to_owned()),
+            65 => ("b", 65, "_100".to_owned()),
+            number => ("a", number, format!("_{number}")),
+        };
+        tokio::spawn(async move {
+            store.take_message(&presented(spki, &message(id), &assertion), NOW).await.unwrap()
+        })
+    });
+    let mut taken = Vec::new();
+    for take in takes.collect::<Vec<_>>() {
+        taken.push(take.await.unwrap());
+    }
+    assert!(taken[..64].iter().all(|taken| *taken == Taken::Fresh), "{taken:?}");
+    assert_eq!(taken[64..], [Taken::Duplicate, Taken::AssertionElsewhere]);
+    for number in 0..64 {
+        let again = store.take_message(&presented("a", &message(number), "_new"), NOW).await.unwrap();
+        assert_eq!(again, Taken::Duplicate, "{number}");
+    }
+    // Nothing is kept of what was refused.
+    assert_eq!(store.take_message(&presented("b", &message(65), "_65b"), NOW).await.unwrap(), Taken::Fresh);
+    assert_eq!(store.take_message(&presented("b", &message(66), "_other"), NOW).await.unwrap(), Taken::Fresh);
+}

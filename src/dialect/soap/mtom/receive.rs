@@ -6,7 +6,8 @@ use std::future::poll_fn;
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 
-use super::super::{ContentType, Envelope, decode_text};
+use super::super::text::text_of;
+use super::super::{ContentType, Envelope};
 use super::head::PartHead;
 use super::parts::Parts;
 use super::splitter::Step;
@@ -75,7 +76,7 @@ pub async fn receive(
     body: DocumentStream,
     limits: Limits,
 ) -> Result<Received, Unreceived> {
-    receive_root(content_type, body, limits, Envelope::read).await
+    receive_root(content_type, body, limits, Envelope::read_owned).await
 }
 
 /// As [`receive`], but a root that is no envelope is taken for a bare payload (`decode` reads both
@@ -88,8 +89,8 @@ pub async fn receive_any(
     body: DocumentStream,
     limits: Limits,
 ) -> Result<Received, Unreceived> {
-    let read = |source: &str| match Envelope::read(source) {
-        Err(malformed) if malformed.code == "not-soap" => Ok(Envelope::bare(source)),
+    let read = |source: String| match Envelope::read(&source) {
+        Err(malformed) if malformed.code == "not-soap" => Ok(Envelope::bare(&source)),
         read => read,
     };
     receive_root(content_type, body, limits, read).await
@@ -103,7 +104,7 @@ pub async fn receive_root(
     content_type: Option<&str>,
     body: DocumentStream,
     limits: Limits,
-    read: impl Fn(&str) -> Result<Envelope, Malformed>,
+    read: impl Fn(String) -> Result<Envelope, Malformed>,
 ) -> Result<Received, Unreceived> {
     // Looking at the first bytes may reach the end already; a stream must not be asked again then.
     let mut body: DocumentStream = Box::pin(body.fuse());
@@ -115,8 +116,8 @@ pub async fn receive_root(
     };
     let Some(boundary) = boundary else {
         let bytes = whole(body, begun, limits.root_bytes_max).await?;
-        let (text, warnings) = decode_text(header.parameter("charset"), &bytes)?;
-        let mut envelope = read(&text)?;
+        let (text, warnings) = text_of(header.parameter("charset"), bytes)?;
+        let mut envelope = read(text)?;
         envelope.warnings.extend(warnings);
         return Ok(Received { envelope, parts: None });
     };
@@ -129,9 +130,9 @@ pub async fn receive_root(
     let decoded = head.transfer().decode(bytes, true);
     let why = "the root part does not hold to its Content-Transfer-Encoding";
     let decoded = decoded.ok_or_else(|| Malformed::new("mtom-part-head", "", why))?;
-    let (text, charset_warnings) = decode_text(head.content_type.parameter("charset"), &decoded)?;
+    let (text, charset_warnings) = text_of(head.content_type.parameter("charset"), decoded)?;
     warnings.extend(charset_warnings);
-    let mut envelope = read(&text)?;
+    let mut envelope = read(text)?;
     envelope.warnings.extend(warnings);
     Ok(Received { envelope, parts: Some(Parts::new(package)) })
 }

@@ -1,0 +1,306 @@
+//! AdhocQueryResponse in one pass, where it is what gateways usually send: entries with all that an entry
+//! must have, of the home and the patient that were asked, in plain markup. Copies nothing but the few
+//! fields that routing, policy and audit need, and notes where in an entry's bytes stands what an answer of
+//! ours changes. Everything else is `NotPlain` and read again, whole, by [`super::query_response`], which
+//! alone refuses and reports: this pass never decides that something is wrong.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use memchr::memmem;
+
+use super::entry::{Scope, object_type_of};
+use super::query_response::{Head, OBJECTS_MAX, scan};
+use super::splice::may_stand;
+use super::vocabulary::{QUERY, RIM, availability, same_uuid, scheme};
+use crate::dialect::Sent;
+use crate::dialect::soap::Envelope;
+use crate::model::{
+    Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId, Phi, RegistryObject,
+    RepositoryId, WireBytes, WirePlaces,
+};
+use crate::xml::{Limits, NotPlain, PlainAttribute, Scanner, Tag, Token, resolved};
+
+/// Reads an answer whose objects are all entries; gives what stands around them, and them.
+///
+/// # Errors
+/// `NotPlain`: it is to be read by [`super::query_response::read`].
+pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject>), NotPlain> {
+    let (mut reader, root) = message.body().map_err(|_| NotPlain)?;
+    if !root.is(QUERY, "AdhocQueryResponse") {
+        return Err(NotPlain);
+    }
+    loop {
+        let child = reader.child().map_err(|_| NotPlain)?.ok_or(NotPlain)?;
+        if child.is(RIM, "RegistryObjectList") {
+            break;
+        }
+        reader.skip().map_err(|_| NotPlain)?;
+    }
+    let (source, begin) = (message.source(), reader.offset());
+    let before = source.get(..begin).filter(|before| !before.ends_with("/>")).ok_or(NotPlain)?;
+    let scope: Scope = reader.namespaces().into();
+    let limits = Limits::default();
+    let limits = Limits { depth: limits.depth.saturating_sub(reader.depth()), ..limits };
+    let shared = Shared { sent, whole: message.shared(), finders: finders(&scope), scope: &scope };
+    let mut scanner = Scanner::new(source, begin, &scope, limits);
+    let mut found = Vec::new();
+    while scanner.depth() > 0 || !source.get(scanner.offset()..).ok_or(NotPlain)?.starts_with("</") {
+        match scanner.next()? {
+            Token::Text(_) => {}
+            Token::Start(tag) if is(&tag, "ExtrinsicObject") && found.len() < OBJECTS_MAX => {
+                found.push(RegistryObject::Entry(entry(&mut scanner, tag, &shared)?));
+            }
+            Token::Start(_) | Token::End => return Err(NotPlain),
+        }
+    }
+    // The rest of the message, its end included, is the reader's.
+    let after = source.get(scanner.offset()..).unwrap_or_default();
+    let head = scan(&message.with_source([before, after].concat()), |_| Err(odd())).map_err(|_| NotPlain)?;
+    Ok((head, found))
+}
+
+fn odd() -> crate::model::Malformed {
+    crate::model::Malformed::new("malformed-xml", "", "an object outside the list")
+}
+
+fn is(tag: &Tag<'_>, local: &str) -> bool {
+    tag.ns == RIM && tag.local == local
+}
+
+/// What all entries of a message have in common.
+struct Shared<'m> {
+    sent: &'m Sent,
+    whole: Bytes,
+    scope: &'m Scope,
+    /// One for each namespace in scope: how its prefix would show.
+    finders: Vec<memmem::Finder<'static>>,
+}
+
+fn finders(scope: &Scope) -> Vec<memmem::Finder<'static>> {
+    let finder = |(prefix, _): &(String, String)| memmem::Finder::new(&format!("{prefix}:")).into_owned();
+    scope.iter().map(finder).collect()
+}
+
+/// Which of the codes that are read a classification gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Coded {
+    Class,
+    Confidentiality,
+    Format,
+    Type,
+}
+
+/// What has been read of an entry so far.
+#[derive(Default)]
+struct Reading<'a> {
+    class: Option<Code>,
+    type_code: Option<Code>,
+    format: Option<Code>,
+    confidentiality: Vec<Code>,
+    hash: Option<Cow<'a, str>>,
+    size: Option<Cow<'a, str>>,
+    repository: Option<Cow<'a, str>>,
+    unique: Option<Cow<'a, str>>,
+    patient: Option<PlainAttribute<'a>>,
+    /// The child of the entry, and of a classification, that is open: what its values are for.
+    slot: Option<&'a str>,
+    inner_slot: Option<&'a str>,
+    coded: Option<(Coded, Code)>,
+    /// Names seen within the classification that is open, and texts of the first of them.
+    names: usize,
+    texts: usize,
+}
+
+fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result<DocumentEntry, NotPlain> {
+    let value = |name: &str| scanner.attribute(name).map(|attribute| resolved(attribute.raw)).transpose();
+    let home = value("home")?.and_then(|home| Oid::parse(&home)).map(CommunityId);
+    let community = home.filter(|home| *home == shared.sent.home).ok_or(NotPlain)?;
+    let availability = value("status")?.and_then(|status| availability(&status)).ok_or(NotPlain)?;
+    value("objectType")?.and_then(|given| object_type_of(&given)).ok_or(NotPlain)?;
+    let object = value("id")?.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).ok_or(NotPlain)?;
+    let media_type = value("mimeType")?.unwrap_or_default().trim().to_owned();
+    let home = scanner.attribute("home").copied().ok_or(NotPlain)?;
+    let declared: Vec<bool> = shared.scope.iter().map(|(prefix, _)| scanner.declares(prefix)).collect();
+    let mut reading = Reading::default();
+    let mut open: Vec<&str> = Vec::with_capacity(8);
+    loop {
+        match scanner.next()? {
+            Token::Start(child) => {
+                let parent = open.last().copied().unwrap_or("ExtrinsicObject");
+                if child.ns != RIM || !may_stand(child.local, parent) {
+                    return Err(NotPlain);
+                }
+                open.push(child.local);
+                reading.begin(scanner, &open)?;
+            }
+            Token::Text(text) => reading.text(&open, text)?,
+            Token::End => match open.pop() {
+                Some(local) => reading.end(local, open.len()),
+                None => break,
+            },
+        }
+    }
+    let wire = wire(tag, (home, reading.patient.ok_or(NotPlain)?), scanner.offset(), &declared, shared)?;
+    reading.finish((community, object, media_type, availability), wire, shared.sent)
+}
+
+impl<'a> Reading<'a> {
+    fn begin(&mut self, scanner: &Scanner<'a>, open: &[&'a str]) -> Result<(), NotPlain> {
+        let raw = |name: &str| scanner.attribute(name).map(|attribute| attribute.raw);
+        match open {
+            ["Slot"] => self.slot = raw("name"),
+            ["Classification"] => {
+                let given = raw("classificationScheme").unwrap_or_default();
+                let coded = [
+                    (scheme::CLASS, Coded::Class),
+                    (scheme::CONFIDENTIALITY, Coded::Confidentiality),
+                    (scheme::FORMAT, Coded::Format),
+                    (scheme::TYPE, Coded::Type),
+                ];
+                let coded = coded.into_iter().find(|(scheme, _)| same_uuid(scheme, given));
+                (self.names, self.texts, self.inner_slot) = (0, 0, None);
+                self.coded = None;
+                if let Some((_, coded)) = coded {
+                    let value = resolved(raw("nodeRepresentation").unwrap_or_default())?.trim().to_owned();
+                    self.coded = Some((coded, Code { value, ..Code::default() }));
+                }
+            }
+            ["Classification", "Slot"] => self.inner_slot = raw("name"),
+            ["Classification", "Name"] => self.names += 1,
+            ["Classification", "Name", "LocalizedString"] if self.names == 1 => {
+                self.texts += 1;
+                if let Some((_, code)) = self.coded.as_mut().filter(|_| self.texts == 1) {
+                    code.display = resolved(raw("value").unwrap_or_default())?.trim().to_owned();
+                }
+            }
+            ["ExternalIdentifier"] => {
+                let given = raw("identificationScheme").unwrap_or_default();
+                let value = || scanner.attribute("value").copied().ok_or(NotPlain);
+                if same_uuid(given, scheme::PATIENT) {
+                    // All of them would be changed.
+                    if self.patient.replace(value()?).is_some() {
+                        return Err(NotPlain);
+                    }
+                } else if same_uuid(given, scheme::UNIQUE) && self.unique.is_none() {
+                    self.unique = Some(resolved(value()?.raw)?);
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, open: &[&'a str], text: &'a str) -> Result<(), NotPlain> {
+        let kept = match open {
+            ["Slot", "ValueList", "Value"] => match self.slot {
+                Some("hash") => &mut self.hash,
+                Some("size") => &mut self.size,
+                Some("repositoryUniqueId") => &mut self.repository,
+                _ => return resolved(text).map(drop),
+            },
+            ["Classification", "Slot", "ValueList", "Value"] => {
+                let value = resolved(text)?;
+                if let Some((_, code)) =
+                    self.coded.as_mut().filter(|_| self.inner_slot == Some("codingScheme"))
+                    && code.system.is_empty()
+                {
+                    code.system = value.trim().to_owned();
+                }
+                return Ok(());
+            }
+            _ => return resolved(text).map(drop),
+        };
+        let value = resolved(text)?;
+        if kept.is_none() && !value.trim().is_empty() {
+            *kept = Some(value);
+        }
+        Ok(())
+    }
+
+    fn end(&mut self, local: &str, outside: usize) {
+        if (local, outside) != ("Classification", 0) {
+            return;
+        }
+        match self.coded.take() {
+            Some((Coded::Class, code)) => drop(self.class.get_or_insert(code)),
+            Some((Coded::Type, code)) => drop(self.type_code.get_or_insert(code)),
+            Some((Coded::Format, code)) => drop(self.format.get_or_insert(code)),
+            Some((Coded::Confidentiality, code)) => self.confidentiality.push(code),
+            None => {}
+        }
+    }
+
+    fn finish(
+        self,
+        (community, object, media_type, availability): (
+            CommunityId,
+            String,
+            String,
+            crate::model::Availability,
+        ),
+        wire: WireBytes,
+        sent: &Sent,
+    ) -> Result<DocumentEntry, NotPlain> {
+        let repository = self.repository.and_then(|text| Oid::parse(text.trim())).ok_or(NotPlain)?;
+        let unique = self.unique.map(|text| text.trim().to_owned()).filter(|unique| !unique.is_empty());
+        let cx = self.patient.map(|attribute| resolved(attribute.raw)).transpose()?;
+        let patient = cx.and_then(|cx| PatientId::from_cx(&cx)).ok_or(NotPlain)?;
+        if sent.patient.as_ref().is_some_and(|asked| *asked != patient) {
+            return Err(NotPlain);
+        }
+        Ok(DocumentEntry {
+            id: DocumentId {
+                community,
+                repository: RepositoryId(repository),
+                unique: Phi::new(unique.ok_or(NotPlain)?),
+            },
+            object: ObjectId(Phi::new(object)),
+            patient,
+            class: self.class.unwrap_or_default(),
+            type_code: self.type_code.unwrap_or_default(),
+            format: self.format.unwrap_or_default(),
+            confidentiality: self.confidentiality,
+            availability,
+            media_type,
+            hash: self.hash.map(|hash| hash.trim().to_ascii_lowercase()),
+            size: self.size.and_then(|size| size.trim().parse().ok()),
+            origin: None,
+            encoded: Encoded::Ebxml(wire),
+        })
+    }
+}
+
+// The entry's bytes, which stay where they are, and where in them stands what an answer of ours changes.
+fn wire(
+    tag: Tag<'_>,
+    (home, patient): (PlainAttribute<'_>, PlainAttribute<'_>),
+    end: usize,
+    declared: &[bool],
+    shared: &Shared<'_>,
+) -> Result<WireBytes, NotPlain> {
+    let bytes = shared.whole.slice(tag.at..end);
+    let within = |attribute: PlainAttribute<'_>| {
+        let from = attribute.at.checked_sub(tag.at)?;
+        let is_double = bytes.get(from.checked_sub(1)?) == Some(&b'"');
+        is_double.then_some(from..from + attribute.raw.len())
+    };
+    let (home, patient) = (within(home).ok_or(NotPlain)?, within(patient).ok_or(NotPlain)?);
+    let mut declares = 0_u64;
+    for (at, ((prefix, uri), finder)) in shared.scope.iter().zip(&shared.finders).enumerate() {
+        let bit = 1_u64.checked_shl(u32::try_from(at).map_err(|_| NotPlain)?).ok_or(NotPlain)?;
+        let is_used = if prefix.is_empty() { !uri.is_empty() } else { finder.find(&bytes).is_some() };
+        if is_used && declared.get(at) == Some(&false) {
+            declares |= bit;
+        }
+    }
+    let places = WirePlaces { after_name: tag.after_name - tag.at, home, patient, declares };
+    Ok(WireBytes {
+        bytes: Phi::new(bytes),
+        namespaces: std::sync::Arc::clone(shared.scope),
+        places: Some(places),
+    })
+}
+
+#[cfg(test)]
+mod tests;

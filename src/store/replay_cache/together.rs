@@ -1,0 +1,134 @@
+//! Messages that arrive while another one is being made durable are taken together: one transaction and
+//! one sync for all of them, three statements whatever their number. Only where each of them is fresh;
+//! should any not be, nothing of it is kept and each is taken for itself, so that what is refused is
+//! decided in one place.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::Serialize;
+use sqlx::Row;
+use tokio::sync::oneshot;
+
+use super::{ATTEMPTS, Presented, ROWS, Taken, digest, message_key};
+use crate::model::Timestamp;
+use crate::store::{Store, StoreError};
+
+/// Those who wait, and whose turn it is to take them.
+#[derive(Debug, Default)]
+pub struct Takes {
+    waiting: Mutex<Vec<Waiting>>,
+    pub(super) turn: tokio::sync::Mutex<()>,
+}
+
+/// A message and who waits for it; None tells that it is to be taken alone.
+type Waiting = (Item, oneshot::Sender<Option<Taken>>);
+
+/// A presented message as the statements read it: keys in hexadecimal.
+#[derive(Debug, Serialize)]
+pub(super) struct Item {
+    message: String,
+    body: String,
+    assertion: String,
+    system: String,
+    now: i64,
+    until: i64,
+    one_use: bool,
+}
+
+impl Item {
+    pub(super) fn new(presented: &Presented<'_>, now: Timestamp) -> Self {
+        Self {
+            message: hex::encode_upper(message_key(presented.spki_sha256, presented.message)),
+            body: hex::encode_upper(presented.body),
+            assertion: hex::encode_upper(digest(&[presented.issuer, presented.assertion])),
+            system: hex::encode_upper(digest(&[presented.spki_sha256])),
+            now: now.micros(),
+            until: presented.until.micros(),
+            one_use: presented.one_use,
+        }
+    }
+}
+
+impl Takes {
+    pub(super) fn wait(&self, item: Item, done: oneshot::Sender<Option<Taken>>) {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((item, done));
+    }
+
+    pub(super) fn waiting(&self) -> Vec<Waiting> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = waiting.len().min(TOGETHER_MAX);
+        let rest = waiting.split_off(count);
+        std::mem::replace(&mut waiting, rest)
+    }
+}
+
+impl Store {
+    /// Takes all of them or none; tells each.
+    pub(super) async fn take_together(&self, waiting: Vec<Waiting>) {
+        let (items, waiters): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+        let taken = match self.all_fresh(&items).await {
+            Ok(true) => Some(Taken::Fresh),
+            Ok(false) => None,
+            Err(error) => {
+                tracing::warn!(%error, "messages could not be taken together");
+                None
+            }
+        };
+        for waiter in waiters {
+            // Who has gone away does not wait for it; a message taken for nobody is freed by its task.
+            let _ = waiter.send(taken);
+        }
+    }
+
+    async fn all_fresh(&self, items: &[Item]) -> Result<bool, StoreError> {
+        let json = serde_json::to_string(items).unwrap_or_default();
+        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        sqlx::query(BIND).bind(&json).bind(ROWS).execute(&mut *transaction).await?;
+        let mut bound = HashMap::new();
+        for row in sqlx::query(BOUND).bind(&json).fetch_all(&mut *transaction).await? {
+            let (key, system, message): (String, String, String) =
+                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
+            bound.insert(key, (system, message, row.try_get::<i64, _>(3)?));
+        }
+        // One that would be forgotten before its time, or was bound in an earlier life, is told apart alone.
+        let belongs = |item: &Item| {
+            bound.get(&item.assertion).is_some_and(|(system, message, until)| {
+                *system == item.system && *until >= item.until && !(item.one_use && *message != item.message)
+            })
+        };
+        if !items.iter().all(belongs) {
+            return Ok(false);
+        }
+        let attempts: Vec<i64> = sqlx::query_scalar(TAKE)
+            .bind(&json)
+            .bind(ROWS)
+            .bind(ATTEMPTS)
+            .fetch_all(&mut *transaction)
+            .await?;
+        // A message that stands twice among them, or stood there before, is told apart alone.
+        if attempts.len() != items.len() || attempts.iter().any(|attempt| *attempt != 1) {
+            return Ok(false);
+        }
+        transaction.commit().await?;
+        Ok(true)
+    }
+}
+
+/// Messages of one transaction.
+const TOGETHER_MAX: usize = 64;
+
+const BIND: &str = "INSERT INTO replay_assertion (key, system, message, until_us) \
+     SELECT unhex(value ->> 'assertion'), unhex(value ->> 'system'), unhex(value ->> 'message'), value ->> 'until' \
+     FROM json_each($1) \
+     WHERE coalesce((SELECT held FROM replay_size \
+     WHERE system = unhex(value ->> 'system') AND kind = 'assertion'), 0) < $2 \
+     ON CONFLICT (key) DO NOTHING";
+const BOUND: &str = "SELECT hex(key), hex(system), hex(message), until_us FROM replay_assertion \
+     WHERE key IN (SELECT unhex(value ->> 'assertion') FROM json_each($1))";
+const TAKE: &str = "INSERT INTO replay_message (key, body, first_us, until_us, attempt, system) \
+     SELECT unhex(value ->> 'message'), unhex(value ->> 'body'), value ->> 'now', value ->> 'until', 1, \
+     unhex(value ->> 'system') FROM json_each($1) \
+     WHERE coalesce((SELECT held FROM replay_size \
+     WHERE system = unhex(value ->> 'system') AND kind = 'message'), 0) < $2 \
+     ON CONFLICT (key) DO UPDATE SET attempt = attempt + $3 RETURNING attempt";

@@ -1,0 +1,313 @@
+//! One pass over plain markup that copies nothing: names and values are slices of the source. Plain is
+//! what messages are made of: elements, attributes in either quotes, text, the five named references.
+//! Everything else (comments, CDATA, character references, processing instructions, names beyond ASCII,
+//! attributes in a namespace, ...) and everything wrong is `NotPlain`: the [`super::Reader`] is asked
+//! then and decides. What is taken here, the reader takes too, and reads alike.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+use super::Limits;
+
+/// Not for this pass; it says nothing about whether the markup is well-formed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotPlain;
+
+/// An attribute that declares no namespace.
+#[derive(Debug, Clone, Copy)]
+pub struct PlainAttribute<'a> {
+    /// Name with its prefix, which can only be `xml`.
+    pub name: &'a str,
+    /// Value as it stands.
+    pub raw: &'a str,
+    /// Offset of its first byte.
+    pub at: usize,
+}
+
+/// The start of an element.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Tag<'a> {
+    /// Namespace URI, empty for none.
+    pub ns: &'a str,
+    /// Local name.
+    pub local: &'a str,
+    /// Offset of its `<`.
+    pub at: usize,
+    /// Offset behind its name.
+    pub after_name: usize,
+}
+
+/// What the pass meets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Token<'a> {
+    /// An element begins; its attributes are asked of the scanner until it goes on.
+    Start(Tag<'a>),
+    /// The innermost element ends.
+    End,
+    /// Text as it stands.
+    Text(&'a str),
+}
+
+/// The pass.
+pub struct Scanner<'a> {
+    source: &'a str,
+    at: usize,
+    /// Names of open elements as they stand.
+    open: Vec<&'a str>,
+    /// Prefix, URI, and how many elements were open when it was declared.
+    scope: Vec<(&'a str, &'a str, usize)>,
+    attributes: Vec<PlainAttribute<'a>>,
+    is_empty: bool,
+    limits: Limits,
+    nodes: usize,
+}
+
+impl<'a> Scanner<'a> {
+    /// Begins at an offset, with the namespaces in scope there.
+    pub fn new(source: &'a str, at: usize, scope: &'a [(String, String)], limits: Limits) -> Self {
+        let scope = scope.iter().map(|(prefix, uri)| (prefix.as_str(), uri.as_str(), 0)).collect();
+        let (open, attributes) = (Vec::with_capacity(8), Vec::with_capacity(16));
+        Self { source, at, open, scope, attributes, is_empty: false, limits, nodes: 0 }
+    }
+
+    /// Offset behind the last token.
+    pub const fn offset(&self) -> usize {
+        self.at
+    }
+
+    /// How many elements are open.
+    pub fn depth(&self) -> usize {
+        self.open.len()
+    }
+
+    /// An attribute of the element that has just begun.
+    pub fn attribute(&self, name: &str) -> Option<&PlainAttribute<'a>> {
+        self.attributes.iter().find(|attribute| attribute.name == name)
+    }
+
+    /// Whether the element that has just begun declares this prefix itself.
+    pub fn declares(&self, prefix: &str) -> bool {
+        let depth = self.open.len();
+        self.scope.iter().rev().take_while(|(_, _, at)| *at == depth).any(|(known, ..)| *known == prefix)
+    }
+
+    /// The next token.
+    ///
+    /// # Errors
+    /// `NotPlain`; also at the end of the source and at an end tag that nothing here opened.
+    pub fn next(&mut self) -> Result<Token<'a>, NotPlain> {
+        if std::mem::take(&mut self.is_empty) {
+            self.close();
+            return Ok(Token::End);
+        }
+        let rest = self.source.get(self.at..).ok_or(NotPlain)?;
+        let bytes = rest.as_bytes();
+        match (bytes.first(), bytes.get(1)) {
+            (Some(b'<'), Some(b'/')) => self.end(rest),
+            (Some(b'<'), Some(_)) => self.start(rest),
+            (Some(_), _) => self.text(rest),
+            (None, _) => Err(NotPlain),
+        }
+    }
+
+    fn text(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
+        let length = memchr(b'<', rest.as_bytes()).ok_or(NotPlain)?;
+        let text = rest.get(..length).ok_or(NotPlain)?;
+        let marks = marks(text.as_bytes());
+        // CR LF between elements becomes LF, which nobody here tells apart.
+        let is_blank = || text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+        // Within text it counts, and `]]>` is forbidden: both are the reader's.
+        if marks & CONTROL != 0 && !is_blank() {
+            return Err(NotPlain);
+        }
+        if memmem::find(text.as_bytes(), b"]]>").is_some() || has_noncharacter(text, marks) {
+            return Err(NotPlain);
+        }
+        // The reader counts each reference and each run around it.
+        let references = if marks & REFERENCE == 0 { 0 } else { text.bytes().filter(|b| *b == b'&').count() };
+        self.count(1 + 2 * references)?;
+        if text.len() > self.limits.text_bytes {
+            return Err(NotPlain);
+        }
+        self.at += length;
+        Ok(Token::Text(text))
+    }
+
+    fn end(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
+        let name = self.open.last().ok_or(NotPlain)?;
+        let after = rest.get(2..).and_then(|rest| rest.strip_prefix(*name)).ok_or(NotPlain)?;
+        if !after.starts_with('>') {
+            return Err(NotPlain);
+        }
+        self.at += name.len() + 3;
+        self.close();
+        Ok(Token::End)
+    }
+
+    fn close(&mut self) {
+        let depth = self.open.len();
+        while self.scope.last().is_some_and(|(_, _, at)| *at == depth && depth > 0) {
+            self.scope.pop();
+        }
+        self.open.pop();
+    }
+
+    fn start(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
+        let at = self.at;
+        let inner = rest.get(1..).ok_or(NotPlain)?;
+        let name = name(inner)?;
+        self.open.push(name);
+        if self.open.len() > self.limits.depth {
+            return Err(NotPlain);
+        }
+        self.count(1)?;
+        let after_name = at + 1 + name.len();
+        self.at = after_name;
+        self.attributes.clear();
+        while self.one_attribute()? {}
+        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
+        let ns = self.resolve(prefix)?;
+        Ok(Token::Start(Tag { ns, local, at, after_name }))
+    }
+
+    // Whether there was one; the end of the tag is consumed.
+    fn one_attribute(&mut self) -> Result<bool, NotPlain> {
+        let rest = self.source.get(self.at..).ok_or(NotPlain)?;
+        let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
+        let blank = rest.len() - trimmed.len();
+        if trimmed.starts_with('>') {
+            self.at += blank + 1;
+            return Ok(false);
+        }
+        if trimmed.starts_with("/>") {
+            self.at += blank + 2;
+            self.is_empty = true;
+            return Ok(false);
+        }
+        if blank == 0 || self.attributes.len() >= self.limits.attributes {
+            return Err(NotPlain);
+        }
+        let name = name(trimmed)?;
+        let after = trimmed.get(name.len()..).and_then(|after| after.strip_prefix('=')).ok_or(NotPlain)?;
+        let quote = *after.as_bytes().first().filter(|byte| matches!(byte, b'"' | b'\'')).ok_or(NotPlain)?;
+        let value = after.get(1..).ok_or(NotPlain)?;
+        let length = memchr(quote, value.as_bytes()).ok_or(NotPlain)?;
+        let raw = value.get(..length).ok_or(NotPlain)?;
+        let marks = marks(raw.as_bytes());
+        if marks & (CONTROL | LESS) != 0 || has_noncharacter(raw, marks) || raw.len() > self.limits.text_bytes
+        {
+            return Err(NotPlain);
+        }
+        if marks & REFERENCE != 0 {
+            resolved(raw)?;
+        }
+        let at = self.at + blank + name.len() + 2;
+        self.at = at + length + 1;
+        self.keep(PlainAttribute { name, raw, at }, marks & REFERENCE != 0)?;
+        Ok(true)
+    }
+
+    fn keep(&mut self, attribute: PlainAttribute<'a>, has_reference: bool) -> Result<(), NotPlain> {
+        let PlainAttribute { name, raw, .. } = attribute;
+        let declared = match name.split_once(':') {
+            None => (name == "xmlns").then_some(""),
+            Some(("xmlns", prefix)) => Some(prefix),
+            Some(("xml", _)) => None,
+            Some(_) => return Err(NotPlain),
+        };
+        match declared {
+            Some(prefix) => {
+                let is_odd =
+                    has_reference || raw.starts_with("http://www.w3.org/XML") || raw.contains("/xmlns/");
+                if prefix.starts_with("xml") || is_odd || raw.is_empty() || self.declares(prefix) {
+                    return Err(NotPlain);
+                }
+                self.scope.push((prefix, raw, self.open.len()));
+            }
+            None if self.attributes.iter().any(|known| known.name == name) => return Err(NotPlain),
+            None => self.attributes.push(attribute),
+        }
+        Ok(())
+    }
+
+    fn resolve(&self, prefix: &str) -> Result<&'a str, NotPlain> {
+        match self.scope.iter().rev().find(|(known, ..)| *known == prefix) {
+            Some((_, uri, _)) => Ok(uri),
+            None if prefix.is_empty() => Ok(""),
+            None => Err(NotPlain),
+        }
+    }
+
+    fn count(&mut self, more: usize) -> Result<(), NotPlain> {
+        self.nodes += more;
+        if self.nodes > self.limits.nodes { Err(NotPlain) } else { Ok(()) }
+    }
+}
+
+const CONTROL: u8 = 1;
+const REFERENCE: u8 = 2;
+const LESS: u8 = 4;
+const LAST_PLANE: u8 = 8;
+
+// Without a branch, so that many bytes are looked at at once.
+fn marks(bytes: &[u8]) -> u8 {
+    bytes.iter().fold(0, |marks, byte| {
+        marks
+            | u8::from(*byte < 0x20)
+            | (u8::from(*byte == b'&') << 1)
+            | (u8::from(*byte == b'<') << 2)
+            | (u8::from(*byte == 0xef) << 3)
+    })
+}
+
+fn has_noncharacter(text: &str, marks: u8) -> bool {
+    marks & LAST_PLANE != 0 && text.contains(['\u{fffe}', '\u{ffff}'])
+}
+
+fn name(text: &str) -> Result<&str, NotPlain> {
+    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
+    let length = text.bytes().take_while(is_of_name).count();
+    let name = text.get(..length).ok_or(NotPlain)?;
+    let begins =
+        |part: &str| part.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
+    let is_plain = match name.split_once(':') {
+        None => begins(name),
+        Some((prefix, local)) => begins(prefix) && begins(local) && !local.contains(':'),
+    };
+    if is_plain { Ok(name) } else { Err(NotPlain) }
+}
+
+/// A text or value with its references resolved.
+///
+/// # Errors
+/// `NotPlain` for a reference other than the five named ones.
+pub fn resolved(raw: &str) -> Result<Cow<'_, str>, NotPlain> {
+    let Some((before, mut rest)) = raw.split_once('&') else { return Ok(Cow::Borrowed(raw)) };
+    let mut text = String::with_capacity(raw.len());
+    text.push_str(before);
+    loop {
+        let (reference, after) = rest.split_once(';').ok_or(NotPlain)?;
+        text.push(match reference {
+            "amp" => '&',
+            "apos" => '\'',
+            "gt" => '>',
+            "lt" => '<',
+            "quot" => '"',
+            _ => return Err(NotPlain),
+        });
+        match after.split_once('&') {
+            Some((before, next)) => {
+                text.push_str(before);
+                rest = next;
+            }
+            None => {
+                text.push_str(after);
+                return Ok(Cow::Owned(text));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,148 @@
+use std::fmt::Write as _;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::xml::{Event, Reader};
+
+const SCOPE: &str = "urn:outer";
+
+// What the pass sees below an element `scope`, as lines; None when it is not for it.
+fn scanned(markup: &str) -> Option<String> {
+    let scope = [("p".to_owned(), SCOPE.to_owned())];
+    let mut scanner = Scanner::new(markup, 0, &scope, Limits::default());
+    let (mut lines, mut text) = (String::new(), String::new());
+    loop {
+        if scanner.depth() == 0 && scanner.offset() == markup.len() {
+            return Some(lines);
+        }
+        let token = scanner.next().ok()?;
+        if let Token::Text(run) = token {
+            let run = resolved(run).ok()?;
+            // Of blank text only that it is blank is promised.
+            text.push_str(if run.trim().is_empty() { " " } else { &run });
+            continue;
+        }
+        if !text.is_empty() {
+            writeln!(lines, "text {:?}", std::mem::take(&mut text)).unwrap();
+        }
+        match token {
+            Token::Start(tag) => {
+                write!(lines, "start {:?} {:?}", tag.ns, tag.local).unwrap();
+                for attribute in scanner.attributes.clone() {
+                    let local = attribute.name.rsplit(':').next().unwrap();
+                    write!(lines, " {local:?}={:?}", resolved(attribute.raw).ok()?).unwrap();
+                    assert_eq!(
+                        markup.get(attribute.at..).unwrap().get(..attribute.raw.len()),
+                        Some(attribute.raw)
+                    );
+                }
+                lines.push('\n');
+            }
+            Token::End => lines.push_str("end\n"),
+            Token::Text(_) => {}
+        }
+    }
+}
+
+// The same of the reader; None when it refuses the document.
+fn read(markup: &str) -> Option<String> {
+    let whole = format!("<scope xmlns:p='{SCOPE}'>{markup}</scope>");
+    let mut reader = Reader::new(&whole);
+    reader.root().ok()?;
+    let (mut lines, mut text) = (String::new(), String::new());
+    loop {
+        let event = reader.next().ok()?;
+        if let Event::Text(run) = &event {
+            text.push_str(run);
+            continue;
+        }
+        if !text.is_empty() && text.trim().is_empty() {
+            text = " ".to_owned();
+        }
+        if !text.is_empty() {
+            writeln!(lines, "text {:?}", std::mem::take(&mut text)).unwrap();
+        }
+        match event {
+            Event::Start(element) => {
+                write!(lines, "start {:?} {:?}", element.ns, element.local).unwrap();
+                for attribute in &element.attributes {
+                    write!(lines, " {:?}={:?}", attribute.local, attribute.value).unwrap();
+                }
+                lines.push('\n');
+            }
+            Event::End if reader.depth() == 0 => {
+                reader.finish().ok()?;
+                return Some(lines);
+            }
+            Event::End => lines.push_str("end\n"),
+            Event::Text(_) | Event::Eof => {}
+        }
+    }
+}
+
+const SAMPLE: &str =
+    "<p:a b='1 &amp; 2' c = \"x\"/><d xmlns='urn:d' xml:lang=\"ja\">\n <e f=\"'\"/>山&lt;川</d>";
+
+#[test]
+fn plain_markup_reads_as_the_reader_reads_it() {
+    let plain = SAMPLE.replace(" = ", "=");
+    let lines = scanned(&plain).unwrap();
+    assert_eq!(Some(&lines), read(&plain).as_ref());
+    assert!(lines.contains("start \"urn:d\" \"e\" \"f\"=\"'\"\nend\ntext \"山<川\"\n"), "{lines}");
+}
+
+#[test]
+fn what_is_wrong_or_not_plain_is_left_to_the_reader() {
+    for markup in [
+        "<a>",
+        "</a>",
+        "<a></b>",
+        "<a b='1' b='2'/>",
+        "<a b='<'/>",
+        "<a b='&x;'/>",
+        "<a b='&#65;'/>",
+        "<x:a/>",
+        "<a p:b='1'/>",
+        "<a><!-- c --></a>",
+        "<a><![CDATA[x]]></a>",
+        "<a><?p?></a>",
+        "<!DOCTYPE a><a/>",
+        "<a>\u{1}</a>",
+        "<a b='\u{fffe}'/>",
+        "<a b='\n'/>",
+        "<a>x\r\ny</a>",
+        "<a>]]></a>",
+        "<a xmlns:p=''/>",
+        "<a xmlns:xml='u'/>",
+        "<a xmlns='u' xmlns='v'/>",
+        "<a b=1/>",
+        "<a b='1'c='2'/>",
+        "<a b/>",
+        "<1a/>",
+        "<a:/>",
+    ] {
+        assert_eq!(scanned(markup), None, "{markup}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn whatever_the_pass_takes_the_reader_takes_and_reads_alike(
+        edits in prop::collection::vec((0..SAMPLE.len(), 0..20_usize, any::<bool>()), 0..4),
+    ) {
+        const PIECES: [&str; 20] = [
+            "<", ">", "/>", "</", "'", "\"", "&", ";", "&gt;", " ", "=", "p:", "xmlns", ":", "a", "\r\n", "]]>",
+            "\u{ffff}", "<p:a>", "</p:a>",
+        ];
+        let mut markup = SAMPLE.replace(" = ", "=");
+        for (at, piece, is_cut) in edits {
+            let at = (0..=at.min(markup.len())).rev().find(|at| markup.is_char_boundary(*at)).unwrap();
+            let until = if is_cut { markup[at..].chars().next().map_or(at, |c| at + c.len_utf8()) } else { at };
+            markup.replace_range(at..until, PIECES[piece]);
+        }
+        if let Some(lines) = scanned(&markup) {
+            prop_assert_eq!(Some(lines), read(&markup));
+        }
+    }
+}
