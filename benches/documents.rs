@@ -48,6 +48,7 @@ pub fn filter(count: u32) {
         authorities: vec![Authority(oid("2.999.33.20"))],
         repositories: vec![RepositoryId(oid("2.999.33.20.9"))],
         facility: Some("3310000001".to_owned()),
+        documents_may_differ: false,
     };
     let permit = authorizer
         .authorize(&context, Operation::DocumentQuery, &[patient()], Vec::new(), &[&source])

@@ -98,7 +98,7 @@ impl Asker {
             }
             "query" => {
                 let request = DocumentQuery {
-                    by: QueryKey::Patient(PatientId::new(theirs(), &format!("E{size}"))),
+                    by: QueryKey::Patient(PatientId::new(theirs(), format!("E{size}"))),
                     home: None,
                     criteria: Criteria { statuses: [Availability::Approved].into(), ..Criteria::default() },
                     returns: ReturnType::LeafClass,

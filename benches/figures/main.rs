@@ -63,7 +63,7 @@ fn compare() -> ExitCode {
         println!("warming the JVM up (it compiles its hot paths while it runs)");
         for case in cases(false).into_iter().filter(|case| case.contestants.contains(&"jvm")) {
             for _ in 0..5 {
-                drop(run.row(&case, jvm, 0));
+                let _ = run.row(&case, jvm, 0);
             }
         }
     }

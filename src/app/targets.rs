@@ -70,6 +70,7 @@ fn descriptor(file: &TargetFile) -> Descriptor {
         authorities: file.authorities.clone(),
         repositories: file.repositories.clone(),
         facility: None,
+        documents_may_differ: file.wire.documents_may_differ || file.wire.inline_text_documents,
     }
 }
 

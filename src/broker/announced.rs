@@ -2,7 +2,7 @@
 //! or another than its entry said is never passed on whole: one piece is kept back until size and
 //! hash have been seen to hold, and where they do not, the answer breaks.
 
-use aws_lc_rs::digest::{Context as Digest, SHA1_FOR_LEGACY_USE_ONLY};
+use aws_lc_rs::digest::{Context as Digest, SHA1_FOR_LEGACY_USE_ONLY, digest};
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 
@@ -25,10 +25,12 @@ impl Broker {
         let Some(peer) = directory.peer(context.side, &entry.id.community) else { return document };
         let (metrics, request) = (self.metrics.clone(), context.id);
         let target = peer.descriptor().name.clone();
-        held_to(document, entry, move || {
+        let is_let_pass = peer.descriptor().documents_may_differ;
+        let differs = move || {
             metrics.dropped(&target.0, "document_differs", 1);
-            tracing::warn!(%request, %target, "a document differs from its entry and is not passed on");
-        })
+            tracing::warn!(%request, %target, is_let_pass, "a document differs from its entry");
+        };
+        held_to(document, entry, is_let_pass, differs)
     }
 }
 
@@ -40,24 +42,35 @@ struct Held {
     size: Option<u64>,
     /// SHA-1 as announced, and as it grows.
     hash: Option<(Vec<u8>, Digest)>,
+    /// The peer's file says to tell and pass it on.
+    is_let_pass: bool,
     differs: Box<dyn FnOnce() + Send>,
 }
 
-fn held_to(document: Document, entry: &DocumentEntry, differs: impl FnOnce() + Send + 'static) -> Document {
+fn held_to(
+    document: Document,
+    entry: &DocumentEntry,
+    is_let_pass: bool,
+    differs: impl FnOnce() + Send + 'static,
+) -> Document {
     const SHA1_BYTES: usize = 20;
+    // Size 0 and the hash of nothing stand for "made when it is fetched" (wire.md 15).
+    let size = entry.size.filter(|size| *size > 0);
     let announced = entry.hash.as_deref().and_then(|hash| hex::decode(hash.trim()).ok());
     let hash = announced
         .filter(|hash| hash.len() == SHA1_BYTES)
+        .filter(|hash| *hash != digest(&SHA1_FOR_LEGACY_USE_ONLY, b"").as_ref())
         .map(|hash| (hash, Digest::new(&SHA1_FOR_LEGACY_USE_ONLY)));
-    if hash.is_none() && entry.size.is_none() {
+    if hash.is_none() && size.is_none() {
         return document;
     }
     let held = Held {
         body: document.body,
         last: None,
         bytes: 0,
-        size: entry.size,
+        size,
         hash,
+        is_let_pass,
         differs: Box::new(differs),
     };
     Document { body: Box::pin(stream::unfold(Some(held), next)), ..document }
@@ -69,7 +82,7 @@ async fn next(held: Option<Held>) -> Option<(Result<Bytes, Interrupted>, Option<
         match held.body.next().await {
             Some(Ok(piece)) => {
                 held.bytes += u64::try_from(piece.len()).unwrap_or(u64::MAX);
-                if held.size.is_some_and(|size| held.bytes > size) {
+                if !held.is_let_pass && held.size.is_some_and(|size| held.bytes > size) {
                     return held.broken();
                 }
                 if let Some((_, digest)) = &mut held.hash {
@@ -81,6 +94,10 @@ async fn next(held: Option<Held>) -> Option<(Result<Bytes, Interrupted>, Option<
             }
             Some(Err(interrupted)) => return Some((Err(interrupted), None)),
             None if held.is_as_announced() => return held.last.map(|last| (Ok(last), None)),
+            None if held.is_let_pass => {
+                (held.differs)();
+                return held.last.map(|last| (Ok(last), None));
+            }
             None => return held.broken(),
         }
     }
@@ -103,8 +120,6 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
-    use aws_lc_rs::digest::digest;
-
     use super::*;
 
     /// What passes of these pieces, whether it ended whole, and how often it was told that it differs.
@@ -121,7 +136,8 @@ mod tests {
             telling.fetch_add(1, Ordering::Relaxed);
         });
         let body: Vec<_> = pieces.iter().map(|piece| Ok(Bytes::from_static(piece.as_bytes()))).collect();
-        let held = Held { body: Box::pin(stream::iter(body)), last: None, bytes: 0, size, hash, differs };
+        let body: DocumentStream = Box::pin(stream::iter(body));
+        let held = Held { body, last: None, bytes: 0, size, hash, is_let_pass: false, differs };
         let all: Vec<_> = stream::unfold(Some(held), next).collect().await;
         let is_whole = all.iter().all(Result::is_ok);
         let text =
@@ -147,5 +163,33 @@ mod tests {
         }
         assert_eq!(passed(&["evil"], Some(4), Some("good")).await, (String::new(), false, 1));
         assert_eq!(passed(&[], Some(0), Some("")).await, (String::new(), true, 0));
+    }
+
+    #[tokio::test]
+    async fn a_peer_that_makes_documents_anew_loses_none_where_its_file_says_so() {
+        let told = Arc::new(AtomicUsize::new(0));
+        for (size, hash, is_let_pass, expected, tells) in [
+            (Some(0), Some("da39a3ee5e6b4b0d3255bfef95601890afd80709"), false, "anew", 0),
+            (Some(9), None, true, "anew", 1),
+            (Some(2), None, true, "anew", 1),
+            (Some(2), None, false, "", 1),
+        ] {
+            let entry = DocumentEntry { size, hash: hash.map(str::to_owned), ..entry() };
+            let telling = Arc::clone(&told);
+            told.store(0, Ordering::Relaxed);
+            let differs = move || {
+                telling.fetch_add(1, Ordering::Relaxed);
+            };
+            let body: DocumentStream = Box::pin(stream::iter([Ok(Bytes::from_static(b"anew"))]));
+            let document = Document { id: entry.id.clone(), media_type: String::new(), size: None, body };
+            let pieces: Vec<_> = held_to(document, &entry, is_let_pass, differs).body.collect().await;
+            let text: Vec<u8> = pieces.into_iter().flatten().flatten().collect();
+            assert_eq!(String::from_utf8_lossy(&text), expected, "{size:?} {hash:?} {is_let_pass}");
+            assert_eq!(told.load(Ordering::Relaxed), tells);
+        }
+    }
+
+    fn entry() -> DocumentEntry {
+        crate::policy::fixture::foreign_entry("2.999.34", "class")
     }
 }

@@ -179,7 +179,8 @@ impl Ledger {
         let facility = facility(&mut self.facilities, asker.facility);
         let mut changes = Vec::new();
         let is_known = |subject: &Subject| person.knows(*subject, now);
-        if !std::iter::once(&seen.subject).chain(&seen.also).any(is_known) {
+        let is_new = !std::iter::once(&seen.subject).chain(&seen.also).any(is_known);
+        if is_new {
             let kept = Kept { at: now, missed: seen.missed, alias: false, beyond };
             let count = Count { patients: 1, misses: u32::from(seen.missed) };
             for tally in [&mut person.tally, &mut *facility, &mut self.whole] {
@@ -208,7 +209,9 @@ impl Ledger {
         // A name mistyped and then found is one look-up.
         let mut found: Vec<Subject> =
             std::iter::once(seen.subject).chain(seen.also.iter().copied()).collect();
-        found.extend(seen.likeness.iter().flat_map(|likeness| person.mistyped(likeness)));
+        // Somebody known explains no further miss: else one patient would excuse any number of guesses.
+        let likeness = seen.likeness.filter(|_| is_new);
+        found.extend(likeness.iter().flat_map(|likeness| person.mistyped(likeness)));
         for subject in found {
             let Some(kept) = person.subjects.get_mut(&subject).filter(|kept| kept.missed) else { continue };
             kept.missed = false;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::RETRY_AFTER;
+use http::header::{HeaderValue, RETRY_AFTER};
 use http::{StatusCode, Uri};
 
 use crate::dialect::soap::{self, Fault, Framed, FramedBody, Unreceived};
@@ -86,7 +86,7 @@ impl Exchange {
         // Who names a time to come back at works and has enough to do; a dead gateway behind a proxy
         // does not.
         let is_busy = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
-            && answer.headers.contains_key(RETRY_AFTER);
+            && answer.headers.get(RETRY_AFTER).is_some_and(is_soon);
         let content_type = Some(answer.content_type().to_owned()).filter(|text| !text.is_empty());
         let received = soap::receive(content_type.as_deref(), answer.body, self.limits).await;
         let received = received.map_err(|why| unreceived(status, is_busy, &why))?;
@@ -145,6 +145,14 @@ impl Exchange {
             to: to.to_string(),
         }
     }
+}
+
+/// A proxy's page about maintenance names hours, or a date.
+const SOON_S: u32 = 60;
+
+fn is_soon(value: &HeaderValue) -> bool {
+    let seconds = value.to_str().ok().and_then(|text| text.trim().parse::<u32>().ok());
+    seconds.is_some_and(|seconds| seconds <= SOON_S)
 }
 
 // Something other than SOAP under an error status is the HTTP layer speaking, not the gateway.

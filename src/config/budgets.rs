@@ -4,6 +4,7 @@
 use std::ops::RangeInclusive;
 
 use super::section::Section;
+use super::target::TargetKind;
 
 /// What one person, facility or system may use up. Windows: an hour, a day, 30 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +37,17 @@ impl Budgets {
         peer: Budget { patients: [5_000, 30_000, 500_000], misses: [20, 30, 42], misses_percent: 5 },
         emergencies_per_day: 20,
     };
+
+    /// What a system of this kind has where its file says nothing. At a portal our own staff ask about whoever comes in, known or
+    /// not, so that misses alone stop nobody before the patients do.
+    pub(super) fn of(self, kind: Option<TargetKind>) -> Self {
+        if kind != Some(TargetKind::Portal) {
+            return self;
+        }
+        let wide = |budget: Budget| Budget { misses: budget.patients, ..budget };
+        let Self { person, facility, peer, emergencies_per_day } = self;
+        Self { person: wide(person), facility: wide(facility), peer: wide(peer), emergencies_per_day }
+    }
 
     pub(super) fn read(mut section: Section<'_>, default: Self) -> Self {
         let s = &mut section;
@@ -84,4 +96,20 @@ fn percent(section: &mut Section<'_>, key: &'static str, default: u32) -> u32 {
 
 fn small(section: &mut Section<'_>, key: &'static str, default: u32, bounds: RangeInclusive<u64>) -> u32 {
     u32::try_from(section.number(key, u64::from(default), bounds)).unwrap_or(default)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn our_own_staff_are_stopped_by_patients_before_misses_and_another_network_is_not() {
+        let portal = Budgets::DEFAULT.of(Some(TargetKind::Portal));
+        assert_eq!(portal.person.misses, portal.person.patients);
+        assert_eq!(
+            (portal.facility.misses, portal.peer.misses),
+            (portal.facility.patients, portal.peer.patients)
+        );
+        assert_eq!(Budgets::DEFAULT.of(Some(TargetKind::Xca)), Budgets::DEFAULT);
+    }
 }

@@ -101,12 +101,21 @@ impl Prepared {
             (None, Some((from, to))) => format!("{}/{}", date(from), date(to)),
             (None, None) => String::new(),
         };
-        let name = self.kana.first().or_else(|| self.kanji.first()).or_else(|| self.roman.first());
-        let (family, given) = match name {
-            Some(name) if name.family.is_empty() => (name.whole.to_string(), String::new()),
-            Some(name) => (name.family.to_string(), name.given.to_string()),
-            None => (String::new(), String::new()),
-        };
+        // All names of the script that is there: with the first alone, whoever sends a second could ask
+        // about anybody under one number.
+        let names = [&self.kana, &self.kanji, &self.roman].into_iter().find(|names| !names.is_empty());
+        let mut names: Vec<(String, String)> = names
+            .into_iter()
+            .flatten()
+            .map(|name| match name.family.is_empty() {
+                true => (name.whole.to_string(), String::new()),
+                false => (name.family.to_string(), name.given.to_string()),
+            })
+            .collect();
+        names.sort();
+        names.dedup();
+        let (family, given): (Vec<String>, Vec<String>) = names.into_iter().unzip();
+        let (family, given) = (family.join(" "), given.join(" "));
         let is_whole = !birth.is_empty() && !family.is_empty();
         let rest = if is_whole { String::new() } else { self.phones.join(" ") };
         [birth, family, given, rest]

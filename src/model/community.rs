@@ -29,6 +29,8 @@ pub struct Descriptor {
     pub repositories: Vec<RepositoryId>,
     /// 10-digit facility code of a source; None for a peer.
     pub facility: Option<String>,
+    /// Whether a document of it that differs from its entry is passed on all the same.
+    pub documents_may_differ: bool,
 }
 
 /// The ids of one outbound message, made before the audit record so that they stand in it

@@ -38,6 +38,8 @@ pub struct PeerProfile {
     pub fill_missing_status: bool,
     /// Whether stored-query strings without quotes or parentheses are read.
     pub accept_unquoted_params: bool,
+    /// Whether a document that differs from size or hash of its entry is passed on all the same.
+    pub documents_may_differ: bool,
     /// Whether inline document content that is not base64 is taken as it is.
     pub inline_text_documents: bool,
     /// Whether a request without wsa:MessageID is read.

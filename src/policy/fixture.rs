@@ -174,6 +174,7 @@ pub fn source(facility: &str) -> Descriptor {
         authorities: vec![hospital_id(facility, "").authority],
         repositories: vec![RepositoryId(oid(&format!("2.999.33.3.{facility}")))],
         facility: Some(facility.to_owned()),
+        documents_may_differ: false,
     }
 }
 
@@ -186,6 +187,7 @@ pub fn peer(of: &str) -> Descriptor {
         authorities: vec![Authority(oid(&format!("{of}.1")))],
         repositories: Vec::new(),
         facility: None,
+        documents_may_differ: false,
     }
 }
 

@@ -8,7 +8,7 @@ mod disclosure;
 mod emergency;
 mod entities;
 #[cfg(test)]
-mod fixture;
+pub mod fixture;
 mod index;
 mod permit;
 mod policies;

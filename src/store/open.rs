@@ -1,7 +1,7 @@
 //! Opens the store and refuses to start with weaker durability than asked for.
 
 use std::fs::{OpenOptions, Permissions};
-use std::io;
+use std::io::{self, ErrorKind};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -121,7 +121,13 @@ fn keep_to_the_owner(path: &Path) -> Result<(), StoreError> {
         name.push(beside);
         let Ok(found) = std::fs::metadata(&name) else { continue };
         if found.permissions().mode() & OTHERS != 0 {
-            std::fs::set_permissions(&name, Permissions::from_mode(OWNERS_ALONE)).map_err(failed)?;
+            match std::fs::set_permissions(&name, Permissions::from_mode(OWNERS_ALONE)) {
+                // Somebody else's file, or a file system without modes: who gave it to us decides.
+                Err(why) if matches!(why.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
+                    tracing::warn!(%why, "the store's file may be read by others than its owner");
+                }
+                changed => changed.map_err(failed)?,
+            }
         }
     }
     Ok(())

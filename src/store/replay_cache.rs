@@ -1,9 +1,12 @@
 //! A message is taken once, an assertion stays with the system that first showed it (decisions B1).
 //! Both live as long as the assertion could be presented again, across restarts.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{Context, SHA256};
 use sqlx::{Sqlite, Transaction};
 use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use super::{Store, StoreError};
 use crate::model::{MessageId, Timestamp};
@@ -13,6 +16,8 @@ use crate::model::{MessageId, Timestamp};
 const ROWS: i64 = 1_000_000;
 /// How often a portal may have the same message carried out.
 const ATTEMPTS: i64 = 3;
+/// How long a message waits for its turn: as long as for a connection to the database.
+const TURN_MAX: Duration = Duration::from_secs(30);
 /// Rows removed in one transaction, so that messages pass in between.
 const PURGED_AT_ONCE: i64 = 5_000;
 
@@ -70,7 +75,9 @@ impl Store {
         let taken = tokio::select! {
             biased;
             taken = &mut taken => taken,
-            turn = self.takes.turn.lock() => {
+            turn = timeout(TURN_MAX, self.takes.turn.lock()) => {
+                // A disk that hangs must not gather tasks; who gives up is not taken later.
+                let turn = turn.map_err(|_| StoreError::Database(sqlx::Error::PoolTimedOut))?;
                 let waiting = self.takes.waiting();
                 if !waiting.is_empty() {
                     self.take_together(waiting).await;

@@ -58,6 +58,8 @@ pub struct Scanner<'a> {
     /// Prefix, URI, and how many elements were open when it was declared.
     scope: Vec<(&'a str, &'a str, usize)>,
     attributes: Vec<PlainAttribute<'a>>,
+    /// Attributes of this element so far, its namespace declarations included.
+    counted: usize,
     is_empty: bool,
     limits: Limits,
     nodes: usize,
@@ -68,7 +70,7 @@ impl<'a> Scanner<'a> {
     pub fn new(source: &'a str, at: usize, scope: &'a [(String, String)], limits: Limits) -> Self {
         let scope = scope.iter().map(|(prefix, uri)| (prefix.as_str(), uri.as_str(), 0)).collect();
         let (open, attributes) = (Vec::with_capacity(8), Vec::with_capacity(16));
-        Self { source, at, open, scope, attributes, is_empty: false, limits, nodes: 0 }
+        Self { source, at, open, scope, attributes, counted: 0, is_empty: false, limits, nodes: 0 }
     }
 
     /// Offset behind the last token.
@@ -96,7 +98,7 @@ impl<'a> Scanner<'a> {
     ///
     /// # Errors
     /// `NotPlain`; also at the end of the source and at an end tag that nothing here opened.
-    pub fn next(&mut self) -> Result<Token<'a>, NotPlain> {
+    pub fn token(&mut self) -> Result<Token<'a>, NotPlain> {
         if std::mem::take(&mut self.is_empty) {
             self.close();
             return Ok(Token::End);
@@ -165,6 +167,7 @@ impl<'a> Scanner<'a> {
         let after_name = at + 1 + name.len();
         self.at = after_name;
         self.attributes.clear();
+        self.counted = 0;
         while self.one_attribute()? {}
         let (prefix, local) = name.split_once(':').unwrap_or(("", name));
         let ns = self.resolve(prefix)?;
@@ -185,7 +188,8 @@ impl<'a> Scanner<'a> {
             self.is_empty = true;
             return Ok(false);
         }
-        if blank == 0 || self.attributes.len() >= self.limits.attributes {
+        self.counted += 1;
+        if blank == 0 || self.counted > self.limits.attributes {
             return Err(NotPlain);
         }
         let name = name(trimmed)?;

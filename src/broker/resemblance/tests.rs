@@ -50,6 +50,7 @@ fn peer() -> Descriptor {
         authorities: vec![Authority(oid("2.999.34.1"))],
         repositories: Vec::new(),
         facility: None,
+        documents_may_differ: false,
     }
 }
 

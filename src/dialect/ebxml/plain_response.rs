@@ -46,8 +46,8 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
     let mut scanner = Scanner::new(source, begin, &scope, limits);
     let mut found = Vec::new();
     while scanner.depth() > 0 || !source.get(scanner.offset()..).ok_or(NotPlain)?.starts_with("</") {
-        match scanner.next()? {
-            Token::Text(_) => {}
+        match scanner.token()? {
+            Token::Text(text) => drop(resolved(text)?),
             Token::Start(tag) if is(&tag, "ExtrinsicObject") && found.len() < OBJECTS_MAX => {
                 found.push(RegistryObject::Entry(entry(&mut scanner, tag, &shared)?));
             }
@@ -125,7 +125,7 @@ fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result
     let mut reading = Reading::default();
     let mut open: Vec<&str> = Vec::with_capacity(8);
     loop {
-        match scanner.next()? {
+        match scanner.token()? {
             Token::Start(child) => {
                 let parent = open.last().copied().unwrap_or("ExtrinsicObject");
                 if child.ns != RIM || !may_stand(child.local, parent) {

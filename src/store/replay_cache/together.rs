@@ -57,6 +57,7 @@ impl Takes {
 
     pub(super) fn waiting(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|(_, done)| !done.is_closed());
         let count = waiting.len().min(TOGETHER_MAX);
         let rest = waiting.split_off(count);
         std::mem::replace(&mut waiting, rest)

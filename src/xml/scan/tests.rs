@@ -16,7 +16,7 @@ fn scanned(markup: &str) -> Option<String> {
         if scanner.depth() == 0 && scanner.offset() == markup.len() {
             return Some(lines);
         }
-        let token = scanner.next().ok()?;
+        let token = scanner.token().ok()?;
         if let Token::Text(run) = token {
             let run = resolved(run).ok()?;
             // Of blank text only that it is blank is promised.

@@ -54,7 +54,7 @@ fn disguised(bytes: &[u8]) -> Vec<Vec<u8>> {
         for engine in [&STANDARD, &URL_SAFE] {
             let encoded = engine.encode([&vec![0; before], bytes].concat());
             let encoded = encoded.trim_end_matches('=').as_bytes();
-            let end = encoded.len() - usize::from((before + bytes.len()) % 3 != 0);
+            let end = encoded.len() - usize::from(!(before + bytes.len()).is_multiple_of(3));
             all.push(encoded[skip..end].to_vec());
         }
     }

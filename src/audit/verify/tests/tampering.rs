@@ -90,6 +90,9 @@ fn flipped_bits_wherever_they_are_are_found() {
     assert!(flipped >= flips.min(bits), "{flipped}");
 }
 
+/// Segment by name, and a record of it.
+type Records = Vec<(String, Vec<u8>)>;
+
 #[test]
 fn records_taken_out_doubled_exchanged_or_from_another_log_are_found() {
     let disk = log("a", 24);
@@ -97,7 +100,7 @@ fn records_taken_out_doubled_exchanged_or_from_another_log_are_found() {
     assert!(!is_found(&of(&all), known), "put together again it is as it was");
     let last = all.len() - 1;
     let mut changes = 0;
-    let mut found = |change: &dyn Fn(&mut Vec<(String, Vec<u8>)>), known, what: &str| {
+    let mut found = |change: &dyn Fn(&mut Records), known, what: &str| {
         let mut changed = all.clone();
         change(&mut changed);
         assert!(is_found(&of(&changed), known), "{what}");

@@ -349,7 +349,7 @@ impl Month {
             Some(user) => (self.users[*user].name.clone(), self.users[*user].facility.clone()),
             None => (format!("invented {}", self.turn), format!("invented {}", self.turn % 5)),
         };
-        let in_emergency = self.strategy == PurposeHopping && self.turn % 2 == 0;
+        let in_emergency = self.strategy == PurposeHopping && self.turn.is_multiple_of(2);
         let guesses = if self.strategy == DocumentGuessing { 32 } else { 1 };
         let seen: Vec<Seen> = (0..guesses).map(|_| self.stranger()).collect();
         match self.ask((&name, &facility, in_emergency), &seen, at) {

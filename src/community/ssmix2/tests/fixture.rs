@@ -84,6 +84,7 @@ impl Storage {
             authorities: vec![settings.authority.clone()],
             repositories: vec![settings.repository.clone()],
             facility: Some(FACILITY.to_owned()),
+            documents_may_differ: false,
         };
         Ssmix2::new(settings, community, [7; 16], descriptor)
     }
