@@ -13,6 +13,9 @@ use toml::de::{DeTable, DeValue};
 use super::error::{ConfigError, nearest};
 use crate::model::{Oid, Timestamp};
 
+/// Of a file that is no TOML: nobody reads more, and each costs a look through the text.
+const SYNTAX_FAULTS_MAX: usize = 100;
+
 /// One file's text with the place of every key, so that a fault found later still has its line.
 #[derive(Debug, Clone)]
 pub(super) struct Source {
@@ -66,6 +69,7 @@ impl Reading {
         note_places(parsed.get_ref(), "", &mut places);
         let mut errors: Vec<ConfigError> = faults
             .iter()
+            .take(SYNTAX_FAULTS_MAX)
             .map(|fault| {
                 let error = ConfigError::new(file, "", fault.message());
                 fault.span().map_or(error.clone(), |span| error.at(&text, span))

@@ -108,8 +108,9 @@ impl<'a> Scanner<'a> {
         match (bytes.first(), bytes.get(1)) {
             (Some(b'<'), Some(b'/')) => self.end(rest),
             (Some(b'<'), Some(_)) => self.start(rest),
+            // A message cut off behind `<`: text of no length would come for ever.
+            (Some(b'<'), None) | (None, _) => Err(NotPlain),
             (Some(_), _) => self.text(rest),
-            (None, _) => Err(NotPlain),
         }
     }
 

@@ -146,3 +146,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_message_cut_off_anywhere_ends_the_pass() {
+    let whole = "<p:a x='1'>text<p:b/></p:a>";
+    for end in 1..whole.len() {
+        let scope = [("p".to_owned(), SCOPE.to_owned())];
+        let mut scanner = Scanner::new(&whole[..end], 0, &scope, Limits::default());
+        let tokens = std::iter::from_fn(|| scanner.token().ok()).take(100).count();
+        assert!(tokens < 10, "{tokens} tokens of {:?}", &whole[..end]);
+    }
+}
+
+#[test]
+fn namespace_declarations_count_among_the_attributes_of_an_element() {
+    let declaring = |count: usize| {
+        let declared: String = (0..count).map(|n| format!(" xmlns:n{n}='urn:{n}'")).collect();
+        scanned(&format!("<p:a{declared}/>"))
+    };
+    let most = Limits::default().attributes;
+    assert!(declaring(most).is_some());
+    assert!(declaring(most + 1).is_none());
+}
