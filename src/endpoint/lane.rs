@@ -84,12 +84,9 @@ impl SoapEndpoint {
             && let Some(place) = Place::in_lane(arrival.system)
             && self.broker.admits_emergency(&arrival.connected.peer).is_ok()
         {
-            let answer = self.in_lane(here, &arrival, unread, refusal);
-            let answer = match timeout_at(arrival.deadline, answer).await {
-                Ok(answer) => answer,
-                Err(_) => closing(StatusCode::REQUEST_TIMEOUT),
-            };
-            return place.held_by(answer);
+            // Its parts keep the deadline themselves; a partial answer that is being put on record at the
+            // deadline must still leave.
+            return place.held_by(self.in_lane(here, &arrival, unread, refusal).await);
         }
         if !(is_worded && self.broker.admits_wording(&arrival.connected.peer)) {
             return arrival.turned_back(refusal, false).await;
