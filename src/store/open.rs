@@ -124,7 +124,7 @@ fn keep_to_the_owner(path: &Path) -> Result<(), StoreError> {
             match std::fs::set_permissions(&name, Permissions::from_mode(OWNERS_ALONE)) {
                 // Somebody else's file, or a file system without modes: who gave it to us decides.
                 Err(why) if matches!(why.kind(), ErrorKind::PermissionDenied | ErrorKind::Unsupported) => {
-                    tracing::warn!(%why, "the store's file may be read by others than its owner");
+                    tracing::warn!(%why, path = %Path::new(&name).display(), "the store's file may be read by others than its owner");
                 }
                 changed => changed.map_err(failed)?,
             }

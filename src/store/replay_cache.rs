@@ -70,14 +70,20 @@ impl Store {
     /// When the database fails: the message must then be refused.
     pub async fn take_message(&self, presented: &Presented<'_>, now: Timestamp) -> Result<Taken, StoreError> {
         let (done, mut taken) = oneshot::channel();
-        self.takes.wait(Item::new(presented, now), done);
+        let number = self.takes.wait(Item::new(presented, now), done);
         // Whoever has the turn takes all that wait in one transaction; the others find theirs done.
         let taken = tokio::select! {
             biased;
             taken = &mut taken => taken,
             turn = timeout(TURN_MAX, self.takes.turn.lock()) => {
-                // A disk that hangs must not gather tasks; who gives up is not taken later.
-                let turn = turn.map_err(|_| StoreError::Database(sqlx::Error::PoolTimedOut))?;
+                // A disk that hangs must not gather messages. One that is being taken is waited for:
+                // whoever is told that it was not taken would find it taken.
+                let Ok(turn) = turn else {
+                    if self.takes.withdraw(number) {
+                        return Err(StoreError::Database(sqlx::Error::PoolTimedOut));
+                    }
+                    return self.taken_or_alone(taken.await, presented, now).await;
+                };
                 let waiting = self.takes.waiting();
                 if !waiting.is_empty() {
                     self.take_together(waiting).await;
@@ -86,6 +92,15 @@ impl Store {
                 taken.await
             }
         };
+        self.taken_or_alone(taken, presented, now).await
+    }
+
+    async fn taken_or_alone(
+        &self,
+        taken: Result<Option<Taken>, oneshot::error::RecvError>,
+        presented: &Presented<'_>,
+        now: Timestamp,
+    ) -> Result<Taken, StoreError> {
         match taken {
             Ok(Some(taken)) => Ok(taken),
             // Something is unusual with one of them: each for itself.

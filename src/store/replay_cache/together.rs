@@ -4,6 +4,7 @@
 //! decided in one place.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use serde::Serialize;
@@ -18,11 +19,12 @@ use crate::store::{Store, StoreError};
 #[derive(Debug, Default)]
 pub struct Takes {
     waiting: Mutex<Vec<Waiting>>,
+    numbers: AtomicU64,
     pub(super) turn: tokio::sync::Mutex<()>,
 }
 
-/// A message and who waits for it; None tells that it is to be taken alone.
-type Waiting = (Item, oneshot::Sender<Option<Taken>>);
+/// A message with its number and who waits for it; None tells that it is to be taken alone.
+type Waiting = (u64, Item, oneshot::Sender<Option<Taken>>);
 
 /// A presented message as the statements read it: keys in hexadecimal.
 #[derive(Debug, Serialize)]
@@ -51,13 +53,23 @@ impl Item {
 }
 
 impl Takes {
-    pub(super) fn wait(&self, item: Item, done: oneshot::Sender<Option<Taken>>) {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((item, done));
+    /// Gives the number under which it may be withdrawn.
+    pub(super) fn wait(&self, item: Item, done: oneshot::Sender<Option<Taken>>) -> u64 {
+        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((number, item, done));
+        number
+    }
+
+    /// Whether it still waited, and no longer does; else it is being taken.
+    pub(super) fn withdraw(&self, number: u64) -> bool {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = waiting.len();
+        waiting.retain(|(known, ..)| *known != number);
+        waiting.len() < before
     }
 
     pub(super) fn waiting(&self) -> Vec<Waiting> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|(_, done)| !done.is_closed());
         let count = waiting.len().min(TOGETHER_MAX);
         let rest = waiting.split_off(count);
         std::mem::replace(&mut waiting, rest)
@@ -67,7 +79,8 @@ impl Takes {
 impl Store {
     /// Takes all of them or none; tells each.
     pub(super) async fn take_together(&self, waiting: Vec<Waiting>) {
-        let (items, waiters): (Vec<_>, Vec<_>) = waiting.into_iter().unzip();
+        let (items, waiters): (Vec<_>, Vec<_>) =
+            waiting.into_iter().map(|(_, item, done)| (item, done)).unzip();
         let taken = match self.all_fresh(&items).await {
             Ok(true) => Some(Taken::Fresh),
             Ok(false) => None,
