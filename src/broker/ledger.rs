@@ -89,6 +89,8 @@ struct Person {
     emergencies: Tally,
     subjects: HashMap<Subject, Kept>,
     missed_last: VecDeque<(Subject, Likeness)>,
+    /// How often whom they found has explained misses.
+    excused: HashMap<Subject, u8>,
     pending: u32,
     sweep_at: usize,
 }
@@ -179,8 +181,7 @@ impl Ledger {
         let facility = facility(&mut self.facilities, asker.facility);
         let mut changes = Vec::new();
         let is_known = |subject: &Subject| person.knows(*subject, now);
-        let is_new = !std::iter::once(&seen.subject).chain(&seen.also).any(is_known);
-        if is_new {
+        if !std::iter::once(&seen.subject).chain(&seen.also).any(is_known) {
             let kept = Kept { at: now, missed: seen.missed, alias: false, beyond };
             let count = Count { patients: 1, misses: u32::from(seen.missed) };
             for tally in [&mut person.tally, &mut *facility, &mut self.whole] {
@@ -209,9 +210,7 @@ impl Ledger {
         // A name mistyped and then found is one look-up.
         let mut found: Vec<Subject> =
             std::iter::once(seen.subject).chain(seen.also.iter().copied()).collect();
-        // Somebody known explains no further miss: else one patient would excuse any number of guesses.
-        let likeness = seen.likeness.filter(|_| is_new);
-        found.extend(likeness.iter().flat_map(|likeness| person.mistyped(likeness)));
+        found.extend(seen.likeness.iter().flat_map(|likeness| person.excused_by(seen.subject, likeness)));
         for subject in found {
             let Some(kept) = person.subjects.get_mut(&subject).filter(|kept| kept.missed) else { continue };
             kept.missed = false;
@@ -279,6 +278,20 @@ impl Person {
         }
     }
 
+    // What this patient explains as typing errors: so often, else somebody known would excuse any
+    // number of guesses. Forgotten by a restart.
+    fn excused_by(&mut self, found: Subject, likeness: &Likeness) -> Vec<Subject> {
+        let times = self.excused.get(&found).copied().unwrap_or_default();
+        if times >= EXCUSES_MAX || self.excused.len() >= EXCUSED_MAX {
+            return Vec::new();
+        }
+        let subjects = self.mistyped(likeness);
+        if !subjects.is_empty() {
+            self.excused.insert(found, times + 1);
+        }
+        subjects
+    }
+
     // Those missed of late that share two of birth date, family and given name with one found.
     fn mistyped(&mut self, found: &Likeness) -> Vec<Subject> {
         let alike = |missed: &Likeness| missed.iter().zip(found).filter(|(one, two)| one == two).count() >= 2;
@@ -326,6 +339,10 @@ const SUBJECTS_MAX: usize = 500_000;
 const SWEPT_FROM: usize = 128;
 /// Misses of a person in which a typing error is looked for.
 const MISSED_LAST: usize = 8;
+/// How often one person found explains misses.
+const EXCUSES_MAX: u8 = 3;
+/// Persons found that have explained misses, of one asker.
+const EXCUSED_MAX: usize = 10_000;
 /// Misses that one person found explains.
 const MISTYPED_MAX: usize = 3;
 

@@ -4,7 +4,6 @@
 use std::ops::RangeInclusive;
 
 use super::section::Section;
-use super::target::TargetKind;
 
 /// What one person, facility or system may use up. Windows: an hour, a day, 30 days.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,39 +37,30 @@ impl Budgets {
         emergencies_per_day: 20,
     };
 
-    /// What a system of this kind has where its file says nothing. At a portal our own staff ask about whoever comes in, known or
-    /// not, so that misses alone stop nobody before the patients do.
-    pub(super) fn of(self, kind: Option<TargetKind>) -> Self {
-        if kind != Some(TargetKind::Portal) {
-            return self;
-        }
-        let wide = |budget: Budget| Budget { misses: budget.patients, ..budget };
-        let Self { person, facility, peer, emergencies_per_day } = self;
-        Self { person: wide(person), facility: wide(facility), peer: wide(peer), emergencies_per_day }
-    }
-
-    pub(super) fn read(mut section: Section<'_>, default: Self) -> Self {
+    /// Of a portal's file, or another one. At a portal our own staff ask about whoever comes in, known or
+    /// not: where nobody has set misses, they stop nobody before the patients do.
+    pub(super) fn read(mut section: Section<'_>, default: Self, is_portal: bool) -> Self {
         let s = &mut section;
-        let budgets = Self {
-            person: Budget {
-                patients: windows(s, "person_patients", default.person.patients),
-                misses: windows(s, "person_misses", default.person.misses),
-                misses_percent: percent(s, "person_misses_percent", default.person.misses_percent),
-            },
-            facility: Budget {
-                patients: windows(s, "facility_patients", default.facility.patients),
-                misses: windows(s, "facility_misses", default.facility.misses),
-                misses_percent: percent(s, "facility_misses_percent", default.facility.misses_percent),
-            },
-            peer: Budget {
-                patients: windows(s, "peer_patients", default.peer.patients),
-                misses: windows(s, "peer_misses", default.peer.misses),
-                misses_percent: percent(s, "peer_misses_percent", default.peer.misses_percent),
-            },
-            emergencies_per_day: small(s, "emergencies_per_day", default.emergencies_per_day, 1..=10_000),
+        let standard = Self::DEFAULT;
+        let mut budget = |keys: [&'static str; 3], default: Budget, standard: Budget| {
+            let [patients, misses, percents] = keys;
+            let patients = windows(s, patients, default.patients);
+            let is_wide = is_portal && default.misses == standard.misses;
+            Budget {
+                patients,
+                misses: windows(s, misses, if is_wide { patients } else { default.misses }),
+                misses_percent: percent(s, percents, default.misses_percent),
+            }
         };
+        let person = ["person_patients", "person_misses", "person_misses_percent"];
+        let facility = ["facility_patients", "facility_misses", "facility_misses_percent"];
+        let peer = ["peer_patients", "peer_misses", "peer_misses_percent"];
+        let person = budget(person, default.person, standard.person);
+        let facility = budget(facility, default.facility, standard.facility);
+        let peer = budget(peer, default.peer, standard.peer);
+        let emergencies_per_day = small(s, "emergencies_per_day", default.emergencies_per_day, 1..=10_000);
         section.finish();
-        budgets
+        Self { person, facility, peer, emergencies_per_day }
     }
 }
 
@@ -96,20 +86,4 @@ fn percent(section: &mut Section<'_>, key: &'static str, default: u32) -> u32 {
 
 fn small(section: &mut Section<'_>, key: &'static str, default: u32, bounds: RangeInclusive<u64>) -> u32 {
     u32::try_from(section.number(key, u64::from(default), bounds)).unwrap_or(default)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn our_own_staff_are_stopped_by_patients_before_misses_and_another_network_is_not() {
-        let portal = Budgets::DEFAULT.of(Some(TargetKind::Portal));
-        assert_eq!(portal.person.misses, portal.person.patients);
-        assert_eq!(
-            (portal.facility.misses, portal.peer.misses),
-            (portal.facility.patients, portal.peer.patients)
-        );
-        assert_eq!(Budgets::DEFAULT.of(Some(TargetKind::Xca)), Budgets::DEFAULT);
-    }
 }

@@ -115,7 +115,7 @@ impl Limits {
             answer_idle_ms: s.number("answer_idle_ms", 30_000, 10..=600_000),
             body_bytes_max: s.number("body_bytes_max", 1 << 20, 1 << 10..=64 << 20),
             body_idle_ms: s.number("body_idle_ms", 10_000, 10..=600_000),
-            budgets: Budgets::read(s.section_or_empty("budgets"), Budgets::DEFAULT),
+            budgets: Budgets::read(s.section_or_empty("budgets"), Budgets::DEFAULT, false),
             connection_age_s: s.number("connection_age_s", 3_600, 1..=86_400),
             connections_max: s.number("connections_max", 1_024, 1..=65_536),
             connections_per_peer_max: s.number("connections_per_peer_max", 64, 1..=65_536),

@@ -127,7 +127,11 @@ impl TargetFile {
         let mut rates = s.section_or_empty("rates");
         let own_rates = Rates::read(&mut rates, broker.limits.rates);
         rates.finish();
-        let budgets = Budgets::read(s.section_or_empty("budgets"), broker.limits.budgets.of(kind));
+        let budgets = Budgets::read(
+            s.section_or_empty("budgets"),
+            broker.limits.budgets,
+            kind == Some(TargetKind::Portal),
+        );
         let timeout_ms = s.number("timeout_ms", 5_000, 100..=120_000);
         let device = s.oid("device");
         let authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();

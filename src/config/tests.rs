@@ -410,4 +410,17 @@ fn budgets_that_contradict_themselves_are_told_with_line_and_hint_and_a_peers_ow
     fixture.write("peers/hm.toml", &PEER.replace("[xca]", "budgets = { peer_misses = [7, 8, 9] }\n[xca]"));
     let budgets = fixture.load().unwrap().targets[0].budgets;
     assert_eq!((budgets.person.misses, budgets.peer.misses), ([1, 2, 3], [7, 8, 9]));
+    // Our own staff are stopped by patients before misses, unless the broker's file says otherwise.
+    let portal =
+        PEER.replace("kind = \"xca\"", "kind = \"portal\"").replace("side = \"peer\"", "side = \"home\"");
+    let portal = portal.split("[xca]").next().unwrap().replace("community = \"urn:oid:2.999.34\"\n", "");
+    let portal = portal.replace("authorities = [\"urn:oid:2.999.34.1\"]\n", "");
+    let patients = "budgets = { person_patients = [200, 600, 9_000] }\n";
+    for (broker, misses) in
+        [("", [200, 600, 9_000]), ("\n[limits.budgets]\nperson_misses = [1, 2, 3]\n", [1, 2, 3])]
+    {
+        fixture.write("kakehashi.toml", &format!("{BROKER}{broker}"));
+        fixture.write("peers/hm.toml", &portal.replace("tls =", &format!("{patients}tls =")));
+        assert_eq!(fixture.load().unwrap().targets[0].budgets.person.misses, misses);
+    }
 }

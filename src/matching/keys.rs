@@ -104,7 +104,7 @@ impl Prepared {
         // All names of the script that is there: with the first alone, whoever sends a second could ask
         // about anybody under one number.
         let names = [&self.kana, &self.kanji, &self.roman].into_iter().find(|names| !names.is_empty());
-        let mut names: Vec<(String, String)> = names
+        let names: Vec<(String, String)> = names
             .into_iter()
             .flatten()
             .map(|name| match name.family.is_empty() {
@@ -112,10 +112,12 @@ impl Prepared {
                 false => (name.family.to_string(), name.given.to_string()),
             })
             .collect();
-        names.sort();
-        names.dedup();
-        let (family, given): (Vec<String>, Vec<String>) = names.into_iter().unzip();
-        let (family, given) = (family.join(" "), given.join(" "));
+        let (mut families, mut givens): (Vec<String>, Vec<String>) = names.into_iter().unzip();
+        for names in [&mut families, &mut givens] {
+            names.sort();
+            names.dedup();
+        }
+        let (family, given) = (families.join(" "), givens.join(" "));
         let is_whole = !birth.is_empty() && !family.is_empty();
         let rest = if is_whole { String::new() } else { self.phones.join(" ") };
         [birth, family, given, rest]

@@ -132,6 +132,26 @@ fn a_typing_error_that_is_put_right_is_no_miss_and_a_list_of_names_is() {
 }
 
 #[test]
+fn a_patient_known_already_excuses_a_few_typing_errors_and_not_a_list_of_guesses() {
+    let mut ledger = Ledger::new(BUDGETS);
+    let clerk = asker("clerk", "f");
+    let known = Seen { likeness: Some([1, 2, 3]), ..seen(1, false) };
+    assert!(asks(&mut ledger, clerk, &known, 0));
+    let mut guesses = 0;
+    for guess in 0..20_u64 {
+        let wrong = Seen { likeness: Some([900 + guess, 2, 3]), ..seen(100 + guess, true) };
+        if !asks(&mut ledger, clerk, &wrong, 60) {
+            break;
+        }
+        guesses += 1;
+        assert!(asks(&mut ledger, clerk, &known, 60));
+        let [_, _, month] = ledger.persons["clerk"].tally.totals();
+        assert_eq!(month.misses == 0, guess < 3, "guess {guess}");
+    }
+    assert!(guesses < 20, "the guesses are stopped");
+}
+
+#[test]
 fn as_many_questions_run_at_a_time_as_may_still_miss() {
     let mut ledger = Ledger::new(BUDGETS);
     let physician = asker("a", "f");
