@@ -170,19 +170,7 @@ fn portal(network: &Network) -> String {
 kind = "portal"
 side = "home"
 
-[rates] # one person plays the whole demo
-peer_burst   = 200
-person_burst = 200
-
-# Whoever tries this out asks about everybody, also about people who do not exist. Between networks keep
-# the defaults (docs/configuration.md, "Budgets").
-[budgets]
-person_patients   = [100_000, 100_000, 100_000]
-person_misses     = [100_000, 100_000, 100_000]
-facility_patients = [100_000, 100_000, 100_000]
-facility_misses   = [100_000, 100_000, 100_000]
-peer_patients     = [100_000, 100_000, 100_000]
-peer_misses       = [100_000, 100_000, 100_000]
+{limits}
 
 [tls]
 san_uri = "{uri}"
@@ -196,6 +184,7 @@ roles.in = [
 "#,
         uri = network.portal_uri(),
         issuer = network.portal_issuer(),
+        limits = LIMITS,
         roles = roles(),
     )
 }
@@ -211,19 +200,7 @@ community   = "urn:oid:{community}"
 device      = "{device}"
 authorities = ["urn:oid:{authority}"]
 
-[rates] # one person plays the whole demo
-peer_burst   = 200
-person_burst = 200
-
-# Whoever tries this out asks about everybody, also about people who do not exist. Between networks keep
-# the defaults (docs/configuration.md, "Budgets").
-[budgets]
-person_patients   = [100_000, 100_000, 100_000]
-person_misses     = [100_000, 100_000, 100_000]
-facility_patients = [100_000, 100_000, 100_000]
-facility_misses   = [100_000, 100_000, 100_000]
-peer_patients     = [100_000, 100_000, 100_000]
-peer_misses       = [100_000, 100_000, 100_000]
+{limits}
 
 [tls]
 ca      = "{key}-ca"
@@ -252,6 +229,7 @@ document_retrieve = "{base}/xca/retrieve"
         key = peer.key,
         ours = network.key,
         issuer = peer.broker_issuer(),
+        limits = LIMITS,
         roles = roles(),
     )
 }
@@ -291,6 +269,21 @@ facility_type = {{ code = "HOSP", system = "2.16.840.1.113883.5.111", display = 
         organization = hospital.organization,
     )
 }
+
+/// Of whoever asks in the demo.
+const LIMITS: &str = r#"[rates] # one person plays the whole demo
+peer_burst   = 200
+person_burst = 200
+
+# Whoever tries this out asks about everybody, also about people who do not exist. Between networks keep
+# the defaults (docs/configuration.md, "Budgets").
+[budgets]
+person_patients   = [100_000, 100_000, 100_000]
+person_misses     = [100_000, 100_000, 100_000]
+facility_patients = [100_000, 100_000, 100_000]
+facility_misses   = [100_000, 100_000, 100_000]
+peer_patients     = [100_000, 100_000, 100_000]
+peer_misses       = [100_000, 100_000, 100_000]"#;
 
 #[cfg(test)]
 mod tests {
