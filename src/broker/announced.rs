@@ -28,7 +28,7 @@ impl Broker {
         let is_let_pass = peer.descriptor().documents_may_differ;
         let differs = move || {
             metrics.dropped(&target.0, "document_differs", 1);
-            tracing::warn!(%request, %target, is_let_pass, "a document differs from its entry");
+            tracing::warn!(%request, target_name = %target, is_let_pass, "a document differs from its entry");
         };
         held_to(document, entry, is_let_pass, differs)
     }

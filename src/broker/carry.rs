@@ -194,7 +194,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         if count > 0 {
             let target = &self.planned.target.descriptor().name;
             self.metrics.dropped(&target.0, reason, u64::try_from(count).unwrap_or(u64::MAX));
-            tracing::warn!(request = %self.context.id, %target, dropped = count, reason,
+            tracing::warn!(request = %self.context.id, target_name = %target, dropped = count, reason,
                 "findings that do not answer what was asked were dropped");
         }
     }

@@ -128,6 +128,6 @@ const fn transaction(outbound: Outbound<'_>) -> &'static str {
 
 fn log_outages(context: &RequestContext, outages: &[Outage]) {
     for outage in outages {
-        tracing::warn!(request = %context.id, target = %outage.target, failure = telemetry::failure_detail(&outage.failure), "a target gave no answer");
+        tracing::warn!(request = %context.id, target_name = %outage.target, failure = telemetry::failure_detail(&outage.failure), "a target gave no answer");
     }
 }

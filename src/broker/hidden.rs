@@ -39,7 +39,7 @@ impl Broker {
                 if !self.authorizer.hides_anyone(context, facility) {
                     return false;
                 }
-                tracing::warn!(request = %context.id, target = %source.descriptor().name,
+                tracing::warn!(request = %context.id, target_name = %source.descriptor().name,
                     "an emergency was answered with nobody: a hospital with withdrawals gave no answer");
                 true
             }

@@ -90,13 +90,14 @@ fn table<'a>(systems: impl Iterator<Item = &'a (TargetName, Vec<Used>)>, all: bo
             let [hour, day, month] = used.counts.map(cell);
             let who = used.name.replace('\u{1f}', " ");
             let mark = if used.is_over { "over" } else { "" };
-            let line = format!("{mark:<5}{system:<24}{:<9}{hour:>12}{day:>12}{month:>14}  {who}", used.whose);
+            let line =
+                format!("{mark:<5}{system:<24} {:<9}{hour:>12} {day:>12} {month:>14}  {who}", used.whose);
             lines.push((!used.is_over, line.trim_end().to_owned()));
         }
     }
     lines.sort();
     let head = format!(
-        "{:<5}{:<24}{:<9}{:>12}{:>12}{:>14}  {}",
+        "{:<5}{:<24} {:<9}{:>12} {:>12} {:>14}  {}",
         "", "system", "whose", "hour", "day", "30 days", "who"
     );
     let lines = lines.into_iter().map(|(_, line)| line);
@@ -149,6 +150,8 @@ mod tests {
         let lines: Vec<&str> = text.lines().collect();
         assert_eq!(lines.len(), 3, "{text}");
         assert!(lines[1].starts_with("over") && lines[1].ends_with("300 / 9  idp d2"), "{text}");
+        let column = |line: &str, word: &str| line.find(word).unwrap();
+        assert_eq!(column(lines[0], "whose"), column(lines[2], "peer"), "{text}");
         assert!(table(all.iter(), true).contains("idp d1"));
     }
 }

@@ -203,7 +203,8 @@ pub struct TargetName(pub Arc<str>);
 
 impl fmt::Display for TargetName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        // Tables set it in columns.
+        f.pad(&self.0)
     }
 }
 
