@@ -27,7 +27,8 @@ impl Broker {
         let target = peer.descriptor().name.clone();
         let is_let_pass = peer.descriptor().documents_may_differ;
         let differs = move || {
-            metrics.dropped(&target.0, "document_differs", 1);
+            let reason = if is_let_pass { "document_differs_passed" } else { "document_differs" };
+            metrics.dropped(&target.0, reason, 1);
             tracing::warn!(%request, target_name = %target, is_let_pass, "a document differs from its entry");
         };
         held_to(document, entry, is_let_pass, differs)

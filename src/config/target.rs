@@ -142,21 +142,13 @@ impl TargetFile {
         let tls = s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited));
         let saml =
             s.section("saml").map(|section| PeerSaml::read(section, &broker.certs, &broker.role_system));
-        let wire = match s.raw("wire").map(|value| read_all::<PeerProfile>(&source, "wire", value)) {
-            None => PeerProfile::default(),
-            Some(Ok(profile)) => profile,
-            Some(Err(errors)) => {
-                errors.into_iter().for_each(|error| reading.note(error));
-                PeerProfile::default()
-            }
-        };
-        let kind_tables = [TargetKind::Ssmix2, TargetKind::Xca];
+        let wire = s.raw("wire").map(|value| read_all::<PeerProfile>(&source, "wire", value));
+        let wire = wire.unwrap_or_else(|| Ok(PeerProfile::default())).unwrap_or_else(|errors| {
+            errors.into_iter().for_each(|error| reading.note(error));
+            PeerProfile::default()
+        });
         let key = kind.map_or("ssmix2", TargetKind::word);
-        for other in kind_tables.iter().filter(|other| Some(**other) != kind) {
-            if s.raw(other.word()).is_some() && kind.is_some() {
-                s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
-            }
-        }
+        check_tables(&mut s, kind);
         let endpoints = if kind == Some(TargetKind::Xca) {
             s.section("xca").map(endpoints).unwrap_or_default()
         } else {
@@ -268,6 +260,15 @@ impl TargetFile {
 
 fn offered_by_default(kind: TargetKind) -> BTreeSet<Operation> {
     if kind == TargetKind::Portal { BTreeSet::new() } else { Operation::ALL.into_iter().collect() }
+}
+
+/// Each kind has a table of its own; one of another kind is a mistake.
+fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
+    for other in [TargetKind::Ssmix2, TargetKind::Xca].into_iter().filter(|other| Some(*other) != kind) {
+        if s.raw(other.word()).is_some() && kind.is_some() {
+            s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
+        }
+    }
 }
 
 fn limits(s: &mut Section<'_>, broker: &BrokerConfig, kind: Option<TargetKind>) -> TargetLimits {

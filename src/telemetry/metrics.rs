@@ -127,7 +127,8 @@ impl Metrics {
         add(&self.emergency.emergency_ids_refused, &[community], count);
     }
 
-    /// A finding answered something else: `not_asked`, `other_person`, `too_many_ids`, `document_differs`.
+    /// A finding answered something else: `not_asked`, `other_person`, `too_many_ids`, `document_differs`
+    /// (`document_differs_passed` where the peer's file lets it pass).
     pub fn dropped(&self, target: &str, reason: &str, count: u64) {
         add(&self.traffic.dropped, &[target, reason], count);
     }
@@ -342,7 +343,7 @@ impl RequestMetrics {
             )?,
             dropped: r.counters(
                 "dropped_findings_total",
-                "Findings that answered something not asked; reason: not_asked, other_person, too_many_ids, document_differs.",
+                "Findings that answered something not asked; reason: not_asked, other_person, too_many_ids, document_differs, document_differs_passed (let pass by the peer's file).",
                 &["target", "reason"],
             )?,
             message_warnings: r.counters(

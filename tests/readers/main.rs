@@ -95,7 +95,8 @@ fn processor_time(reader: Reader, input: &[u8]) -> Result<Option<Duration>, Stri
 }
 
 /// Feeds one input, and judges it.
-fn feed(reader: Reader, input: &[u8], time_max: Duration, outcome: &mut Outcome) -> Result<(), String> {
+fn feed(reader: Reader, input: &[u8], bounds: &Bounds, outcome: &mut Outcome) -> Result<(), String> {
+    let Bounds { time_max, held_times_max } = *bounds;
     let (mut took, held) = once(reader, input)?;
     // The machine is shared: what counts is the processor time, asked only where it may be too much.
     if took > time_max {
@@ -105,7 +106,7 @@ fn feed(reader: Reader, input: &[u8], time_max: Duration, outcome: &mut Outcome)
         return Err(format!("{took:?} for {} bytes", input.len()));
     }
     let beyond = held.saturating_sub(ROOM_BYTES) / input.len().max(1);
-    if beyond > HELD_TIMES_MAX {
+    if beyond > held_times_max {
         return Err(format!("{held} bytes held for {} bytes", input.len()));
     }
     outcome.slowest = outcome.slowest.max(took);
@@ -117,16 +118,33 @@ fn feed(reader: Reader, input: &[u8], time_max: Duration, outcome: &mut Outcome)
 const TICK: Duration = Duration::from_millis(4);
 /// What an input may cost however short it is: tables of a regular expression, a parsed certificate.
 const ROOM_BYTES: usize = 1 << 20;
-const HELD_TIMES_MAX: usize = 8;
 
-fn run(name: &str, reader: Reader, runs: usize, seed: u64, time_max: Duration) -> Outcome {
+/// What one input may cost.
+struct Bounds {
+    time_max: Duration,
+    held_times_max: usize,
+}
+
+impl Bounds {
+    fn of(reader: &str, time_max: Duration) -> Self {
+        if reader.starts_with("config_") {
+            // Operators' own files, not messages. They are loaded from the disk with every file they name,
+            // certificates too; and the TOML reader keeps each of the faults of a file that is no TOML.
+            Self { time_max: time_max * 5, held_times_max: 128 }
+        } else {
+            Self { time_max, held_times_max: 8 }
+        }
+    }
+}
+
+fn run(name: &str, reader: Reader, runs: usize, seed: u64, bounds: &Bounds) -> Outcome {
     let (kept, words) =
         (seeds(&folder().join("seeds").join(name)), words(include_str!("../../fuzz/words.dict")));
     let mut outcome = Outcome::default();
     let mut chance = Chance(seed);
     for at in 0..runs {
         let input = kept.get(at).cloned().unwrap_or_else(|| mutated(&kept, &words, &mut chance));
-        if let Err(why) = feed(reader, &input, time_max, &mut outcome) {
+        if let Err(why) = feed(reader, &input, bounds, &mut outcome) {
             let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("finding-{name}"));
             std::fs::write(&path, &input).unwrap();
             outcome.finding = Some(format!("{name}, input {at} (in {}): {why}", path.display()));
@@ -151,9 +169,7 @@ fn no_reader_panics_or_takes_long_or_holds_many_times_its_input() {
     let work = || {
         while let Some((name, reader)) = READERS.get(next.fetch_add(1, Ordering::Relaxed)) {
             let begun = Instant::now();
-            // Settings are loaded with every file they name, certificates too, and from the disk.
-            let time_max = if name.starts_with("config_") { time_max * 5 } else { time_max };
-            let outcome = run(name, *reader, runs, seed, time_max);
+            let outcome = run(name, *reader, runs, seed, &Bounds::of(name, time_max));
             let (slowest, held) = (outcome.slowest.as_micros(), outcome.held);
             tell(&format!(
                 "{name:20} {runs} runs {:5.1} s, slowest {slowest} us, held {held} times the input at most",

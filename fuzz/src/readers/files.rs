@@ -10,18 +10,22 @@ use tempfile::TempDir;
 
 const BROKER: &str = include_str!("../../../kakehashi.toml.example");
 
-static FOLDER: LazyLock<TempDir> = LazyLock::new(|| {
+// One each: readers run beside each other.
+static OF_THE_BROKER: LazyLock<TempDir> = LazyLock::new(laid_out);
+static OF_A_PEER: LazyLock<TempDir> = LazyLock::new(laid_out);
+
+fn laid_out() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for name in ["certs", "peers", "policies"] {
         fs::create_dir(folder.path().join(name)).expect("a folder");
     }
     fs::write(folder.path().join("kakehashi.toml"), BROKER).expect("a file");
     folder
-});
+}
 
-fn loaded(name: &Path, data: &[u8]) {
-    fs::write(name, data).expect("a file");
-    if let Err(errors) = config::load(&FOLDER.path().join("kakehashi.toml")) {
+fn loaded(folder: &Path, name: &str, data: &[u8]) {
+    fs::write(folder.join(name), data).expect("a file");
+    if let Err(errors) = config::load(&folder.join("kakehashi.toml")) {
         assert!(!errors.0.is_empty(), "refused without a word");
         let _ = errors.to_string();
     }
@@ -29,12 +33,12 @@ fn loaded(name: &Path, data: &[u8]) {
 
 /// `kakehashi.toml`.
 pub fn broker(data: &[u8]) {
-    loaded(&FOLDER.path().join("kakehashi.toml"), data);
+    loaded(OF_THE_BROKER.path(), "kakehashi.toml", data);
 }
 
 /// A file in `peers/`.
 pub fn peer(data: &[u8]) {
-    loaded(&FOLDER.path().join("peers/fuzzed.toml"), data);
+    loaded(OF_A_PEER.path(), "peers/fuzzed.toml", data);
 }
 
 /// A file of consents. An error repeats no value, except a number that is a line's.

@@ -16,6 +16,9 @@ use crate::xml::{Tree, Writer};
 
 /// Values of one kind that a query may carry.
 const VALUES_MAX: usize = 100;
+/// Names: scripts, orders and former names of one person. More would be guesses at several persons, and
+/// a query counts as one against the asker's budgets.
+const NAMES_MAX: usize = 12;
 const GENDER_SYSTEM: &str = "2.16.840.1.113883.5.1";
 
 /// Reads a request.
@@ -54,8 +57,8 @@ pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientD
         } else {
             fill(&mut demographics, name, value).map_err(|(code, why)| here(value, code, &why))?;
         }
-        if ids.len() > VALUES_MAX || demographics.names.len() > VALUES_MAX {
-            let why = format!("more than {VALUES_MAX} values of one kind");
+        if ids.len() > VALUES_MAX || demographics.names.len() > NAMES_MAX {
+            let why = format!("more than {NAMES_MAX} names or {VALUES_MAX} ids");
             return Err(here(value, "too-many-values", &why).into());
         }
     }

@@ -467,6 +467,7 @@ fn what_a_request_lacks_is_named_and_no_value_is() {
         (given.to_owned(), "missing-parameter"),
         (format!("{NAME}{two}"), "several-values"),
         (id("2.999.3").repeat(101), "too-many-values"),
+        (NAME.repeat(13), "too-many-values"),
     ] {
         match parsed(&list) {
             Err(Refusal::Malformed(malformed)) => {
