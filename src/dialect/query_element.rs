@@ -13,6 +13,6 @@ const HL7: &str = "urn:hl7-org:v3";
 pub fn query_element(message: &Envelope) -> Phi<Bytes> {
     let Ok(tree) = message.body_tree() else { return Phi::new(Bytes::new()) };
     let query = tree.path(HL7, &["controlActProcess", "queryByParameter"]).unwrap_or(&tree);
-    let default_ns = if std::ptr::eq::<Tree>(query, &tree) { "" } else { HL7 };
+    let default_ns = if std::ptr::eq::<Tree>(query, &*tree) { "" } else { HL7 };
     Phi::new(copy(query, default_ns, &[]).into())
 }

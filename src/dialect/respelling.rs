@@ -208,14 +208,14 @@ impl Spelling {
                 if type_ns.is_empty() {
                     continue;
                 }
-                value = format!("{}:{local}", self.prefix(type_ns, declared));
+                value = format!("{}:{local}", self.prefix(type_ns, declared)).into();
             }
             let name = match ns {
-                "" => attribute.local.clone(),
+                "" => attribute.local.to_string(),
                 XML => format!("xml:{}", attribute.local),
                 _ => format!("{}:{}", self.prefix(ns, declared), attribute.local),
             };
-            all.push((name, value));
+            all.push((name, value.to_string()));
         }
         all
     }

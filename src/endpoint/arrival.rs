@@ -110,8 +110,17 @@ impl Arrival<'_> {
             let message = envelope.header.message_id.clone();
             return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
         }
+        let root = match envelope.well_formed() {
+            Ok(root) => root,
+            Err(malformed) => {
+                let fault = Fault::malformed(&malformed);
+                let refusal = Refusal::Malformed(malformed);
+                let message = envelope.header.message_id.clone();
+                return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
+            }
+        };
         let arrival = identity::Arrival {
-            root: envelope.source(),
+            root,
             message: envelope.header.message_id.as_ref(),
             spki_sha256: &self.connected.endpoint.spki_sha256,
             system: &self.connected.peer,

@@ -6,15 +6,16 @@ use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::trust::{SamlTrust, refused};
-use super::verify::{VerifiedAssertion, verify};
+use super::verify::{VerifiedAssertion, verify_well_formed};
 use crate::model::{CommunityId, MessageId, TargetName, Timestamp, Unauthenticated};
 use crate::store::{Presented, Store, StoreError, Taken};
+use crate::xml::WellFormed;
 
 /// A received message with what its connection says.
 #[derive(Debug, Clone, Copy)]
 pub struct Arrival<'a> {
     /// The root part as received.
-    pub root: &'a str,
+    pub root: WellFormed<'a>,
     /// wsa:MessageID; None only where the peer's file puts up with it: the bytes then count.
     pub message: Option<&'a MessageId>,
     /// SHA-256 of the certificate's SubjectPublicKeyInfo, hex.
@@ -109,9 +110,9 @@ impl Admission {
         trust: &SamlTrust,
         now: Timestamp,
     ) -> Result<Admitted, NotAdmitted> {
-        let assertion = verify(arrival.root, trust, arrival.system, arrival.community, now)?;
+        let assertion = verify_well_formed(arrival.root, trust, arrival.system, arrival.community, now)?;
         let mut body = [0; 32];
-        body.copy_from_slice(digest(&SHA256, arrival.root.as_bytes()).as_ref());
+        body.copy_from_slice(digest(&SHA256, arrival.root.text().as_bytes()).as_ref());
         let message = match arrival.message {
             Some(message) => message.clone(),
             None => MessageId(format!("sha256:{}", hex::encode(body))),

@@ -2,51 +2,14 @@
 //! message, bearer, signed. What it says of the person comes from the portal's assertion or is
 //! given by hand; codes are mapped by the peer's table and nothing is invented.
 
-use std::sync::Arc;
-
-use base64::Engine as _;
-use bergshamra::keys::loader::{load_pem_auto, load_x509_cert_der};
-use bergshamra::{DsigContext, KeysManager, sign};
 use uuid::Uuid;
 
-use super::trust::{IdentityError, TrustedIssuer};
+use super::signer::Signer;
+use super::trust::IdentityError;
 use crate::model::{
     Code, CommunityId, Oid, Organization, PatientId, Person, Purpose, Requester, Role, Timestamp,
 };
 use crate::xml::Writer;
-
-/// A signing key with its certificate: P-256 (ecdsa-sha256) or RSA from 2048 bits (rsa-sha256).
-#[derive(Debug, Clone)]
-pub struct Signer {
-    context: Arc<DsigContext>,
-    method: &'static str,
-    certificate: String,
-}
-
-impl Signer {
-    /// From a PKCS#8 PEM key and its certificate (DER).
-    ///
-    /// # Errors
-    /// When either cannot be read, they do not belong together, or the key is of another kind.
-    pub fn new(key_pem: &str, certificate: &[u8]) -> Result<Self, IdentityError> {
-        let bad = |e: bergshamra::Error| IdentityError::Key(e.to_string());
-        TrustedIssuer::new("", &[certificate.to_vec()])?;
-        let key = load_pem_auto(key_pem.as_bytes(), None).map_err(bad)?;
-        let public = load_x509_cert_der(certificate).map_err(bad)?.to_spki_der();
-        if !key.has_private_key() || key.to_spki_der() != public {
-            return Err(IdentityError::Key("it is not the certificate's".into()));
-        }
-        let method = match key.algorithm_name() {
-            "RSA" => "http://www.w3.org/2001/04/xmldsig-more#rsa-sha256",
-            "EC-P256" => "http://www.w3.org/2001/04/xmldsig-more#ecdsa-sha256",
-            other => return Err(IdentityError::Key(format!("neither P-256 nor RSA: {other}"))),
-        };
-        let mut keys = KeysManager::new();
-        keys.add_key(key);
-        let certificate = base64::engine::general_purpose::STANDARD.encode(certificate);
-        Ok(Self { context: Arc::new(DsigContext::new(keys)), method, certificate })
-    }
-}
 
 /// Attribute/@NameFormat as the peer wants it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -162,6 +125,7 @@ impl Issuing {
         Ok(w.finish())
     }
 
+    // Written as it is canonical, so that it is signed as it stands.
     fn assertion(
         &self,
         identity: &Identity,
@@ -171,11 +135,12 @@ impl Issuing {
     ) -> Result<String, IdentityError> {
         let id = format!("_{id}");
         let (from, until) = (now.xs_date_time(), now.plus_seconds(self.life_seconds).xs_date_time());
-        let mut w = Writer::new();
+        let mut w = Writer::canonical();
         w.start("saml:Assertion").attribute("xmlns:saml", super::signature::SAML);
         w.attribute("ID", &id).attribute("IssueInstant", &from).attribute("Version", "2.0");
         w.leaf("saml:Issuer", &self.issuer);
-        self.signature(&mut w, &id);
+        // The schema wants the signature right after Issuer.
+        let signature_at = w.written();
         w.start("saml:Subject").start("saml:NameID");
         w.attribute_if("SPProvidedID", identity.person.alias.as_deref()).text(&identity.person.id).end();
         w.start("saml:SubjectConfirmation").attribute("Method", "urn:oasis:names:tc:SAML:2.0:cm:bearer");
@@ -189,25 +154,10 @@ impl Issuing {
             w.start("saml:AuthnContext").leaf("saml:AuthnContextClassRef", class).end().end();
         }
         self.attributes(&mut w, identity, patient);
-        let template = w.finish();
-        sign(&self.signer.context, &template).map_err(|e| IdentityError::Signing(e.to_string()))
-    }
-
-    // The template the signature crate fills in; the schema wants it right after Issuer.
-    fn signature(&self, w: &mut Writer, id: &str) {
-        let c14n = "http://www.w3.org/2001/10/xml-exc-c14n#";
-        let enveloped = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
-        w.start("ds:Signature").attribute("xmlns:ds", super::signature::DS).start("ds:SignedInfo");
-        w.start("ds:CanonicalizationMethod").attribute("Algorithm", c14n).end();
-        w.start("ds:SignatureMethod").attribute("Algorithm", self.signer.method).end();
-        w.start("ds:Reference").attribute("URI", &format!("#{id}")).start("ds:Transforms");
-        w.start("ds:Transform").attribute("Algorithm", enveloped).end();
-        w.start("ds:Transform").attribute("Algorithm", c14n).end().end();
-        w.start("ds:DigestMethod").attribute("Algorithm", "http://www.w3.org/2001/04/xmlenc#sha256").end();
-        w.raw("<ds:DigestValue></ds:DigestValue>").end().end();
-        w.raw("<ds:SignatureValue></ds:SignatureValue>");
-        w.start("ds:KeyInfo").start("ds:X509Data");
-        w.leaf("ds:X509Certificate", &self.signer.certificate).end().end().end();
+        let mut assertion = w.finish();
+        let signature = self.signer.signature(&id, &assertion)?;
+        assertion.insert_str(signature_at, &signature);
+        Ok(assertion)
     }
 
     fn attributes(&self, w: &mut Writer, identity: &Identity, patient: Option<&PatientId>) {
@@ -244,10 +194,10 @@ impl Issuing {
         for code in codes {
             w.start("saml:AttributeValue").start(element).attribute("xmlns:hl7", "urn:hl7-org:v3");
             w.attribute("xmlns:xsi", "http://www.w3.org/2001/XMLSchema-instance");
-            w.attribute("xsi:type", "hl7:CE").attribute("code", &code.value);
+            w.attribute("code", &code.value);
             w.attribute("codeSystem", super::attributes::bare(&code.system));
             let display = Some(code.display.as_str()).filter(|display| !display.is_empty());
-            w.attribute_if("displayName", display).end().end();
+            w.attribute_if("displayName", display).attribute("xsi:type", "hl7:CE").end().end();
         }
         w.end();
     }

@@ -33,10 +33,10 @@ pub(super) fn attribute<'d>(doc: &'d Document<'_>, node: NodeId, local: &str) ->
 /// Copies an element, the same nodes the digest is made over, leaving one child out. Text around
 /// comments is joined: canonicalization drops comments, so a reader must not stop at one.
 pub(super) fn tree(doc: &Document<'_>, node: NodeId, without: Option<NodeId>) -> Tree {
-    let mut element = Element { ns: "".into(), local: String::new(), attributes: Vec::new(), at: 0 };
+    let mut element = Element { ns: "".into(), local: "".into(), attributes: Vec::new(), at: 0 };
     if let Some(found) = doc.element(node) {
         element.ns = found.name.namespace_uri.as_deref().unwrap_or_default().into();
-        element.local = found.name.local_name.to_string();
+        element.local = (&*found.name.local_name).into();
         element.attributes = found.attributes.iter().map(copied).collect();
     }
     let mut nodes: Vec<Node> = Vec::new();
@@ -56,7 +56,7 @@ pub(super) fn tree(doc: &Document<'_>, node: NodeId, without: Option<NodeId>) ->
 fn copied(attribute: &bergshamra::xml::Attribute<'_>) -> Attribute {
     Attribute {
         ns: attribute.name.namespace_uri.as_deref().unwrap_or_default().into(),
-        local: attribute.name.local_name.to_string(),
-        value: attribute.value.to_string(),
+        local: (&*attribute.name.local_name).into(),
+        value: (&*attribute.value).into(),
     }
 }

@@ -8,15 +8,17 @@ mod conditions;
 mod dom;
 mod saml;
 mod signature;
+mod signer;
 mod trust;
 mod unverified;
 mod verify;
 
 pub use admit::{Admission, Admitted, Arrival, NotAdmitted};
-pub use assertion::{Identity, Issuing, NameFormat, Signer};
+pub use assertion::{Identity, Issuing, NameFormat};
+pub use signer::Signer;
 pub use trust::{IdentityError, SamlTrust, TrustedIssuer};
 pub use unverified::{Unverified, read_unverified};
-pub use verify::{VerifiedAssertion, verify};
+pub use verify::{VerifiedAssertion, verify, verify_well_formed};
 
 #[cfg(test)]
 mod tests;

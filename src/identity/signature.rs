@@ -11,11 +11,11 @@ use bergshamra::xml::{Document, NodeId, uppsala};
 use super::dom::{attribute, children, is, only_child, tree};
 use super::trust::{SamlTrust, TrustedIssuer, is_valid_at, refused};
 use crate::model::{Timestamp, Unauthenticated};
-use crate::xml::{Event, Reader, Tree};
+use crate::xml::{Tree, WellFormed};
 
 pub(super) const DS: &str = "http://www.w3.org/2000/09/xmldsig#";
-const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
-const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
+pub(super) const EXC_C14N: &str = "http://www.w3.org/2001/10/xml-exc-c14n#";
+pub(super) const ENVELOPED: &str = "http://www.w3.org/2000/09/xmldsig#enveloped-signature";
 pub(super) const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 pub(super) const SOAP: &str = "http://www.w3.org/2003/05/soap-envelope";
 pub(super) const WSSE: &str =
@@ -53,9 +53,12 @@ pub(super) struct Opened {
 /// # Errors
 /// `SecurityTokenUnavailable`, `UnsupportedSecurityToken`, `InvalidSecurity`,
 /// `FailedAuthentication`, `FailedCheck`.
-pub(super) fn open(root: &str, trust: &SamlTrust, now: Timestamp) -> Result<Opened, Unauthenticated> {
-    let root = root.strip_prefix('\u{feff}').unwrap_or(root);
-    check_form(root)?;
+pub(super) fn open(
+    root: WellFormed<'_>,
+    trust: &SamlTrust,
+    now: Timestamp,
+) -> Result<Opened, Unauthenticated> {
+    let root = root.text();
     let unreadable = |_| refused("InvalidSecurity", "the message cannot be parsed");
     let mut doc = uppsala::parse(root).map_err(unreadable)?;
     check_ids(&doc)?;
@@ -75,18 +78,6 @@ pub(super) fn open(root: &str, trust: &SamlTrust, now: Timestamp) -> Result<Open
         .map(|c| tree(&doc, c, None))
         .collect();
     Ok(Opened { assertion: tree(&doc, assertion, Some(signature)), timestamps, is_sha1 })
-}
-
-// The bounded reader goes over the whole text first: no DTD, one root, declared prefixes, caps.
-fn check_form(root: &str) -> Result<(), Unauthenticated> {
-    let mut reader = Reader::new(root);
-    loop {
-        match reader.next() {
-            Ok(Event::Eof) => return Ok(()),
-            Ok(_) => {}
-            Err(malformed) => return Err(refused("InvalidSecurity", malformed.to_string())),
-        }
-    }
 }
 
 // Whatever a tool may take for an id counts, in any namespace: ID, Id, wsu:Id, xml:id, AssertionID.

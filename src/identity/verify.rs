@@ -10,6 +10,7 @@ use crate::model::{
     AssertionRef, Code, CommunityId, Oid, Organization, PatientId, Person, Purpose, Requester, Role,
     TargetName, Timestamp, Unauthenticated, Warning,
 };
+use crate::xml::WellFormed;
 
 /// A message whose sender is established.
 #[derive(Debug)]
@@ -34,6 +35,23 @@ pub struct VerifiedAssertion {
 /// `Unauthenticated` with the word for the fault; its reason is for the record only.
 pub fn verify(
     root: &str,
+    trust: &SamlTrust,
+    system: &TargetName,
+    community: &CommunityId,
+    now: Timestamp,
+) -> Result<VerifiedAssertion, Unauthenticated> {
+    let root =
+        WellFormed::check(root).map_err(|malformed| refused("InvalidSecurity", malformed.to_string()))?;
+    verify_well_formed(root, trust, system, community, now)
+}
+
+/// As [`verify`], for a message that the bounded reader has gone over: no DTD, one root, declared
+/// prefixes, caps.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_well_formed(
+    root: WellFormed<'_>,
     trust: &SamlTrust,
     system: &TargetName,
     community: &CommunityId,

@@ -9,6 +9,8 @@ use quick_xml::events::Event as Raw;
 use quick_xml::name::{Namespace, PrefixDeclaration, QName, ResolveResult};
 use quick_xml::{NsReader, XmlVersion};
 
+use smol_str::SmolStr;
+
 use crate::model::Malformed;
 
 /// Caps of one document.
@@ -36,9 +38,9 @@ pub struct Attribute {
     /// Namespace URI, empty for none.
     pub ns: Arc<str>,
     /// Local name.
-    pub local: String,
+    pub local: SmolStr,
     /// Value, references resolved.
-    pub value: String,
+    pub value: SmolStr,
 }
 
 /// The start of an element.
@@ -47,7 +49,7 @@ pub struct Element {
     /// Namespace URI, empty for none.
     pub ns: Arc<str>,
     /// Local name.
-    pub local: String,
+    pub local: SmolStr,
     /// Attributes, namespace declarations left out.
     pub attributes: Vec<Attribute>,
     /// Byte offset of its `<`.
@@ -92,7 +94,39 @@ pub struct Reader<'a> {
     depth: usize,
     nodes: usize,
     roots: usize,
-    last_ns: Arc<str>,
+    /// Namespaces met, the latest last: most elements of a message are of one or two.
+    namespaces: Vec<Arc<str>>,
+    no_ns: Arc<str>,
+}
+
+/// More namespaces than any message needs are not remembered.
+const NAMESPACES_KEPT: usize = 8;
+
+/// A text that has been read to its end without a fault.
+#[derive(Debug, Clone, Copy)]
+pub struct WellFormed<'a>(&'a str);
+
+impl<'a> WellFormed<'a> {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// As [`Reader::next`].
+    pub fn check(source: &'a str) -> Result<Self, Malformed> {
+        let reader = Reader::new(source);
+        let source = reader.source;
+        reader.finish()?;
+        Ok(Self(source))
+    }
+
+    /// For a caller that has had a [`Reader`] go over this very text to its end.
+    pub(crate) const fn already_read(source: &'a str) -> Self {
+        Self(source)
+    }
+
+    /// The text, without a byte order mark.
+    pub const fn text(self) -> &'a str {
+        self.0
+    }
 }
 
 impl<'a> Reader<'a> {
@@ -107,7 +141,7 @@ impl<'a> Reader<'a> {
         let mut inner = NsReader::from_str(source);
         inner.config_mut().expand_empty_elements = true;
         inner.config_mut().check_comments = true;
-        Self { source, inner, limits, depth: 0, nodes: 0, roots: 0, last_ns: "".into() }
+        Self { source, inner, limits, depth: 0, nodes: 0, roots: 0, namespaces: Vec::new(), no_ns: "".into() }
     }
 
     /// The text being read (without a byte order mark; offsets are offsets into it).
@@ -234,15 +268,15 @@ impl<'a> Reader<'a> {
                 continue;
             }
             let ns = self.namespace(attribute.key, false, at)?;
-            let local = attribute.key.local_name().into_inner().to_owned();
-            let value = value.into_owned();
+            let local = SmolStr::new(attribute.key.local_name().into_inner());
+            let value = SmolStr::from(value);
             let twice = attributes.iter().any(|a: &Attribute| a.ns == ns && a.local == local);
             if twice {
                 return Err(self.malformed_at(at, "malformed-xml", format!("attribute `{local}` twice")));
             }
             attributes.push(Attribute { ns, local, value });
         }
-        let local = start.local_name().into_inner().to_owned();
+        let local = SmolStr::new(start.local_name().into_inner());
         Ok(Element { ns, local, attributes, at })
     }
 
@@ -267,11 +301,19 @@ impl<'a> Reader<'a> {
                 return Err(self.malformed_at(at, "malformed-xml", why));
             }
         };
-        let uri = normalized(uri);
-        if *self.last_ns != *uri {
-            self.last_ns = uri.into();
+        if uri.is_empty() {
+            return Ok(Arc::clone(&self.no_ns));
         }
-        Ok(Arc::clone(&self.last_ns))
+        let uri = normalized(uri);
+        if let Some(known) = self.namespaces.iter().rev().find(|known| ***known == *uri) {
+            return Ok(Arc::clone(known));
+        }
+        let new: Arc<str> = uri.into();
+        if self.namespaces.len() == NAMESPACES_KEPT {
+            self.namespaces.remove(0);
+        }
+        self.namespaces.push(Arc::clone(&new));
+        Ok(new)
     }
 
     fn text(&mut self, text: Cow<'a, str>, at: usize, ends: bool) -> Result<Option<Cow<'a, str>>, Malformed> {
@@ -312,7 +354,9 @@ impl<'a> Reader<'a> {
     }
 
     fn characters(&self, text: &str, at: usize) -> Result<(), Malformed> {
-        if text.chars().all(is_allowed) {
+        // 0xEF begins U+FFFE and U+FFFF; a str holds no surrogates.
+        let is_plain = |byte: u8| byte >= 0x20 && byte != 0xEF || matches!(byte, b'\t' | b'\n' | b'\r');
+        if text.bytes().all(is_plain) || text.chars().all(is_allowed) {
             return Ok(());
         }
         Err(self.malformed_at(at, "malformed-xml", "a control character XML forbids"))

@@ -7,6 +7,7 @@ pub struct Writer {
     out: String,
     open: Vec<String>,
     is_tag_open: bool,
+    is_canonical: bool,
 }
 
 impl Writer {
@@ -18,6 +19,17 @@ impl Writer {
     /// An empty one with room for so many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
         Self { out: String::with_capacity(bytes), ..Self::default() }
+    }
+
+    /// Writes canonical XML (exclusive, without comments) where the caller gives namespace declarations
+    /// first, in the order of their prefixes, then attributes in the order of namespace and name.
+    pub fn canonical() -> Self {
+        Self { is_canonical: true, ..Self::with_capacity(4 << 10) }
+    }
+
+    /// Bytes written so far, not counting the end of a start tag that is still open.
+    pub const fn written(&self) -> usize {
+        self.out.len()
     }
 
     /// `<?xml version="1.0" encoding="UTF-8"?>`.
@@ -75,10 +87,11 @@ impl Writer {
     /// Ends the innermost element.
     pub fn end(&mut self) -> &mut Self {
         if let Some(name) = self.open.pop() {
-            if self.is_tag_open {
+            if self.is_tag_open && !self.is_canonical {
                 self.out.push_str("/>");
                 self.is_tag_open = false;
             } else {
+                self.close_tag();
                 self.out.push_str("</");
                 self.out.push_str(&name);
                 self.out.push('>');
@@ -107,21 +120,37 @@ impl Writer {
         }
     }
 
+    // As canonical XML writes them (XML-C14N 2.3).
     fn escaped(&mut self, text: &str, is_attribute: bool) {
-        for c in text.chars() {
-            match c {
-                '&' => self.out.push_str("&amp;"),
-                '<' => self.out.push_str("&lt;"),
-                '>' => self.out.push_str("&gt;"),
-                '"' if is_attribute => self.out.push_str("&quot;"),
-                '\t' if is_attribute => self.out.push_str("&#9;"),
-                '\n' if is_attribute => self.out.push_str("&#10;"),
-                '\r' => self.out.push_str("&#13;"),
-                '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {}
-                _ => self.out.push(c),
+        let mut rest = text;
+        while let Some((before, after)) =
+            rest.bytes().position(is_special).and_then(|at| rest.split_at_checked(at))
+        {
+            self.out.push_str(before);
+            let mut characters = after.chars();
+            match characters.next() {
+                Some('&') => self.out.push_str("&amp;"),
+                Some('<') => self.out.push_str("&lt;"),
+                Some('>') if !is_attribute => self.out.push_str("&gt;"),
+                Some('"') if is_attribute => self.out.push_str("&quot;"),
+                Some('\t') if is_attribute => self.out.push_str("&#x9;"),
+                Some('\n') if is_attribute => self.out.push_str("&#xA;"),
+                Some('\r') => self.out.push_str("&#xD;"),
+                Some(
+                    '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}',
+                ) => {}
+                Some(c) => self.out.push(c),
+                None => break,
             }
+            rest = characters.as_str();
         }
+        self.out.push_str(rest);
     }
+}
+
+// Where a character begins that may not stand as it is; 0xEF begins U+FFFE and U+FFFF.
+const fn is_special(byte: u8) -> bool {
+    matches!(byte, 0..0x20 | b'&' | b'<' | b'>' | b'"' | 0xEF)
 }
 
 #[cfg(test)]

@@ -34,7 +34,11 @@ fn same(one: &Tree, other: &Tree) -> bool {
         for attribute in &tree.element.attributes {
             // The prefix of a type is the copy's own, what it means is compared below.
             if &*attribute.ns != xsi || attribute.local != "type" {
-                all.push((attribute.ns.to_string(), attribute.local.clone(), attribute.value.clone()));
+                all.push((
+                    attribute.ns.to_string(),
+                    attribute.local.to_string(),
+                    attribute.value.to_string(),
+                ));
             }
         }
         all.sort();

@@ -346,7 +346,7 @@ fn parameters_of(list: &Tree, marks: Marks) -> Value {
     let value = |value: &Tree| {
         let attributes = value.element.attributes.iter().filter(|a| a.ns.is_empty());
         let mut shown: serde_json::Map<String, Value> =
-            attributes.map(|a| (a.local.clone(), marks.text(&a.value))).collect();
+            attributes.map(|a| (a.local.to_string(), marks.text(&a.value))).collect();
         let text = value.text().split_whitespace().collect::<Vec<_>>().join(" ");
         shown.insert("text".to_owned(), marks.text(&text));
         Value::Object(shown)

@@ -130,5 +130,5 @@ impl Scan {
 }
 
 fn place(element: &Element) -> Place {
-    Place { ns: element.ns.to_string(), local: element.local.clone(), at: element.at }
+    Place { ns: element.ns.to_string(), local: element.local.to_string(), at: element.at }
 }

@@ -24,13 +24,14 @@ pub fn reply(
     answer: Result<Answer<RegistryObject>, Refusal>,
 ) -> Reply {
     let tree = request.body_tree().ok();
+    let tree = tree.as_deref();
     let writing = Writing {
         request_id: tree.as_ref().and_then(|tree| tree.attribute("id")),
-        returns: tree.as_ref().map_or(ReturnType::LeafClass, query_request::returns_of),
+        returns: tree.map_or(ReturnType::LeafClass, query_request::returns_of),
         addressing,
     };
     let refusal = match answer {
-        Ok(answer) if is_about_nobody(tree.as_ref(), &answer) => Refusal::Withheld,
+        Ok(answer) if is_about_nobody(tree, &answer) => Refusal::Withheld,
         Ok(answer) => return Reply::Payload(writing.answer(&answer)),
         Err(refusal) => refusal,
     };

@@ -36,7 +36,7 @@ fn inside(slice: &str, namespaces: &[(String, String)]) -> Inside {
         patients.push(identifier.attribute("value").unwrap_or_default().to_owned());
     }
     let attributes = tree.element.attributes.iter().filter(|a| a.local != "home");
-    let mut attributes: Vec<_> = attributes.map(|a| (a.local.clone(), a.value.clone())).collect();
+    let mut attributes: Vec<_> = attributes.map(|a| (a.local.to_string(), a.value.to_string())).collect();
     attributes.sort();
     (text, patients, attributes)
 }

@@ -116,7 +116,7 @@ impl Summary {
 /// An AdhocQueryRequest. ITI-18 within a community needs no home, ITI-38 does.
 pub fn query_request(message: &Envelope, rule: HomeRule) -> Summary {
     let tree = message.body_tree().ok().filter(|tree| tree.is(QUERY, "AdhocQueryRequest"));
-    let query = tree.as_ref().and_then(CarriedQuery::of);
+    let query = tree.as_deref().and_then(CarriedQuery::of);
     let stored = query.as_ref().and_then(|query| StoredQuery::by_id(&query.id));
     let found = Found { query: stored.map(|stored| stored.name), ..Found::default() };
     let carried = query.map_or(Carried::Nothing, Carried::Query);

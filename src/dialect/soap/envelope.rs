@@ -2,13 +2,13 @@
 //! or holds twice is told in [`Header`]; `check.rs` judges it.
 
 use std::ops::Range;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::{copy, ns};
 use crate::model::{Malformed, MessageId, Warning};
-use crate::xml::{Element, Reader, Tree};
+use crate::xml::{Element, Reader, Tree, WellFormed};
 
 /// The header blocks of wire.md 3.1.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,9 @@ pub struct Header {
     pub repeated: Vec<&'static str>,
 }
 
+/// Up to this size the tree of a message's body is kept: a tree takes many times the text.
+const KEPT_BYTES_MAX: usize = 64 << 10;
+
 /// A message's root part, read as far as the header. Debug prints no content.
 #[derive(Clone)]
 pub struct Envelope {
@@ -45,6 +48,8 @@ pub struct Envelope {
     /// What was put up with.
     pub warnings: Vec<Warning>,
     is_bare: bool,
+    /// The body, once somebody has read it.
+    body: Arc<OnceLock<Result<Arc<Tree>, Malformed>>>,
 }
 
 impl std::fmt::Debug for Envelope {
@@ -86,13 +91,14 @@ impl Envelope {
                 header.fill(&tree);
             }
         }
-        Ok(Self { source, header, warnings: Vec::new(), is_bare: false })
+        Ok(Self { source, header, warnings: Vec::new(), is_bare: false, body: Arc::default() })
     }
 
     /// Takes a payload without envelope: its root is the body's child.
     pub fn bare(source: &str) -> Self {
         let source = Arc::new(without_mark(source.to_owned()));
-        Self { source, header: Header::default(), warnings: Vec::new(), is_bare: true }
+        let header = Header::default();
+        Self { source, header, warnings: Vec::new(), is_bare: true, body: Arc::default() }
     }
 
     /// Whether it is a payload without envelope, to which no header rule applies.
@@ -123,6 +129,7 @@ impl Envelope {
             header: Header::default(),
             warnings: Vec::new(),
             is_bare: self.is_bare,
+            body: Arc::default(),
         }
     }
 
@@ -148,11 +155,30 @@ impl Envelope {
         Err(reader.malformed_at(root.at, "not-soap", "the Envelope has no Body"))
     }
 
-    /// The body's child as a tree; the document is read to its end.
+    /// The body's child as a tree; the document is read to its end, once for all who ask where it is no
+    /// larger than requests are.
     ///
     /// # Errors
     /// As [`Envelope::body`]; `not-soap` when something follows the body or its child.
-    pub fn body_tree(&self) -> Result<Tree, Malformed> {
+    pub fn body_tree(&self) -> Result<Arc<Tree>, Malformed> {
+        if self.source.len() > KEPT_BYTES_MAX {
+            return self.read_body().map(Arc::new);
+        }
+        self.body.get_or_init(|| self.read_body().map(Arc::new)).clone()
+    }
+
+    /// The whole message, read to its end; not once more where that has been done.
+    ///
+    /// # Errors
+    /// As [`Reader::next`].
+    pub fn well_formed(&self) -> Result<WellFormed<'_>, Malformed> {
+        match self.body.get() {
+            Some(Ok(_)) => Ok(WellFormed::already_read(&self.source)),
+            _ => WellFormed::check(&self.source),
+        }
+    }
+
+    fn read_body(&self) -> Result<Tree, Malformed> {
         let (mut reader, payload) = self.body()?;
         let tree = Tree::read(&mut reader, payload)?;
         self.nothing_follows(reader)?;
@@ -164,10 +190,14 @@ impl Envelope {
     /// # Errors
     /// As [`Envelope::body_tree`].
     pub fn body_name(&self) -> Result<(Arc<str>, String), Malformed> {
-        let (mut reader, payload) = self.body()?;
-        reader.skip()?;
-        self.nothing_follows(reader)?;
-        Ok((payload.ns, payload.local))
+        if self.source.len() > KEPT_BYTES_MAX {
+            let (mut reader, payload) = self.body()?;
+            reader.skip()?;
+            self.nothing_follows(reader)?;
+            return Ok((payload.ns, payload.local.to_string()));
+        }
+        let Element { ns, local, .. } = &self.body_tree()?.element;
+        Ok((Arc::clone(ns), local.to_string()))
     }
 
     fn nothing_follows(&self, mut reader: Reader<'_>) -> Result<(), Malformed> {

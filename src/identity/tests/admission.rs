@@ -33,6 +33,7 @@ async fn admit_by(
 ) -> Result<u32, &'static str> {
     let message = message.map(|id| MessageId(id.to_owned()));
     let (system, community) = (TargetName("hiroshima".into()), community());
+    let root = crate::xml::WellFormed::check(root).map_err(|_| "unreadable")?;
     let arrival = Arrival {
         root,
         message: message.as_ref(),
