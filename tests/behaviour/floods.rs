@@ -6,9 +6,9 @@
 //!   always. Every refusal is on record, and costs at most a tenth of the processor time of an answer.
 //! - *All systems together at ten times what can be in hand*: upstream finishes one request after another,
 //!   and ten more arrive for each, so that it is ten times the capacity however fast the machine is. At
-//!   least 90 % as many are answered as where one arrives for each. In processor time the answers cannot be
-//!   had for the same, as nine must be refused for each: they are to be at least 70 % as many a second,
-//!   which is to say that a refusal costs about a twentieth of an answer at most, connections included.
+//!   least 90 % as many are answered as where one arrives for each. A processor second cannot bring as many,
+//!   as others must be refused meanwhile: it brings at least 90 % of what is left when each refusal takes a
+//!   tenth of an answer, connections included.
 //!
 //! Processor time is that of the broker's own process. It is still disturbed by what else runs, so that the
 //! best of three attempts counts. `KAKEHASHI_LONG=1` floods for half a minute.
@@ -308,25 +308,30 @@ async fn ten_times_what_can_be_in_hand_leaves_what_is_in_hand_alone() {
     let side = Side { systems, finishes };
     // Opens the connections of a flood.
     side.arriving(10, 4).await;
-    let mut goodput = 0.0_f64;
+    let mut attempts = Vec::new();
     for _ in 0..ATTEMPTS {
         let before = okayama.processor_time();
         let peak = side.arriving(1, answers).await;
         let between = okayama.processor_time();
         let flooded = side.arriving(10, answers).await;
         let used = okayama.processor_time() - between;
-        let (at_peak, amid) = (each(between - before, peak.answered), each(used, flooded.answered));
-        let per_cent = 100.0 * at_peak.as_secs_f64() / amid.as_secs_f64();
-        println!("one arrives for each finished: {peak:?}, {at_peak:?} an answer");
-        println!("ten arrive: {flooded:?}, {amid:?} an answer and its refusals; {per_cent:.0} % a second");
         assert_eq!((peak.answered, flooded.other), (answers + PLACES, 0));
         assert!(flooded.answered * 10 >= peak.answered * 9, "goodput: {flooded:?} of {peak:?}");
-        goodput = goodput.max(per_cent);
-        if goodput >= 70.0 {
+        let (at_peak, amid) = (each(between - before, peak.answered), each(used, flooded.answered));
+        let goodput = at_peak.as_secs_f64() / amid.as_secs_f64();
+        let left = 1.0 / (1.0 + 0.1 * flooded.refused as f64 / flooded.answered as f64);
+        println!("one arrives for each finished: {peak:?}, {at_peak:?} an answer");
+        println!("ten arrive: {flooded:?}, {amid:?} an answer and its refusals");
+        attempts.push(format!(
+            "{:.0} % of the peak a processor second, {:.0} % left",
+            goodput * 100.0,
+            left * 100.0
+        ));
+        if goodput >= left * 0.9 {
             break;
         }
+        assert!(attempts.len() < ATTEMPTS, "{attempts:?}");
     }
     okayama.stop().await;
-    println!("flood of all: {:?}", began.elapsed());
-    assert!(goodput >= 70.0, "answers a processor second: {goodput:.0} % of the peak");
+    println!("flood of all: {attempts:?} in {:?}", began.elapsed());
 }
