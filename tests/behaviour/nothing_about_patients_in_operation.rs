@@ -43,7 +43,7 @@ async fn no_patient_stands_in_logs_metrics_or_health() {
     assert!(metrics.contains("transaction=\"ITI-38\"") && metrics.contains("hiroshima"));
     let log = okayama.log();
     assert!(log.matches("\"answered\"").count() >= 5, "{log}");
-    assert!(log.contains("\"target_name\":\"tottori\""), "who gave no answer is named");
+    assert!(log.contains("\"target_name\":\"hiroshima\""), "who gave no answer is named");
     for line in log.lines() {
         assert_eq!(line.matches("\"target\":").count(), 1, "a key twice is read as either: {line}");
     }
