@@ -86,15 +86,12 @@ impl SoapEndpoint {
         {
             // Its parts keep the deadline themselves; a partial answer that is being put on record at the
             // deadline must still leave.
-            return place.held_by(self.in_lane(here, &arrival, unread, refusal).await);
+            return place.held_by(Box::pin(self.in_lane(here, &arrival, unread, refusal)).await);
         }
         if !(is_worded && self.broker.admits_wording(&arrival.connected.peer)) {
             return arrival.turned_back(refusal, false).await;
         }
-        match arrival.open_body(unread.content_type.as_deref(), unread.body).await {
-            Ok(envelope) => say(here, &arrival, &envelope, refusal).await,
-            Err(response) => response,
-        }
+        Box::pin(in_words(here, &arrival, unread, refusal)).await
     }
 
     async fn in_lane(
@@ -134,6 +131,13 @@ impl SoapEndpoint {
             1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
             _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
         }
+    }
+}
+
+async fn in_words(here: usize, arrival: &Arrival<'_>, unread: Unread, refusal: Refusal) -> Response<BoxBody> {
+    match arrival.open_body(unread.content_type.as_deref(), unread.body).await {
+        Ok(envelope) => say(here, arrival, &envelope, refusal).await,
+        Err(response) => response,
     }
 }
 

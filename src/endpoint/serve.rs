@@ -139,7 +139,9 @@ impl SoapEndpoint {
             drop(place);
             return self.beyond(here, arrival, request, refusal, true).await;
         }
-        place.held_by(self.serve_at(here, arrival, request).await)
+        // Boxed, as all that parses is: a connection keeps room for a request's future and moves it, also
+        // where the request is refused.
+        place.held_by(Box::pin(self.serve_at(here, arrival, request)).await)
     }
 
     async fn serve_at(

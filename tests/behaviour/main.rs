@@ -15,6 +15,7 @@ mod crowded;
 mod documents_stream;
 mod emergencies;
 mod every_step_of_the_log;
+mod floods;
 mod hostile_xml;
 mod http2_floods;
 mod http_framing;

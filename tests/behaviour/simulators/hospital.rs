@@ -185,6 +185,19 @@ poll_ms = 100
         path
     }
 
+    /// Files so many prescriptions, each an order of its own.
+    pub fn prescriptions(&self, number: &str, who: &Someone, count: u64) -> &Self {
+        let folder = self.patient_folder(&self.standard(), number).join(DATE).join("OMP-01");
+        // ISO-2022-JP is of seven bits.
+        let text = String::from_utf8(message(number, who, "OMP-01", "01")).unwrap();
+        for order in 1..=count {
+            let order = format!("{order:015}");
+            let name = format!("{number}_{DATE}_OMP-01_{order}_20240712083055963_01_1");
+            put(&folder.join(name), text.replace(ORDER, &order).as_bytes());
+        }
+        self
+    }
+
     /// Files what is known of a patient as sent at another time, `20250102030405`.
     pub fn register_at(&self, number: &str, who: &Someone, sent_at: &str) -> &Self {
         let folder = self.patient_folder(&self.standard(), number).join("-").join("ADT-00");
