@@ -62,6 +62,8 @@ dashboards:
 unit:
 	@echo '== house rules and all tests'
 	$(CARGO) test --profile $(PROFILE) --locked
+	@echo '== the broker beside nginx, with generous bounds'
+	FIGURES=short $(CARGO) bench --profile $(PROFILE) --locked --bench figures
 
 bench: rust
 	@[ "$(FIGURES)" = short ] || ./benches/run.sh

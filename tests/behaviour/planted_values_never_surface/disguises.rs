@@ -116,13 +116,21 @@ impl Search {
             let key: [u8; WINDOW] = window.try_into().unwrap();
             let candidates = self.forms.get(&key).map(Vec::as_slice).unwrap_or_default();
             for (form, place) in candidates {
-                if is_meant(*place) && bytes[at..].starts_with(form) {
+                if is_meant(*place) && bytes[at..].starts_with(form) && !is_by_chance(bytes, at, form) {
                     return Some((*place, at));
                 }
             }
         }
         None
     }
+}
+
+// Few digits stand by chance among those of a random id or a hash, once in a thousand runs.
+fn is_by_chance(bytes: &[u8], at: usize, form: &[u8]) -> bool {
+    let is_hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
+    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+    let is_short = form.len() < 10 && form.iter().all(u8::is_ascii_digit);
+    is_short && (is_hex(before) || is_hex(bytes.get(at + form.len())))
 }
 
 #[test]
@@ -144,5 +152,7 @@ fn a_text_is_found_in_every_form_and_among_others() {
             assert!(search.first_in(shown.as_bytes(), |_| true).is_some(), "{text} in {shown}");
         }
     }
+    assert_eq!(search.first_in(b"id=5e19480405a-0", |_| true), None);
+    assert_eq!(search.first_in(b"id=19480405 ", |_| true), Some((1, 3)));
     assert_eq!(search.first_in("2026-11-27T10:00:00 架橋花子".as_bytes(), |_| true), None);
 }
