@@ -58,7 +58,7 @@ dashboards:
 	@echo '== alert rules and dashboard'
 	@./dashboards/check.sh
 
-# Last, so that a run ends with what the tests say.
+# Last: the tests, then the short figures of the same build.
 unit:
 	@echo '== house rules and all tests'
 	$(CARGO) test --profile $(PROFILE) --locked
