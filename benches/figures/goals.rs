@@ -24,6 +24,9 @@ impl Verdict {
     }
 }
 
+/// Goals that need no JVM.
+pub const LEAST: usize = 7;
+
 /// Every goal whose rows are there.
 pub fn verdicts(table: &Table, is_short: bool) -> Vec<Verdict> {
     let bound = |long: f64, short: f64| if is_short { short } else { long };

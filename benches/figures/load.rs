@@ -25,6 +25,9 @@ use super::tls;
 
 type Sender = SendRequest<Full<bytes::Bytes>>;
 
+/// Who answers later has stalled.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(180);
+
 /// What is expected of every answer.
 #[derive(Clone, Copy)]
 struct Expected {
@@ -110,14 +113,15 @@ async fn send_all(senders: &mut [Sender], messages: Vec<Message>, expected: Expe
             let (mut micros, mut wrong, mut why) = (Vec::new(), 0, String::new());
             while let Some(message) = messages.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let began = Instant::now();
-                match ask(sender, message, expected).await {
+                let answered = tokio::time::timeout(ANSWERED_WITHIN, ask(sender, message, expected)).await;
+                match answered.unwrap_or_else(|_| Err("no answer in time".to_owned())) {
                     Ok(read) => {
                         bytes.fetch_add(read, Ordering::Relaxed);
                     }
                     Err(said) => {
                         wrong += 1;
                         why = said;
-                        if !sender.is_ready() {
+                        if !sender.is_ready() || why.starts_with("no answer") {
                             break;
                         }
                     }

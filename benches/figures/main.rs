@@ -87,6 +87,17 @@ fn compare() -> ExitCode {
     let wrong: u64 = table.0.iter().map(|row| row.wrong).sum();
     println!("wrong answers: {wrong}");
     let is_good = wrong == 0 && verdicts.iter().all(goals::Verdict::is_met);
+    // Without nginx or with some of the cases only, there is less to be held against the goals.
+    let is_missing_allowed =
+        !only.is_empty() || std::env::var("INTEROP_MISSING").is_ok_and(|word| word == "allow");
+    if verdicts.len() < goals::LEAST && !is_missing_allowed {
+        println!(
+            "{} goals of {} were not measured: nginx is needed",
+            goals::LEAST - verdicts.len(),
+            goals::LEAST
+        );
+        return ExitCode::FAILURE;
+    }
     if is_good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
@@ -132,7 +143,7 @@ impl Run<'_> {
             contestant: contestant.name,
             round,
             requests: said[0].parse().unwrap(),
-            processor_us: (ended - began) as f64 / 1e3,
+            processor_us: ended.saturating_sub(began) as f64 / 1e3,
             seconds: said[1].parse().unwrap(),
             p50_us: said[2].parse().unwrap(),
             p99_us: said[3].parse().unwrap(),

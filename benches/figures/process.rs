@@ -102,13 +102,23 @@ fn family(pid: u32) -> Vec<u32> {
 /// Nanoseconds on a processor so far, user and kernel, of all its threads and children.
 pub fn processor_ns(pid: u32) -> u64 {
     let mut sum = 0;
+    let mut ticks = 0;
     for member in family(pid) {
+        let stat = fs::read_to_string(format!("/proc/{member}/stat")).unwrap_or_default();
+        let behind_name = stat.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+        ticks += behind_name
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .filter_map(|word| word.parse::<u64>().ok())
+            .sum::<u64>();
         for task in fs::read_dir(format!("/proc/{member}/task")).into_iter().flatten().flatten() {
             let text = fs::read_to_string(task.path().join("schedstat")).unwrap_or_default();
             sum += text.split(' ').next().and_then(|word| word.parse::<u64>().ok()).unwrap_or_default();
         }
     }
-    sum
+    // Threads that have ended are only in the coarse count, in hundredths of a second.
+    sum.max(ticks * 10_000_000)
 }
 
 /// Starts the peak of resident memory anew.

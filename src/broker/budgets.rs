@@ -13,7 +13,7 @@ use tokio::time::timeout_at;
 use super::ledger::{Asker, KEPT_S, Kept, Ledger, Likeness, Seen, Subject, Used, Verdict};
 use super::tally::Exhausted;
 use crate::config;
-use crate::matching::Prepared;
+use crate::matching::{Prepared, ToldApart};
 use crate::model::{
     Demographics, DocumentId, PatientId, Purpose, Refusal, RequestContext, TargetName, Timestamp,
 };
@@ -147,10 +147,9 @@ impl Budgets {
 
     /// The number of a person as typed, and what tells whether another was a typing error.
     pub fn person(&self, typed: &Demographics) -> (Subject, Likeness) {
-        let parts = Prepared::new(typed).told_apart_by();
-        let subject = self.subject(b'n', &parts.each_ref().map(String::as_str));
-        let [birth, family, given, _] = parts;
-        (subject, [birth, family, given].map(|part| self.likeness.hash_one(part)))
+        let ToldApart { whole, parts } = Prepared::new(typed).told_apart_by();
+        let subject = self.subject(b'n', &whole.each_ref().map(String::as_str));
+        (subject, parts.map(|part| self.likeness.hash_one(part)))
     }
 
     // Each part goes in with its length, so that no two lists of parts share a number.

@@ -271,6 +271,8 @@ impl Person {
             let before = self.subjects.len();
             self.subjects.retain(|_, older| kept.at < older.at.plus_seconds(KEPT_S));
             *held = held.saturating_sub(before - self.subjects.len());
+            let subjects = &self.subjects;
+            self.excused.retain(|found, _| subjects.contains_key(found));
             self.sweep_at = self.subjects.len() * 2;
         }
         if *held < SUBJECTS_MAX && self.subjects.insert(subject, kept).is_none() {
@@ -282,7 +284,8 @@ impl Person {
     // number of guesses. Forgotten by a restart.
     fn excused_by(&mut self, found: Subject, likeness: &Likeness) -> Vec<Subject> {
         let times = self.excused.get(&found).copied().unwrap_or_default();
-        if times >= EXCUSES_MAX || self.excused.len() >= EXCUSED_MAX {
+        let is_full = self.excused.len() >= EXCUSED_MAX && !self.excused.contains_key(&found);
+        if times >= EXCUSES_MAX || is_full {
             return Vec::new();
         }
         let subjects = self.mistyped(likeness);

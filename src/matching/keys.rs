@@ -38,6 +38,14 @@ impl std::fmt::Debug for Prepared {
     }
 }
 
+/// What tells one person as typed from another.
+pub struct ToldApart {
+    /// Birth date, all names, and without one of these the telephones: another whole is another person.
+    pub whole: [String; 3],
+    /// Birth date, family names, given names: what may differ by a typing error.
+    pub parts: [String; 3],
+}
+
 impl Prepared {
     /// Makes the keys of a record.
     pub fn new(person: &Demographics) -> Self {
@@ -92,7 +100,7 @@ impl Prepared {
 
     /// What tells a person apart roughly, for counting: birth date, family name, given name; and, where
     /// one of them is missing, telephone numbers.
-    pub fn told_apart_by(&self) -> [String; 4] {
+    pub fn told_apart_by(&self) -> ToldApart {
         let date = |date: PartialDate| {
             format!("{}-{}-{}", date.year, date.month.unwrap_or_default(), date.day.unwrap_or_default())
         };
@@ -112,6 +120,11 @@ impl Prepared {
                 false => (name.family.to_string(), name.given.to_string()),
             })
             .collect();
+        // Which family goes with which given name: the same parts paired otherwise are other people.
+        let mut pairs: Vec<String> =
+            names.iter().map(|(family, given)| format!("{family}\u{1f}{given}")).collect();
+        pairs.sort();
+        pairs.dedup();
         let (mut families, mut givens): (Vec<String>, Vec<String>) = names.into_iter().unzip();
         for names in [&mut families, &mut givens] {
             names.sort();
@@ -120,7 +133,7 @@ impl Prepared {
         let (family, given) = (families.join(" "), givens.join(" "));
         let is_whole = !birth.is_empty() && !family.is_empty();
         let rest = if is_whole { String::new() } else { self.phones.join(" ") };
-        [birth, family, given, rest]
+        ToldApart { whole: [birth.clone(), pairs.join("\u{1e}"), rest], parts: [birth, family, given] }
     }
 
     /// The keys of what a household shares, and sometimes hundreds.

@@ -13,7 +13,7 @@ mod shared;
 
 pub use candidates::{Blocks, Postings};
 pub use decide::{AUTO_FROM, Graded, REVIEW_FROM, compare, compare_among, grade, grade_answer};
-pub use keys::Prepared;
+pub use keys::{Prepared, ToldApart};
 pub use shared::{Key, Shared};
 
 #[cfg(test)]

@@ -99,6 +99,8 @@ pub struct Reader<'a> {
     no_ns: Arc<str>,
 }
 
+/// Bytes of a namespace: every element of it is held against it.
+pub(super) const NAMESPACE_BYTES_MAX: usize = 1 << 10;
 /// More namespaces than any message needs are not remembered.
 const NAMESPACES_KEPT: usize = 8;
 
@@ -119,8 +121,8 @@ impl<'a> WellFormed<'a> {
     }
 
     /// For a caller that has had a [`Reader`] go over this very text to its end.
-    pub(crate) const fn already_read(source: &'a str) -> Self {
-        Self(source)
+    pub(crate) fn already_read(source: &'a str) -> Self {
+        Self(source.strip_prefix('\u{feff}').unwrap_or(source))
     }
 
     /// The text, without a byte order mark.
@@ -157,6 +159,11 @@ impl<'a> Reader<'a> {
     /// How many elements are open.
     pub const fn depth(&self) -> usize {
         self.depth
+    }
+
+    /// Elements and texts met so far.
+    pub const fn nodes(&self) -> usize {
+        self.nodes
     }
 
     /// An error at a byte offset, told as `line:column` (columns in characters, from 1).
@@ -265,6 +272,9 @@ impl<'a> Reader<'a> {
                 .map_err(|_| self.malformed_at(at, "malformed-xml", "a reference that cannot be resolved"))?;
             self.characters(&value, at)?;
             if attribute.key.as_namespace_binding().is_some() {
+                if value.len() > NAMESPACE_BYTES_MAX {
+                    return Err(self.malformed_at(at, "too-long", "a namespace over the cap"));
+                }
                 continue;
             }
             let ns = self.namespace(attribute.key, false, at)?;

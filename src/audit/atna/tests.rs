@@ -271,7 +271,7 @@ fn a_query_tells_the_asker_and_every_peer_with_an_outcome_each() {
             .reveal()
             .contains("UserID=\"https://[2001:db8::1]:9443/xca/query\" AlternativeUserID=\"4242\"")
     );
-    assert!(messages[0].xml.reveal().contains("alias&lt;d1@https://hm.example/idp&gt;"));
+    assert!(messages[0].xml.reveal().contains("alias&lt;d1@https://hm.example/idp>"));
 }
 
 #[test]

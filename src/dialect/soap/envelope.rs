@@ -36,8 +36,9 @@ pub struct Header {
     pub repeated: Vec<&'static str>,
 }
 
-/// Up to this size the tree of a message's body is kept: a tree takes many times the text.
-const KEPT_BYTES_MAX: usize = 64 << 10;
+/// Elements and texts of a message, header included, up to which the tree of its body is kept while it
+/// is answered: each takes some hundred bytes. Requests have a few hundred.
+const KEPT_NODES_MAX: usize = 2_000;
 
 /// A message's root part, read as far as the header. Debug prints no content.
 #[derive(Clone)]
@@ -48,8 +49,8 @@ pub struct Envelope {
     /// What was put up with.
     pub warnings: Vec<Warning>,
     is_bare: bool,
-    /// The body, once somebody has read it.
-    body: Arc<OnceLock<Result<Arc<Tree>, Malformed>>>,
+    /// The body, once somebody has read it; None when it is too large to be kept.
+    body: Arc<OnceLock<Option<Arc<Tree>>>>,
 }
 
 impl std::fmt::Debug for Envelope {
@@ -155,16 +156,19 @@ impl Envelope {
         Err(reader.malformed_at(root.at, "not-soap", "the Envelope has no Body"))
     }
 
-    /// The body's child as a tree; the document is read to its end, once for all who ask where it is no
-    /// larger than requests are.
+    /// The body's child as a tree; the document is read to its end, once for all who ask where it has
+    /// no more in it than requests have.
     ///
     /// # Errors
     /// As [`Envelope::body`]; `not-soap` when something follows the body or its child.
     pub fn body_tree(&self) -> Result<Arc<Tree>, Malformed> {
-        if self.source.len() > KEPT_BYTES_MAX {
-            return self.read_body().map(Arc::new);
+        if let Some(Some(kept)) = self.body.get() {
+            return Ok(Arc::clone(kept));
         }
-        self.body.get_or_init(|| self.read_body().map(Arc::new)).clone()
+        let (tree, nodes) = self.read_body()?;
+        let tree = Arc::new(tree);
+        let _ = self.body.set((nodes <= KEPT_NODES_MAX).then(|| Arc::clone(&tree)));
+        Ok(tree)
     }
 
     /// The whole message, read to its end; not once more where that has been done.
@@ -172,17 +176,18 @@ impl Envelope {
     /// # Errors
     /// As [`Reader::next`].
     pub fn well_formed(&self) -> Result<WellFormed<'_>, Malformed> {
-        match self.body.get() {
-            Some(Ok(_)) => Ok(WellFormed::already_read(&self.source)),
-            _ => WellFormed::check(&self.source),
+        if self.body.get().is_some() {
+            return Ok(WellFormed::already_read(&self.source));
         }
+        WellFormed::check(&self.source)
     }
 
-    fn read_body(&self) -> Result<Tree, Malformed> {
+    fn read_body(&self) -> Result<(Tree, usize), Malformed> {
         let (mut reader, payload) = self.body()?;
         let tree = Tree::read(&mut reader, payload)?;
+        let nodes = reader.nodes();
         self.nothing_follows(reader)?;
-        Ok(tree)
+        Ok((tree, nodes))
     }
 
     /// Name of the body's only child, after the whole document has been read once.
@@ -190,12 +195,6 @@ impl Envelope {
     /// # Errors
     /// As [`Envelope::body_tree`].
     pub fn body_name(&self) -> Result<(Arc<str>, String), Malformed> {
-        if self.source.len() > KEPT_BYTES_MAX {
-            let (mut reader, payload) = self.body()?;
-            reader.skip()?;
-            self.nothing_follows(reader)?;
-            return Ok((payload.ns, payload.local.to_string()));
-        }
         let Element { ns, local, .. } = &self.body_tree()?.element;
         Ok((Arc::clone(ns), local.to_string()))
     }

@@ -98,11 +98,14 @@ fn a_role_or_purpose_without_a_code_at_the_peer_is_not_made_up() {
 fn names_with_markup_stay_names() {
     let issuing = issuing(&EC);
     let mut identity: Identity = issuing.identity(&requester()).unwrap();
-    identity.person.name = "A<saml:X/>&amp;\"'".to_owned();
-    identity.roles = vec![Code::new("MD", ROLES, "a\"<b>&")];
+    // What canonical XML writes in its own way, in texts and in attributes.
+    identity.person.name = "A<saml:X/>&amp;\"'\r\n\t\u{ff21}髙".to_owned();
+    identity.person.alias = Some("\t<\n>\r&\"".to_owned());
+    identity.organization.name = "病院\u{fffe}\u{1} > \r".to_owned();
+    identity.roles = vec![Code::new("MD", ROLES, "a\"<b>&"), Code::new("RN", ROLES, "")];
     let text = issuing.security(&identity, None, Uuid::from_u128(7), NOW).unwrap();
     let found = checked(&message(&text), &trust()).unwrap().requester;
-    assert_eq!(found.person.name, identity.person.name);
+    assert_eq!(found.person.name, "A<saml:X/>&amp;\"' \u{ff21}髙", "blanks are one for a reader");
     assert_eq!(found.role_codes[0].display, "a\"<b>&");
 }
 

@@ -260,3 +260,18 @@ proptest::proptest! {
         let _ = (fold::kanji(&text), fold::skeleton(&once), address(&text), fold::phone(&text));
     }
 }
+
+#[test]
+fn the_same_parts_of_names_paired_otherwise_are_other_people() {
+    let with = |pairs: [(&str, &str); 2]| {
+        let names = pairs.map(|(family, given)| name(NameScript::Syllabic, family, given)).into();
+        Prepared::new(&Demographics { names, birth: PartialDate::day(1948, 4, 5), ..Demographics::default() })
+            .told_apart_by()
+    };
+    let one = with([("セキ", "カオリ"), ("モリ", "チヨ")]);
+    let turned = with([("モリ", "チヨ"), ("セキ", "カオリ")]);
+    let swapped = with([("セキ", "チヨ"), ("モリ", "カオリ")]);
+    assert_eq!(one.whole, turned.whole);
+    assert_ne!(one.whole, swapped.whole);
+    assert_eq!(one.parts, swapped.parts, "what a typing error is told by");
+}

@@ -127,10 +127,12 @@ impl Search {
 
 // Few digits stand by chance among those of a random id or a hash, once in a thousand runs.
 fn is_by_chance(bytes: &[u8], at: usize, form: &[u8]) -> bool {
-    let is_hex = |byte: Option<&u8>| byte.is_some_and(u8::is_ascii_hexdigit);
-    let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-    let is_short = form.len() < 10 && form.iter().all(u8::is_ascii_digit);
-    is_short && (is_hex(before) || is_hex(bytes.get(at + form.len())))
+    let is_of_id = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
+    let before = bytes[..at].iter().rev().take_while(is_of_id).count();
+    let behind = bytes[at..].iter().take_while(is_of_id).count();
+    let id = &bytes[at - before..at + behind];
+    let is_random = id.len() >= 32 && id.iter().any(u8::is_ascii_alphabetic);
+    form.len() < 10 && form.iter().all(u8::is_ascii_digit) && is_random
 }
 
 #[test]
@@ -152,7 +154,9 @@ fn a_text_is_found_in_every_form_and_among_others() {
             assert!(search.first_in(shown.as_bytes(), |_| true).is_some(), "{text} in {shown}");
         }
     }
-    assert_eq!(search.first_in(b"id=5e19480405a-0", |_| true), None);
-    assert_eq!(search.first_in(b"id=19480405 ", |_| true), Some((1, 3)));
+    assert_eq!(search.first_in(b"id=0c7fe1a2-19480405-5d31-9e0b-1f52b6a7c3d9", |_| true), None);
+    for text in ["19480405000000", "19480405F", "Date19480405", "id=19480405 "] {
+        assert_eq!(search.first_in(text.as_bytes(), |_| true).map(|(found, _)| found), Some(1), "{text}");
+    }
     assert_eq!(search.first_in("2026-11-27T10:00:00 架橋花子".as_bytes(), |_| true), None);
 }

@@ -70,7 +70,7 @@ pub struct Message {
 pub struct Arriving {
     pub status: u16,
     pub headers: HeaderMap,
-    body: Incoming,
+    pub body: Incoming,
 }
 
 /// What came back.
