@@ -19,7 +19,7 @@ struct Asker {
 
 /// The cache. It gives no permission: what it knows is authorized again.
 pub struct EntryCache {
-    entries: Cache<(Arc<Asker>, DocumentId), DocumentEntry>,
+    entries: Cache<(Arc<Asker>, DocumentId), Arc<DocumentEntry>>,
 }
 
 impl EntryCache {
@@ -35,13 +35,14 @@ impl EntryCache {
     pub fn insert<'e>(&self, context: &RequestContext, entries: impl IntoIterator<Item = &'e DocumentEntry>) {
         let asker = Asker::of(context);
         for entry in entries {
-            self.entries.insert((Arc::clone(&asker), entry.id.clone()), entry.without_wire());
+            self.entries.insert((Arc::clone(&asker), entry.id.clone()), Arc::new(entry.without_wire()));
         }
     }
 
     /// The entry as it was shown to this requester.
     pub fn shown(&self, context: &RequestContext, document: &DocumentId) -> Option<DocumentEntry> {
-        self.entries.get(&(Asker::of(context), document.clone()))
+        let entry = self.entries.get(&(Asker::of(context), document.clone()))?;
+        Some(DocumentEntry::clone(&entry))
     }
 }
 

@@ -9,7 +9,7 @@ use http::header::{HeaderValue, RETRY_AFTER};
 use http::{StatusCode, Uri};
 
 use crate::dialect::soap::{self, Fault, Framed, FramedBody, Unreceived};
-use crate::dialect::{Addressing, Payload, Sent, Transaction, query_element};
+use crate::dialect::{Addressing, Payload, Sent, Transaction, written_query_element};
 use crate::identity::Issuing;
 use crate::model::{
     Authority, CommunityId, Endpoint, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request,
@@ -128,7 +128,7 @@ impl Exchange {
     /// The query element that [`Exchange::carry`] would send, for the record.
     pub fn query_element<T: Transaction>(&self, leg: &Leg, to: &Uri, request: &T::Request) -> Phi<Bytes> {
         let (Payload { xml, .. }, _) = T::write_request(request, &self.addressing(leg, to), &self.profile);
-        query_element(&soap::Envelope::bare(&xml))
+        written_query_element(&xml)
     }
 
     fn addressing(&self, leg: &Leg, to: &Uri) -> Addressing {

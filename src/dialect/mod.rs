@@ -11,5 +11,5 @@ pub mod soap;
 pub mod ssmix2;
 mod transaction;
 
-pub use query_element::query_element;
+pub use query_element::{query_element, written_query_element};
 pub use transaction::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};

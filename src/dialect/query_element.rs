@@ -16,3 +16,14 @@ pub fn query_element(message: &Envelope) -> Phi<Bytes> {
     let default_ns = if std::ptr::eq::<Tree>(query, &*tree) { "" } else { HL7 };
     Phi::new(copy(query, default_ns, &[]).into())
 }
+
+/// As [`query_element`], of a payload that we have written ourselves.
+pub fn written_query_element(payload: &str) -> Phi<Bytes> {
+    const START: &str = "<queryByParameter>";
+    const END: &str = "</queryByParameter>";
+    let inner = payload.split_once(START).and_then(|(_, behind)| behind.rsplit_once(END));
+    match inner.map(|(inner, _)| inner).filter(|inner| !inner.contains("xsi:")) {
+        Some(inner) => Phi::new(format!("{START}{inner}{END}").into()),
+        None => query_element(&Envelope::bare(payload)),
+    }
+}

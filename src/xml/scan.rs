@@ -125,7 +125,8 @@ impl<'a> Scanner<'a> {
         if marks & CONTROL != 0 && !is_blank() {
             return Err(NotPlain);
         }
-        if memmem::find(text.as_bytes(), b"]]>").is_some() || has_noncharacter(text, marks) {
+        let has_end_of_section = || memmem::find(text.as_bytes(), b"]]>").is_some();
+        if memchr(b']', text.as_bytes()).is_some() && has_end_of_section() || has_noncharacter(text, marks) {
             return Err(NotPlain);
         }
         // The reader counts each reference and each run around it.
@@ -160,7 +161,7 @@ impl<'a> Scanner<'a> {
     fn start(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
         let at = self.at;
         let inner = rest.get(1..).ok_or(NotPlain)?;
-        let name = name(inner)?;
+        let Name { name, prefix, local } = name(inner)?;
         self.open.push(name);
         if self.open.len() > self.limits.depth {
             return Err(NotPlain);
@@ -171,7 +172,6 @@ impl<'a> Scanner<'a> {
         self.attributes.clear();
         self.counted = 0;
         while self.one_attribute()? {}
-        let (prefix, local) = name.split_once(':').unwrap_or(("", name));
         let ns = self.resolve(prefix)?;
         Ok(Token::Start(Tag { ns, local, at, after_name }))
     }
@@ -179,8 +179,9 @@ impl<'a> Scanner<'a> {
     // Whether there was one; the end of the tag is consumed.
     fn one_attribute(&mut self) -> Result<bool, NotPlain> {
         let rest = self.source.get(self.at..).ok_or(NotPlain)?;
-        let trimmed = rest.trim_start_matches([' ', '\t', '\n', '\r']);
-        let blank = rest.len() - trimmed.len();
+        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
+        let blank = rest.bytes().take_while(is_blank).count();
+        let trimmed = rest.get(blank..).ok_or(NotPlain)?;
         if trimmed.starts_with('>') {
             self.at += blank + 1;
             return Ok(false);
@@ -194,7 +195,8 @@ impl<'a> Scanner<'a> {
         if blank == 0 || self.counted > self.limits.attributes {
             return Err(NotPlain);
         }
-        let name = name(trimmed)?;
+        let of_attribute = name(trimmed)?;
+        let name = of_attribute.name;
         let after = trimmed.get(name.len()..).and_then(|after| after.strip_prefix('=')).ok_or(NotPlain)?;
         let quote = *after.as_bytes().first().filter(|byte| matches!(byte, b'"' | b'\'')).ok_or(NotPlain)?;
         let value = after.get(1..).ok_or(NotPlain)?;
@@ -210,17 +212,22 @@ impl<'a> Scanner<'a> {
         }
         let at = self.at + blank + name.len() + 2;
         self.at = at + length + 1;
-        self.keep(PlainAttribute { name, raw, at }, marks & REFERENCE != 0)?;
+        self.keep(&of_attribute, PlainAttribute { name, raw, at }, marks & REFERENCE != 0)?;
         Ok(true)
     }
 
-    fn keep(&mut self, attribute: PlainAttribute<'a>, has_reference: bool) -> Result<(), NotPlain> {
-        let PlainAttribute { name, raw, .. } = attribute;
-        let declared = match name.split_once(':') {
-            None => (name == "xmlns").then_some(""),
-            Some(("xmlns", prefix)) => Some(prefix),
-            Some(("xml", _)) => None,
-            Some(_) => return Err(NotPlain),
+    fn keep(
+        &mut self,
+        name: &Name<'a>,
+        attribute: PlainAttribute<'a>,
+        has_reference: bool,
+    ) -> Result<(), NotPlain> {
+        let PlainAttribute { raw, .. } = attribute;
+        let declared = match (name.prefix, name.local) {
+            ("", local) => (local == "xmlns").then_some(""),
+            ("xmlns", prefix) => Some(prefix),
+            ("xml", _) => None,
+            _ => return Err(NotPlain),
         };
         match declared {
             Some(prefix) => {
@@ -232,7 +239,7 @@ impl<'a> Scanner<'a> {
                 }
                 self.scope.push((prefix, raw, self.open.len()));
             }
-            None if self.attributes.iter().any(|known| known.name == name) => return Err(NotPlain),
+            None if self.attributes.iter().any(|known| known.name == name.name) => return Err(NotPlain),
             None => self.attributes.push(attribute),
         }
         Ok(())
@@ -272,17 +279,40 @@ fn has_noncharacter(text: &str, marks: u8) -> bool {
     marks & LAST_PLANE != 0 && text.contains(['\u{fffe}', '\u{ffff}'])
 }
 
-fn name(text: &str) -> Result<&str, NotPlain> {
-    let is_of_name = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-' | b'.' | b':');
-    let length = text.bytes().take_while(is_of_name).count();
+/// A name as it stands, and its parts; the prefix is empty where there is none.
+struct Name<'a> {
+    name: &'a str,
+    prefix: &'a str,
+    local: &'a str,
+}
+
+fn name(text: &str) -> Result<Name<'_>, NotPlain> {
+    let mut colon = None;
+    let mut length = 0;
+    let mut begins = true;
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => begins = false,
+            b'0'..=b'9' | b'-' | b'.' if !begins => {}
+            b':' if !begins && colon.is_none() => {
+                colon = Some(length);
+                begins = true;
+            }
+            b'0'..=b'9' | b'-' | b'.' | b':' => return Err(NotPlain),
+            _ => break,
+        }
+        length += 1;
+    }
+    // Nothing of a name, or nothing behind its colon.
+    if begins {
+        return Err(NotPlain);
+    }
     let name = text.get(..length).ok_or(NotPlain)?;
-    let begins =
-        |part: &str| part.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic() || byte == b'_');
-    let is_plain = match name.split_once(':') {
-        None => begins(name),
-        Some((prefix, local)) => begins(prefix) && begins(local) && !local.contains(':'),
+    let (prefix, local) = match colon {
+        None => ("", name),
+        Some(at) => (name.get(..at).ok_or(NotPlain)?, name.get(at + 1..).ok_or(NotPlain)?),
     };
-    if is_plain { Ok(name) } else { Err(NotPlain) }
+    Ok(Name { name, prefix, local })
 }
 
 /// A text or value with its references resolved.

@@ -565,3 +565,17 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn the_query_of_a_message_of_ours_is_recorded_as_that_of_any_other() {
+    let mut odd = person();
+    odd.names[0].family = "xsi:</queryByParameter>".to_owned();
+    let odd = PatientDiscovery { demographics: Phi::new(odd), ids: Vec::new() };
+    for request in [request(), odd] {
+        let message = written(&request);
+        let ours = crate::dialect::written_query_element(message.source());
+        let any = crate::dialect::query_element(&message);
+        assert_eq!(ours.reveal(), any.reveal());
+        assert!(ours.reveal().len() > 200);
+    }
+}
