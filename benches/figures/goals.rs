@@ -43,9 +43,9 @@ pub fn verdicts(table: &Table, is_short: bool) -> Vec<Verdict> {
         "P1",
         &format!("ITI-38, 100 entries: {words}"),
         percent("ITI-38 100 entries", "nginx"),
-        bound(35.0, 12.0),
+        bound(35.0, 5.0),
     );
-    least("P2", &format!("ITI-55, 20 KB: {words}"), percent("ITI-55 20 KB", "nginx"), bound(25.0, 8.0));
+    least("P2", &format!("ITI-55, 20 KB: {words}"), percent("ITI-55 20 KB", "nginx"), bound(25.0, 3.0));
     least(
         "P4",
         "ITI-38: times the JVM stand-in's requests a CPU second",
