@@ -42,6 +42,14 @@ pub fn cases(is_short: bool) -> Vec<Case> {
     let few = |long: u64, short: u64| if is_short { short } else { long };
     let mib = few(1024, 256);
     vec![
+        Case { warm: 0, connections: 1, contestants: PROXIES, ..case("ITI-39 document", "retrieve", mib, 1) },
+        Case {
+            warm: 0,
+            rate: 1 << 20,
+            seconds_max: few(8, 3),
+            contestants: TWO,
+            ..case("ITI-39, 16 slow readers", "retrieve", mib, 16)
+        },
         case("ITI-55 20 KB", "discovery", 0, few(2400, 800)),
         Case {
             key: "rsa2048",
@@ -66,14 +74,6 @@ pub fn cases(is_short: bool) -> Vec<Case> {
             connections: 1,
             contestants: TWO,
             ..case("ITI-38 10,000 alone", "query", 10_000, few(4, 1))
-        },
-        Case { warm: 0, connections: 1, contestants: PROXIES, ..case("ITI-39 document", "retrieve", mib, 1) },
-        Case {
-            warm: 0,
-            rate: 1 << 20,
-            seconds_max: few(8, 3),
-            contestants: TWO,
-            ..case("ITI-39, 16 slow readers", "retrieve", mib, 16)
         },
     ]
 }

@@ -53,7 +53,7 @@ fn command(program: &str) -> Command {
 }
 
 /// `kakehashi serve` as it is shipped, `KAKEHASHI_BROKER` where another build is to be measured.
-fn broker(world: &World) -> Contestant {
+pub fn broker(world: &World) -> Contestant {
     let given = std::env::var("KAKEHASHI_BROKER");
     let program = given.unwrap_or_else(|_| env!("CARGO_BIN_EXE_kakehashi").to_owned());
     let settings = world.folder.join("kakehashi.toml");

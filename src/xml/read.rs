@@ -478,10 +478,14 @@ impl<'a> Reader<'a> {
     }
 
     /// Resolves a QName in a value (`xsi:type="hl7:CE"`) where the reader stands: namespace URI and
-    /// local part. An unprefixed name is in the default namespace; an undeclared prefix gives "".
+    /// local part. An unprefixed name is in the default namespace; an undeclared prefix gives "", and what is
+    /// no QName stays as it is, in none.
     pub fn qname(&self, value: &str) -> (String, String) {
         let name = QName(value.trim());
         let (local, prefix) = name.decompose();
+        if !is_name(local.into_inner()) || prefix.is_some_and(|prefix| !is_name(prefix.into_inner())) {
+            return (String::new(), value.trim().to_owned());
+        }
         let uri = match self.inner.resolver().resolve_prefix(prefix, true) {
             ResolveResult::Bound(Namespace(uri)) => normalized(uri).into_owned(),
             ResolveResult::Unbound | ResolveResult::Unknown(_) => String::new(),
