@@ -43,9 +43,9 @@ pub fn verdicts(table: &Table, is_short: bool) -> Vec<Verdict> {
         "P1",
         &format!("ITI-38, 100 entries: {words}"),
         percent("ITI-38 100 entries", "nginx"),
-        bound(35.0, 5.0),
+        bound(35.0, 8.0),
     );
-    least("P2", &format!("ITI-55, 20 KB: {words}"), percent("ITI-55 20 KB", "nginx"), bound(25.0, 3.0));
+    least("P2", &format!("ITI-55, 20 KB: {words}"), percent("ITI-55 20 KB", "nginx"), bound(25.0, 4.0));
     least(
         "P4",
         "ITI-38: times the JVM stand-in's requests a CPU second",
@@ -60,21 +60,21 @@ pub fn verdicts(table: &Table, is_short: bool) -> Vec<Verdict> {
     };
     let document = "ITI-39 document";
     let beside = table.ratio(document, "kakehashi", "nginx").map(|ratio| ratio.median);
-    most("P5", "a document: times nginx's CPU for a GiB", beside, bound(1.5, 6.0));
+    most("P5", "a document: times nginx's CPU for a GiB", beside, bound(1.5, 4.0));
     let peak =
         |case| table.value(case, "kakehashi", |row| row.peak_kib as f64 / 1024.0).map(|peak| peak.median);
-    most("P6", "peak memory while one document runs, MiB", peak(document), bound(64.0, 240.0));
-    most("P6", "peak memory with 16 slow readers, MiB", peak("ITI-39, 16 slow readers"), bound(64.0, 240.0));
+    most("P6", "peak memory while one document runs, MiB", peak(document), bound(64.0, 160.0));
+    most("P6", "peak memory with 16 slow readers, MiB", peak("ITI-39, 16 slow readers"), bound(64.0, 160.0));
     let each = |case, entries: f64| {
         table.value(case, "kakehashi", move |row| row.each_us() / entries).map(|each| each.median)
     };
     let (few, many) = (each("ITI-38 100 alone", 100.0), each("ITI-38 10,000 alone", 10_000.0));
     let growth = few.zip(many).map(|(few, many)| many / few);
-    most("P7", "CPU an entry of 10,000 beside one of 100", growth, bound(1.1, 3.0));
+    most("P7", "CPU an entry of 10,000 beside one of 100", growth, bound(1.1, 1.6));
     let body = |row: &Row| {
         (row.peak_kib.saturating_sub(row.before_kib) * 1024) as f64 / (row.bytes / row.requests) as f64
     };
     let memory = table.value("ITI-38 10,000 alone", "kakehashi", body).map(|memory| memory.median);
-    most("P7", "peak memory over idle, beside the body of 10,000 entries", memory, bound(2.0, 10.0));
+    most("P7", "peak memory over idle, beside the body of 10,000 entries", memory, bound(2.0, 4.0));
     all
 }

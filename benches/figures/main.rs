@@ -133,11 +133,13 @@ impl Run<'_> {
         command.arg(format!("connections={connections}")).arg(format!("rate={rate}"));
         command.arg(format!("seconds_max={seconds_max}")).arg(format!("port={}", contestant.port));
         command.arg(format!("portal={}", self.world.ports.portal));
+        // Before the warm-up: what that leaves in memory is part of what the case takes.
+        let before_kib = resident_kib(contestant.server.pid(), "VmRSS");
         let mut load = Told::start(&mut command);
         assert_eq!(load.hear(), "ready", "{} at {}", case.name, contestant.name);
         let pid = contestant.server.pid();
         forget_peak(pid);
-        let (before_kib, began) = (resident_kib(pid, "VmRSS"), processor_ns(pid));
+        let began = processor_ns(pid);
         load.tell("go");
         let said = load.hear();
         let (ended, peak_kib) = (processor_ns(pid), resident_kib(pid, "VmHWM"));

@@ -105,6 +105,15 @@ impl Writer {
         self.start(name).text(text).end()
     }
 
+    /// Puts what was written, and the ends of all that is open, around content that is known to be
+    /// well-formed, without copying it elsewhere.
+    pub fn around(mut self, mut content: String) -> String {
+        self.close_tag();
+        content.insert_str(0, &std::mem::take(&mut self.out));
+        content.push_str(&self.finish());
+        content
+    }
+
     /// Ends all that is open and gives what was written.
     pub fn finish(mut self) -> String {
         while !self.open.is_empty() {
@@ -156,6 +165,20 @@ const fn is_special(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_written_around_content_is_what_is_written_with_it() {
+        for content in ["<d/>", "text"] {
+            let begun = || {
+                let mut writer = Writer::new();
+                writer.start("a").start("b").text("x").end().start("c").attribute("e", "1");
+                writer
+            };
+            let mut with = begun();
+            with.raw(content);
+            assert_eq!(begun().around(content.to_owned()), with.finish());
+        }
+    }
 
     #[test]
     fn elements_close_in_order_and_nothing_is_left_open() {

@@ -28,7 +28,7 @@ pub fn envelope(data: &[u8]) {
     let _ = envelope.body_tree();
     let _ = query_element(&envelope);
     let answer = match check_request(&envelope, &OFFERED, &PeerProfile::default()) {
-        Ok(_) => write_answer("urn:a", None, Some(&envelope.header), "<a/>"),
+        Ok(_) => write_answer("urn:a", None, Some(&envelope.header), "<a/>".to_owned()),
         Err(fault) => write_fault(&fault, None, Some(&envelope.header)),
     };
     // Whatever a requester dictates (MessageID, reference parameters), the answer is one envelope.

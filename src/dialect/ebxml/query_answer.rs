@@ -12,7 +12,8 @@ use super::{extrinsic_object, query_request};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Payload, Reply};
 use crate::model::{
-    Answer, Failure, Malformed, ObjectId, PatientId, PeerProfile, Refusal, RegistryObject, ReturnType,
+    Answer, DocumentEntry, Encoded, Failure, Malformed, ObjectId, PatientId, PeerProfile, Refusal,
+    RegistryObject, ReturnType,
 };
 use crate::xml::{Tree, Writer};
 
@@ -62,10 +63,11 @@ impl Writing<'_> {
             let why = "the results are of more than one patient";
             return self.failure("XDSResultNotSinglePatient", why);
         }
-        let mut objects = Vec::new();
+        // A list may be as large as a message may be: each object goes where it stays.
+        let mut objects = String::with_capacity(answer.found.iter().map(room).sum::<usize>() + ROOM_BYTES);
         for found in &answer.found {
             match self.object(found) {
-                Ok(markup) => objects.push(markup),
+                Ok(markup) => objects.push_str(&markup),
                 Err(_) => {
                     let community = match found {
                         RegistryObject::Entry(entry) => &entry.id.community,
@@ -84,13 +86,13 @@ impl Writing<'_> {
             true if objects.is_empty() && answer.answered == 0 => Status::Failure,
             true => Status::PartialSuccess,
         };
-        self.write(status, &errors, &objects)
+        self.write(status, &errors, objects)
     }
 
     /// Writes a failure with one error.
     pub fn failure(&self, code: &str, context: &str) -> Payload {
         let error = RegistryError::new(code, context, self.addressing.community.to_string());
-        self.write(Status::Failure, &[error], &[])
+        self.write(Status::Failure, &[error], String::new())
     }
 
     fn errors(&self, answer: &Answer<RegistryObject>) -> Vec<RegistryError> {
@@ -138,9 +140,8 @@ impl Writing<'_> {
         }
     }
 
-    fn write(&self, status: Status, errors: &[RegistryError], objects: &[String]) -> Payload {
-        let bytes: usize = objects.iter().map(String::len).sum();
-        let mut w = Writer::with_capacity(bytes + ROOM_BYTES);
+    fn write(&self, status: Status, errors: &[RegistryError], objects: String) -> Payload {
+        let mut w = Writer::new();
         w.start("query:AdhocQueryResponse")
             .attribute("xmlns:query", QUERY)
             .attribute("xmlns:rim", RIM)
@@ -149,15 +150,25 @@ impl Writing<'_> {
             .attribute_if("requestId", self.request_id);
         write_errors(&mut w, errors);
         w.start("rim:RegistryObjectList");
-        for object in objects {
-            w.raw(object);
-        }
-        Payload { xml: w.finish(), attachments: Vec::new() }
+        let xml = if objects.is_empty() { w.finish() } else { w.around(objects) };
+        Payload { xml, attachments: Vec::new() }
     }
 }
 
-/// For what stands around the objects.
-const ROOM_BYTES: usize = 1 << 10;
+/// For what stands around the objects, the envelope included.
+const ROOM_BYTES: usize = 4 << 10;
+/// For what an object as it came is given in addition: declarations, another patient id.
+const CHANGED_BYTES: usize = 1 << 10;
+/// For an object of our own making.
+const BUILT_BYTES: usize = 6 << 10;
+
+fn room(found: &RegistryObject) -> usize {
+    match found {
+        RegistryObject::Entry(DocumentEntry { encoded: Encoded::Ebxml(wire), .. })
+        | RegistryObject::Other { encoded: wire, .. } => wire.bytes.reveal().len() + CHANGED_BYTES,
+        RegistryObject::Entry(_) => BUILT_BYTES,
+    }
+}
 
 // A query by patient for which nobody was asked: unknown, unconsented and withheld alike, for no
 // target could tell this requester anything of that patient (decisions A2, E2). An empty list of a

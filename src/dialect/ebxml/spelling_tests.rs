@@ -72,7 +72,7 @@ proptest! {
             let reply = CrossGatewayQuery::write_answer(&asked, &samples::addressing(), &profile, Ok(answer));
             let Reply::Payload(payload) = reply else { panic!() };
             let action = CrossGatewayQuery::RESPONSE_ACTION;
-            let envelope = write_answer(action, None, Some(&asked.header), &payload.xml);
+            let envelope = write_answer(action, None, Some(&asked.header), payload.xml.clone());
             let spelt = received(&envelope, seed.wrapping_add(round), is_padded);
             let source = spelt.envelope.source().to_owned();
             answer = CrossGatewayQuery::read_answer(spelt, &sent, &profile).unwrap();
@@ -104,7 +104,7 @@ proptest! {
         let answer = Ok(Answer::found(documents.collect()));
         let Reply::Payload(payload) =
             CrossGatewayRetrieve::write_answer(&asked, &samples::addressing(), &profile, answer) else { panic!() };
-        let root = write_answer(CrossGatewayRetrieve::RESPONSE_ACTION, None, Some(&asked.header), &payload.xml);
+        let root = write_answer(CrossGatewayRetrieve::RESPONSE_ACTION, None, Some(&asked.header), payload.xml.clone());
         let received = match is_inline {
             true => received(&inlined(&root, &payload.attachments, &bodies), seed ^ 2, true),
             false => packaged(&respelt(&root, seed ^ 2, true), payload, seed),

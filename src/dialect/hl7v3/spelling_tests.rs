@@ -101,7 +101,7 @@ fn over_the_wire(
     let Reply::Payload(payload) = Discovery::write_answer(&asked, &answering(), &asking(), answer) else {
         panic!()
     };
-    let envelope = write_answer(Discovery::RESPONSE_ACTION, None, Some(&asked.header), &payload.xml);
+    let envelope = write_answer(Discovery::RESPONSE_ACTION, None, Some(&asked.header), payload.xml.clone());
     Discovery::read_answer(received(&envelope, seed, is_padded), &sent, &asking())
 }
 

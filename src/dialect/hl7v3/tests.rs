@@ -353,7 +353,7 @@ fn an_answer_that_is_not_ours_or_not_theirs_to_give_counts_for_nothing() {
         "a",
         None,
         Some(&Header { message_id: Some(MessageId("urn:uuid:other".into())), ..Header::default() }),
-        &xml,
+        xml.clone(),
     );
     let (_, sent) = Discovery::write_request(&request(), &addressing(), &asking());
     let outcome = read_with(Envelope::read(&wrapped).unwrap(), &sent, &asking());

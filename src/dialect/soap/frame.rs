@@ -63,8 +63,9 @@ pub fn frame_answer(
 ) -> Framed {
     match reply {
         Reply::Fault(fault) => frame_fault(&fault, message, request),
-        Reply::Payload(payload) => {
-            let root = write_answer(action, Some(message), request, &payload.xml);
+        Reply::Payload(mut payload) => {
+            let body = std::mem::take(&mut payload.xml);
+            let root = write_answer(action, Some(message), request, body);
             match packaging {
                 Packaging::Mtom => packaged(message, action, root, payload),
                 Packaging::Simple => Framed { status: 200, ..plain(root) },

@@ -213,7 +213,7 @@ fn an_answer_names_the_message_it_answers_and_copies_reference_parameters() {
     let copied = header.first("urn:f", "K").unwrap();
     assert_eq!(copied.element.attribute_ns(ns::WSA, "IsReferenceParameter"), Some("true"));
     assert_eq!(copied.text(), "v");
-    let unread = write_answer("urn:r", Some(&message), Some(&Header::default()), "<B/>");
+    let unread = write_answer("urn:r", Some(&message), Some(&Header::default()), "<B/>".to_owned());
     assert!(!unread.contains("RelatesTo"));
 }
 

@@ -21,16 +21,17 @@ pub fn write_request(action: &str, addressing: &Addressing, security: Option<&st
 }
 
 /// An answer envelope. `request` is the header of what is answered: its MessageID becomes
-/// RelatesTo (none when it had none), its reference parameters are copied.
+/// RelatesTo (none when it had none), its reference parameters are copied. A body may be large: the
+/// envelope goes around it where it is.
 pub fn write_answer(
     action: &str,
     message: Option<&MessageId>,
     request: Option<&Header>,
-    body: &str,
+    body: String,
 ) -> String {
-    let mut writer = answering(action, message, request, body.len());
-    writer.end().start("s:Body").raw(body);
-    writer.finish()
+    let mut writer = answering(action, message, request, 0);
+    writer.end().start("s:Body");
+    writer.around(body)
 }
 
 /// A fault envelope, to go out under HTTP 500.
