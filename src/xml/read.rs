@@ -11,6 +11,7 @@ use quick_xml::{NsReader, XmlVersion};
 
 use smol_str::SmolStr;
 
+use super::Scanner;
 use crate::model::Malformed;
 
 /// Caps of one document.
@@ -86,17 +87,25 @@ pub enum Event<'a> {
     Eof,
 }
 
-/// The reader.
+/// The reader. As long as a document is plain the [`Scanner`] reads it; from the first thing on that is
+/// not, and for everything that is wrong, the full way is taken.
 pub struct Reader<'a> {
     source: &'a str,
-    inner: NsReader<&'a [u8]>,
+    way: Way<'a>,
     limits: Limits,
     depth: usize,
     nodes: usize,
     roots: usize,
+    /// Starts and ends met so far.
+    tags: usize,
     /// Namespaces met, the latest last: most elements of a message are of one or two.
     namespaces: Vec<Arc<str>>,
     no_ns: Arc<str>,
+}
+
+enum Way<'a> {
+    Plain(Scanner<'a>),
+    Full(NsReader<&'a [u8]>),
 }
 
 /// Bytes of a namespace: every element of it is held against it.
@@ -140,10 +149,26 @@ impl<'a> Reader<'a> {
     /// Reads a document with these limits.
     pub fn with_limits(source: &'a str, limits: Limits) -> Self {
         let source = source.strip_prefix('\u{feff}').unwrap_or(source);
-        let mut inner = NsReader::from_str(source);
-        inner.config_mut().expand_empty_elements = true;
-        inner.config_mut().check_comments = true;
-        Self { source, inner, limits, depth: 0, nodes: 0, roots: 0, namespaces: Vec::new(), no_ns: "".into() }
+        let way = Way::Plain(Scanner::of_document(source, limits));
+        Self {
+            source,
+            way,
+            limits,
+            depth: 0,
+            nodes: 0,
+            roots: 0,
+            tags: 0,
+            namespaces: Vec::new(),
+            no_ns: "".into(),
+        }
+    }
+
+    /// As [`Reader::with_limits`], without the pass over what is plain: for holding the one way against
+    /// the other.
+    pub fn in_full(source: &'a str, limits: Limits) -> Self {
+        let mut reader = Self::with_limits(source, limits);
+        reader.way = Way::Full(full(reader.source));
+        reader
     }
 
     /// The text being read (without a byte order mark; offsets are offsets into it).
@@ -153,7 +178,10 @@ impl<'a> Reader<'a> {
 
     /// Byte offset after the last event.
     pub fn offset(&self) -> usize {
-        usize::try_from(self.inner.buffer_position()).unwrap_or(usize::MAX)
+        match &self.way {
+            Way::Plain(scanner) => scanner.offset(),
+            Way::Full(full) => position(full),
+        }
     }
 
     /// How many elements are open.
@@ -188,14 +216,23 @@ impl<'a> Reader<'a> {
     pub fn next(&mut self) -> Result<Event<'a>, Malformed> {
         loop {
             let at = self.offset();
-            let raw = match self.inner.read_event() {
+            let full = match &mut self.way {
+                Way::Full(full) => full,
+                Way::Plain(_) => {
+                    if let Some(event) = self.plain_event(at)? {
+                        return Ok(event);
+                    }
+                    continue;
+                }
+            };
+            let raw = match full.read_event() {
                 Ok(raw) => raw,
-                Err(error) => return Err(self.malformed("malformed-xml", plain(&error))),
+                Err(error) => return Err(self.malformed("malformed-xml", told(&error))),
             };
             match raw {
                 Raw::Start(start) => return self.start(&start, at).map(Event::Start),
                 Raw::End(_) => {
-                    self.depth = self.depth.saturating_sub(1);
+                    self.end();
                     return Ok(Event::End);
                 }
                 Raw::Text(text) => {
@@ -238,13 +275,10 @@ impl<'a> Reader<'a> {
     }
 
     fn start(&mut self, start: &quick_xml::events::BytesStart<'_>, at: usize) -> Result<Element, Malformed> {
-        if self.depth == 0 {
-            self.roots += 1;
-            if self.roots > 1 {
-                return Err(self.malformed_at(at, "second-root", "a second root element"));
-            }
+        if self.depth == 0 && self.roots > 0 {
+            return Err(self.malformed_at(at, "second-root", "a second root element"));
         }
-        self.depth += 1;
+        self.begin();
         if self.depth > self.limits.depth {
             let why = format!("more than {} elements within each other", self.limits.depth);
             return Err(self.malformed_at(at, "too-deep", why));
@@ -255,7 +289,7 @@ impl<'a> Reader<'a> {
         let mut attributes = Vec::new();
         for (count, attribute) in start.attributes().enumerate() {
             let attribute = attribute
-                .map_err(|e| self.malformed_at(at, "malformed-xml", format!("attribute: {}", plain(&e))))?;
+                .map_err(|e| self.malformed_at(at, "malformed-xml", format!("attribute: {}", told(&e))))?;
             if count >= self.limits.attributes {
                 let why = format!("more than {} attributes", self.limits.attributes);
                 return Err(self.malformed_at(at, "too-many-attributes", why));
@@ -290,6 +324,17 @@ impl<'a> Reader<'a> {
         Ok(Element { ns, local, attributes, at })
     }
 
+    fn begin(&mut self) {
+        self.roots += usize::from(self.depth == 0);
+        self.depth += 1;
+        self.tags += 1;
+    }
+
+    fn end(&mut self) {
+        self.depth = self.depth.saturating_sub(1);
+        self.tags += 1;
+    }
+
     // quick-xml takes anything up to a blank for a name.
     fn name(&self, name: QName<'_>, at: usize) -> Result<(), Malformed> {
         let (local, prefix) = name.decompose();
@@ -300,7 +345,8 @@ impl<'a> Reader<'a> {
     }
 
     fn namespace(&mut self, name: QName<'_>, is_element: bool, at: usize) -> Result<Arc<str>, Malformed> {
-        let resolver = self.inner.resolver();
+        let Way::Full(full) = &self.way else { return Ok(Arc::clone(&self.no_ns)) };
+        let resolver = full.resolver();
         let (resolved, _) =
             if is_element { resolver.resolve_element(name) } else { resolver.resolve_attribute(name) };
         let uri = match resolved {
@@ -311,19 +357,23 @@ impl<'a> Reader<'a> {
                 return Err(self.malformed_at(at, "malformed-xml", why));
             }
         };
+        let uri = normalized(uri).into_owned();
+        Ok(self.known(&uri))
+    }
+
+    fn known(&mut self, uri: &str) -> Arc<str> {
         if uri.is_empty() {
-            return Ok(Arc::clone(&self.no_ns));
+            return Arc::clone(&self.no_ns);
         }
-        let uri = normalized(uri);
         if let Some(known) = self.namespaces.iter().rev().find(|known| ***known == *uri) {
-            return Ok(Arc::clone(known));
+            return Arc::clone(known);
         }
         let new: Arc<str> = uri.into();
         if self.namespaces.len() == NAMESPACES_KEPT {
             self.namespaces.remove(0);
         }
         self.namespaces.push(Arc::clone(&new));
-        Ok(new)
+        new
     }
 
     fn text(&mut self, text: Cow<'a, str>, at: usize, ends: bool) -> Result<Option<Cow<'a, str>>, Malformed> {
@@ -425,6 +475,7 @@ impl<'a> Reader<'a> {
     /// As [`Reader::next`].
     pub fn skip(&mut self) -> Result<(), Malformed> {
         let outside = self.depth.saturating_sub(1);
+        self.plain_until(|reader| reader.depth <= outside)?;
         while self.depth > outside {
             if let Event::Eof = self.next()? {
                 break;
@@ -452,6 +503,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     /// As [`Reader::next`].
     pub fn finish(mut self) -> Result<(), Malformed> {
+        self.plain_until(|_| false)?;
         while !matches!(self.next()?, Event::Eof) {}
         Ok(())
     }
@@ -460,7 +512,19 @@ impl<'a> Reader<'a> {
     /// start, those of that element included. `xml` and `xmlns` are left out.
     pub fn namespaces(&self) -> Vec<(String, String)> {
         let mut scope: Vec<(String, String)> = Vec::new();
-        for (prefix, uri) in self.inner.resolver().bindings() {
+        let full = match &self.way {
+            Way::Full(full) => full,
+            Way::Plain(scanner) => {
+                for (prefix, uri) in scanner.scope() {
+                    match scope.iter_mut().find(|(known, _)| known == prefix) {
+                        Some(entry) => uri.clone_into(&mut entry.1),
+                        None => scope.push((prefix.to_owned(), uri.to_owned())),
+                    }
+                }
+                return scope;
+            }
+        };
+        for (prefix, uri) in full.resolver().bindings() {
             let prefix = match prefix {
                 PrefixDeclaration::Default => String::new(),
                 PrefixDeclaration::Named(name) => name.to_owned(),
@@ -486,12 +550,29 @@ impl<'a> Reader<'a> {
         if !is_name(local.into_inner()) || prefix.is_some_and(|prefix| !is_name(prefix.into_inner())) {
             return (String::new(), value.trim().to_owned());
         }
-        let uri = match self.inner.resolver().resolve_prefix(prefix, true) {
-            ResolveResult::Bound(Namespace(uri)) => normalized(uri).into_owned(),
-            ResolveResult::Unbound | ResolveResult::Unknown(_) => String::new(),
+        let uri = match &self.way {
+            Way::Plain(scanner) => {
+                let prefix = prefix.map(quick_xml::name::Prefix::into_inner).unwrap_or_default();
+                scanner.resolve(prefix).unwrap_or_default().to_owned()
+            }
+            Way::Full(full) => match full.resolver().resolve_prefix(prefix, true) {
+                ResolveResult::Bound(Namespace(uri)) => normalized(uri).into_owned(),
+                ResolveResult::Unbound | ResolveResult::Unknown(_) => String::new(),
+            },
         };
         (uri, local.into_inner().to_owned())
     }
+}
+
+fn full(source: &str) -> NsReader<&[u8]> {
+    let mut full = NsReader::from_str(source);
+    full.config_mut().expand_empty_elements = true;
+    full.config_mut().check_comments = true;
+    full
+}
+
+fn position(full: &NsReader<&[u8]>) -> usize {
+    usize::try_from(full.buffer_position()).unwrap_or(usize::MAX)
 }
 
 // The value of a namespace declaration, which quick-xml keeps as it stands: references are resolved
@@ -518,9 +599,10 @@ const fn is_allowed(c: char) -> bool {
 }
 
 // quick-xml's texts may quote names of the document but no content.
-fn plain(error: &dyn std::fmt::Display) -> String {
+fn told(error: &dyn std::fmt::Display) -> String {
     error.to_string().chars().take(160).collect()
 }
 
+mod plain;
 #[cfg(test)]
 mod tests;

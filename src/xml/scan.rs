@@ -1,8 +1,8 @@
 //! One pass over plain markup that copies nothing: names and values are slices of the source. Plain is
 //! what messages are made of: elements, attributes in either quotes, text, the five named references.
-//! Everything else (comments, CDATA, character references, processing instructions, names beyond ASCII,
-//! attributes in a namespace, ...) and everything wrong is `NotPlain`: the [`super::Reader`] is asked
-//! then and decides. What is taken here, the reader takes too, and reads alike.
+//! Everything else (CDATA, character references, processing instructions, names beyond ASCII, ...) and
+//! everything wrong is `NotPlain`: the [`super::Reader`] then reads in full and decides. What is taken
+//! here, that takes too, and reads alike.
 
 use std::borrow::Cow;
 
@@ -18,8 +18,12 @@ pub struct NotPlain;
 /// An attribute that declares no namespace.
 #[derive(Debug, Clone, Copy)]
 pub struct PlainAttribute<'a> {
-    /// Name with its prefix, which can only be `xml`.
+    /// Name with its prefix.
     pub name: &'a str,
+    /// Prefix, declared; empty for none.
+    pub prefix: &'a str,
+    /// Local name.
+    pub local: &'a str,
     /// Value as it stands.
     pub raw: &'a str,
     /// Offset of its first byte.
@@ -64,6 +68,8 @@ pub struct Scanner<'a> {
     is_empty: bool,
     limits: Limits,
     nodes: usize,
+    /// Whether comments, and an XML declaration at the beginning, are passed over.
+    passes_comments: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -71,7 +77,23 @@ impl<'a> Scanner<'a> {
     pub fn new(source: &'a str, at: usize, scope: &'a [(String, String)], limits: Limits) -> Self {
         let scope = scope.iter().map(|(prefix, uri)| (prefix.as_str(), uri.as_str(), 0)).collect();
         let (open, attributes) = (Vec::with_capacity(8), Vec::with_capacity(16));
-        Self { source, at, open, scope, attributes, counted: 0, is_empty: false, limits, nodes: 0 }
+        Self {
+            source,
+            at,
+            open,
+            scope,
+            attributes,
+            counted: 0,
+            is_empty: false,
+            limits,
+            nodes: 0,
+            passes_comments: false,
+        }
+    }
+
+    /// Begins at the beginning of a document; comments and an XML declaration are passed over.
+    pub(super) fn of_document(source: &'a str, limits: Limits) -> Self {
+        Self { passes_comments: true, ..Self::new(source, 0, &[], limits) }
     }
 
     /// Offset behind the last token.
@@ -89,6 +111,21 @@ impl<'a> Scanner<'a> {
         self.attributes.iter().find(|attribute| attribute.name == name)
     }
 
+    /// The attributes of the element that has just begun, without namespace declarations.
+    pub(super) fn attributes(&self) -> &[PlainAttribute<'a>] {
+        &self.attributes
+    }
+
+    /// Prefixes (empty for the default) and URIs declared so far, the innermost last.
+    pub(super) fn scope(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.scope.iter().map(|(prefix, uri, _)| (*prefix, *uri))
+    }
+
+    /// Whether nothing is left, and nothing open.
+    pub(super) fn is_at_end(&self) -> bool {
+        self.at == self.source.len() && self.open.is_empty() && !self.is_empty
+    }
+
     /// Whether the element that has just begun declares this prefix itself.
     pub fn declares(&self, prefix: &str) -> bool {
         let depth = self.open.len();
@@ -104,7 +141,12 @@ impl<'a> Scanner<'a> {
             self.close();
             return Ok(Token::End);
         }
-        let rest = self.source.get(self.at..).ok_or(NotPlain)?;
+        let mut rest = self.source.get(self.at..).ok_or(NotPlain)?;
+        while self.passes_comments && matches!(rest.as_bytes().get(..2), Some(b"<!" | b"<?")) {
+            self.at +=
+                if self.at == 0 { declaration(rest).or_else(|_| comment(rest)) } else { comment(rest) }?;
+            rest = self.source.get(self.at..).ok_or(NotPlain)?;
+        }
         let bytes = rest.as_bytes();
         match (bytes.first(), bytes.get(1)) {
             (Some(b'<'), Some(b'/')) => self.end(rest),
@@ -172,6 +214,7 @@ impl<'a> Scanner<'a> {
         self.attributes.clear();
         self.counted = 0;
         while self.one_attribute()? {}
+        self.check_attributes()?;
         let ns = self.resolve(prefix)?;
         Ok(Token::Start(Tag { ns, local, at, after_name }))
     }
@@ -212,22 +255,17 @@ impl<'a> Scanner<'a> {
         }
         let at = self.at + blank + name.len() + 2;
         self.at = at + length + 1;
-        self.keep(&of_attribute, PlainAttribute { name, raw, at }, marks & REFERENCE != 0)?;
+        let Name { prefix, local, .. } = of_attribute;
+        self.keep(PlainAttribute { name, prefix, local, raw, at }, marks & REFERENCE != 0)?;
         Ok(true)
     }
 
-    fn keep(
-        &mut self,
-        name: &Name<'a>,
-        attribute: PlainAttribute<'a>,
-        has_reference: bool,
-    ) -> Result<(), NotPlain> {
+    fn keep(&mut self, attribute: PlainAttribute<'a>, has_reference: bool) -> Result<(), NotPlain> {
         let PlainAttribute { raw, .. } = attribute;
-        let declared = match (name.prefix, name.local) {
+        let declared = match (attribute.prefix, attribute.local) {
             ("", local) => (local == "xmlns").then_some(""),
             ("xmlns", prefix) => Some(prefix),
-            ("xml", _) => None,
-            _ => return Err(NotPlain),
+            _ => None,
         };
         match declared {
             Some(prefix) => {
@@ -239,13 +277,34 @@ impl<'a> Scanner<'a> {
                 }
                 self.scope.push((prefix, raw, self.open.len()));
             }
-            None if self.attributes.iter().any(|known| known.name == name.name) => return Err(NotPlain),
+            None if self.attributes.iter().any(|known| known.name == attribute.name) => return Err(NotPlain),
             None => self.attributes.push(attribute),
         }
         Ok(())
     }
 
-    fn resolve(&self, prefix: &str) -> Result<&'a str, NotPlain> {
+    // Prefixes may be declared behind their use. Two prefixes may stand for one namespace: two attributes
+    // of one local name, both with a prefix, are the reader's.
+    fn check_attributes(&self) -> Result<(), NotPlain> {
+        for (index, attribute) in self.attributes.iter().enumerate() {
+            if attribute.prefix.is_empty() {
+                continue;
+            }
+            self.resolve(attribute.prefix)?;
+            let is_twice =
+                |known: &PlainAttribute<'_>| !known.prefix.is_empty() && known.local == attribute.local;
+            if self.attributes.iter().skip(index + 1).any(is_twice) {
+                return Err(NotPlain);
+            }
+        }
+        Ok(())
+    }
+
+    /// The namespace of a prefix where the pass stands; of none the default one.
+    pub(super) fn resolve(&self, prefix: &str) -> Result<&'a str, NotPlain> {
+        if prefix == "xml" {
+            return Ok(XML);
+        }
         match self.scope.iter().rev().find(|(known, ..)| *known == prefix) {
             Some((_, uri, _)) => Ok(uri),
             None if prefix.is_empty() => Ok(""),
@@ -257,6 +316,33 @@ impl<'a> Scanner<'a> {
         self.nodes += more;
         if self.nodes > self.limits.nodes { Err(NotPlain) } else { Ok(()) }
     }
+}
+
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
+
+// Length of the comment that begins here.
+fn comment(rest: &str) -> Result<usize, NotPlain> {
+    let content = rest.strip_prefix("<!--").ok_or(NotPlain)?;
+    let length = memmem::find(content.as_bytes(), b"--").ok_or(NotPlain)?;
+    let is_whole = content.get(length..).is_some_and(|end| end.starts_with("-->"));
+    // `<!-->` and `<!--->` are the reader's.
+    if !is_whole || content.starts_with(['>', '-']) {
+        return Err(NotPlain);
+    }
+    Ok(length + 7)
+}
+
+// Length of the XML declaration that begins here.
+fn declaration(rest: &str) -> Result<usize, NotPlain> {
+    let content = rest.strip_prefix("<?xml ").ok_or(NotPlain)?;
+    let length = memchr(b'?', content.as_bytes()).ok_or(NotPlain)?;
+    let is_plain =
+        |b: u8| b.is_ascii_alphanumeric() || matches!(b, b' ' | b'=' | b'"' | b'\'' | b'.' | b'-' | b'_');
+    let is_whole = content.get(length..).is_some_and(|end| end.starts_with("?>"));
+    if !is_whole || !content.bytes().take(length).all(is_plain) {
+        return Err(NotPlain);
+    }
+    Ok(length + 8)
 }
 
 const CONTROL: u8 = 1;

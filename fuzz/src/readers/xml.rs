@@ -1,11 +1,13 @@
 //! The bounded pull reader and the small trees built on it.
 
 use kakehashi::dialect::soap::copy;
-use kakehashi::xml::{Event, Node, Reader, Tree};
+use kakehashi::model::Malformed;
+use kakehashi::xml::{Event, Limits, Node, Reader, Tree};
 
 /// Bytes as a document: read to its end, then as a tree. Both must agree whether it is one.
 pub fn any(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
+    both_ways(text);
     let mut reader = Reader::new(text);
     let pulled = loop {
         match reader.next() {
@@ -24,6 +26,35 @@ pub fn any(data: &[u8]) {
         let again =
             Tree::parse(&copied).unwrap_or_else(|why| panic!("a copy cannot be read: {why}\n{copied}"));
         assert!(same(&tree, &again), "a copy says something else: {copied}");
+    }
+}
+
+// What is plain is read by another pass than the rest: they must not differ.
+fn both_ways(text: &str) {
+    let (mut fast, mut slow) = (Reader::new(text), Reader::in_full(text, Limits::default()));
+    loop {
+        let (ours, theirs) = (tag(&mut fast), tag(&mut slow));
+        assert_eq!(ours, theirs, "the two ways through a document differ");
+        if !matches!(ours.1, Ok(Some(_))) {
+            break;
+        }
+        let at = |reader: &Reader<'_>| (reader.offset(), reader.depth(), reader.nodes(), reader.qname("p:x"));
+        assert_eq!(at(&fast), at(&slow));
+    }
+    let (fast, slow) = (Reader::new(text).finish(), Reader::in_full(text, Limits::default()).finish());
+    assert_eq!(fast, slow, "the two ways end otherwise");
+}
+
+// The text before the next tag, and the tag; None at the end of the document.
+fn tag(reader: &mut Reader<'_>) -> (String, Result<Option<String>, Malformed>) {
+    let mut run = String::new();
+    loop {
+        match reader.next() {
+            Ok(Event::Text(text)) => run.push_str(&text),
+            Ok(Event::Eof) => return (run, Ok(None)),
+            Ok(other) => return (run, Ok(Some(format!("{other:?}")))),
+            Err(malformed) => return (run, Err(malformed)),
+        }
     }
 }
 

@@ -131,3 +131,70 @@ proptest::proptest! {
         proptest::prop_assert_eq!(reader.text_content().unwrap(), text);
     }
 }
+
+// Everything a reader tells of a document, or its refusal; runs of text joined.
+fn told_of(mut reader: Reader<'_>) -> Result<Vec<String>, Malformed> {
+    let mut lines = Vec::new();
+    let mut run = String::new();
+    loop {
+        let event = reader.next()?;
+        if let Event::Text(text) = &event {
+            run.push_str(text);
+            continue;
+        }
+        if !run.is_empty() {
+            lines.push(format!("{:?}", std::mem::take(&mut run)));
+        }
+        let at = (reader.offset(), reader.depth(), reader.nodes());
+        match event {
+            Event::Eof => return Ok(lines),
+            Event::Start(element) => {
+                let mut scope = reader.namespaces();
+                scope.sort();
+                let names = (reader.qname("p:x"), reader.qname("x"), reader.qname("xml:x"));
+                lines.push(format!("{element:?} {at:?} {scope:?} {names:?}"));
+            }
+            _ => lines.push(format!("end {at:?}")),
+        }
+    }
+}
+
+const BOTH: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\r\n<!-- c --><p:a xmlns:p='urn:p' b='1 &amp; 2' p:b=\"x\">\
+    <d xmlns='urn:d' xml:lang=\"ja\" p:t='p:CE'>\n <e f=\"'\"/>\u{5c71}&lt;&gt;\u{5ddd}&#10;<!-- - --></d>\
+    <![CDATA[<x>]]><p:g xmlns:p='urn:q' xmlns:q='urn:q' p:h='1'/> tail</p:a>\n<!-- end -->";
+
+#[test]
+fn the_plain_way_gives_way_where_something_is_not_plain() {
+    for odd in ["", "<![CDATA[]]>", "&#65;", "<?p q?>", "\u{5c71}='1'", "<b c='\t'/>"] {
+        let source = format!("<!--x--><a><b d='1'/>t &amp; u{odd}<c/>v</a>");
+        let limits = Limits::default();
+        let (fast, slow) = (told_of(Reader::new(&source)), told_of(Reader::in_full(&source, limits)));
+        assert_eq!(fast.unwrap(), slow.unwrap(), "{odd}");
+    }
+}
+
+proptest::proptest! {
+    #[test]
+    fn both_ways_tell_the_same_of_any_document(
+        edits in proptest::collection::vec((0..BOTH.len(), 0..26_usize, proptest::bool::ANY), 0..4),
+        is_plain in proptest::bool::ANY,
+    ) {
+        const PIECES: [&str; 26] = [
+            "<", ">", "/>", "</", "'", "\"", "&", ";", "&gt;", " ", "=", "p:", "xmlns", ":", "a", "\r\n", "]]>",
+            "\u{ffff}", "<p:a>", "</p:a>", "<!--", "-->", "<?", "?>", "xml", "&#x41;",
+        ];
+        let mut source = BOTH.to_owned();
+        if is_plain {
+            source = source.replace("<![CDATA[<x>]]>", "").replace("&#10;", "");
+        }
+        for (at, piece, is_cut) in edits {
+            let at = (0..=at.min(source.len())).rev().find(|at| source.is_char_boundary(*at)).unwrap();
+            let until = if is_cut { source[at..].chars().next().map_or(at, |c| at + c.len_utf8()) } else { at };
+            source.replace_range(at..until, PIECES[piece]);
+        }
+        let (fast, slow) = (Reader::new(&source), Reader::in_full(&source, Limits::default()));
+        proptest::prop_assert_eq!(told_of(fast), told_of(slow));
+        let (fast, slow) = (Reader::new(&source), Reader::in_full(&source, Limits::default()));
+        proptest::prop_assert_eq!(fast.finish(), slow.finish());
+    }
+}
