@@ -1,6 +1,7 @@
 //! Foldings of names and numbers (japan.md 2.2). A table of code points is never complete, so an
 //! unequal kanji key costs little when kana and birth date agree.
 
+use std::cell::RefCell;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -70,33 +71,72 @@ pub(super) static FOLDED: LazyLock<HashMap<char, char>> = LazyLock::new(|| {
 });
 
 thread_local! {
-    static OLD_TO_NEW: Box<dyn Fn(&str) -> String> = old_to_new();
+    static OLD_TO_NEW: OldToNew = OldToNew::new();
 }
 
-// Old forms of kanji become new ones by the kept library's table; where it cannot be built, names
-// are compared as they are.
-fn old_to_new() -> Box<dyn Fn(&str) -> String> {
-    match make_transliterator(&vec![TransliteratorConfig::KanjiOldNew]) {
-        Ok(convert) => Box::new(move |text| convert(text).unwrap_or_else(|_| text.to_owned())),
-        Err(_) => Box::new(str::to_owned),
+type Convert = Box<dyn Fn(&str) -> String>;
+
+/// Old forms of kanji become new ones by the kept library's table; where it cannot be built, names are
+/// compared as they are. What each character becomes is remembered: a name is asked for again and again.
+struct OldToNew {
+    convert: Convert,
+    known: RefCell<HashMap<char, String>>,
+}
+
+impl OldToNew {
+    fn new() -> Self {
+        let convert: Convert = match make_transliterator(&vec![TransliteratorConfig::KanjiOldNew]) {
+            Ok(convert) => Box::new(move |text| convert(text).unwrap_or_else(|_| text.to_owned())),
+            Err(_) => Box::new(str::to_owned),
+        };
+        Self { convert, known: RefCell::default() }
     }
+
+    fn push(&self, c: char, text: &mut String) {
+        if !is_kanji(c) {
+            text.push(c);
+            return;
+        }
+        let mut known = self.known.borrow_mut();
+        if known.len() >= KNOWN_MAX {
+            known.clear();
+        }
+        text.push_str(known.entry(c).or_insert_with(|| (self.convert)(c.encode_utf8(&mut [0; 4]))));
+    }
+}
+
+/// Names are written with fewer kanji.
+const KNOWN_MAX: usize = 8_192;
+
+// Whatever the table may know.
+const fn is_kanji(c: char) -> bool {
+    matches!(c, '\u{2e80}'..='\u{2fdf}' | '\u{3400}'..='\u{9fff}' | '\u{f900}'..='\u{faff}' | '\u{20000}'..='\u{3ffff}')
 }
 
 const fn is_variation_selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
 
+// What NFKC leaves as it is, whatever stands beside it: ASCII, kana, the common kanji.
+const fn is_stable(c: char) -> bool {
+    matches!(c, '\u{0}'..='\u{7f}' | '\u{3041}'..='\u{3096}' | '\u{30a1}'..='\u{30fc}' | '\u{4e00}'..='\u{9fff}')
+}
+
 /// NFKC without variation selectors.
 pub fn plain(text: &str) -> String {
+    if text.chars().all(is_stable) {
+        return text.to_owned();
+    }
     text.chars().filter(|c| !is_variation_selector(*c)).nfkc().collect()
 }
 
 /// The key of a name in kanji, or in any script that is not kana.
 pub fn kanji(text: &str) -> String {
     let text = plain(text);
-    let text = OLD_TO_NEW.with(|convert| convert(&text));
-    let mut key = String::new();
-    for c in text.chars().filter(|c| !is_blank(*c)) {
+    let mut new = String::with_capacity(text.len());
+    OLD_TO_NEW.with(|old_to_new| text.chars().for_each(|c| old_to_new.push(c, &mut new)));
+    let mut key = String::with_capacity(new.len());
+    for c in new.chars().filter(|c| !is_blank(*c)) {
         match c {
             // 々 repeats what stands before it.
             '々' => key.extend(key.chars().last()),
@@ -112,7 +152,7 @@ pub fn kanji(text: &str) -> String {
 pub fn kana(text: &str) -> String {
     let folded: String = plain(text).chars().filter(|c| !is_blank(*c)).map(katakana).map(large).collect();
     // What stood apart by a blank may compose now.
-    folded.nfkc().collect()
+    plain(&folded)
 }
 
 /// The coarser key of a kana key: no long mark, no voicing, long vowels short.
