@@ -237,7 +237,7 @@ fn indexed_event(placed: &PlacedEvent) -> IndexedEvent {
 const EMERGENCY: &str = "emergency";
 const BATCH_EVENTS: usize = 500;
 /// How long records gather before the index takes them in.
-const GATHER: std::time::Duration = std::time::Duration::from_millis(200);
+const GATHER: Duration = Duration::from_secs(1);
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
 #[cfg(test)]

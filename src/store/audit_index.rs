@@ -191,6 +191,22 @@ impl Store {
             event.patients.iter().map(row).collect()
         };
         let patients: Vec<_> = events.iter().flat_map(patients).collect();
+        // One statement for all: an answer may show thousands.
+        let documents: Vec<(&str, i64)> = events
+            .iter()
+            .flat_map(|event| {
+                event.documents.reveal().iter().map(|d| (d.unique.as_str(), signed(event.sequence)))
+            })
+            .collect();
+        if !documents.is_empty() {
+            sqlx::query(
+                "INSERT INTO audit_document (unique_id, sequence)
+                 SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
+            )
+            .bind(serde_json::to_string(&documents).unwrap_or_default())
+            .execute(&mut *transaction)
+            .await?;
+        }
         sqlx::query(
             "INSERT INTO audit_patient (cx, value, sequence)
              SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
@@ -321,18 +337,6 @@ async fn insert(
     .bind(as_json)
     .execute(&mut **transaction)
     .await?;
-    if !documents.is_empty() {
-        // One statement for all: an answer may show thousands.
-        let unique: Vec<&str> = documents.iter().map(|document| document.unique.as_str()).collect();
-        sqlx::query(
-            "INSERT INTO audit_document (unique_id, sequence) SELECT value, $2 FROM json_each($1)
-             WHERE TRUE ON CONFLICT DO NOTHING",
-        )
-        .bind(serde_json::to_string(&unique).unwrap_or_default())
-        .bind(signed(event.sequence))
-        .execute(&mut **transaction)
-        .await?;
-    }
     Ok(())
 }
 
