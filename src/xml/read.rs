@@ -6,11 +6,12 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use quick_xml::events::Event as Raw;
-use quick_xml::name::{Namespace, PrefixDeclaration, QName, ResolveResult};
+use quick_xml::name::{Namespace, QName, ResolveResult};
 use quick_xml::{NsReader, XmlVersion};
 
 use smol_str::SmolStr;
 
+use self::scope::normalized;
 use super::Scanner;
 use crate::model::Malformed;
 
@@ -507,61 +508,6 @@ impl<'a> Reader<'a> {
         while !matches!(self.next()?, Event::Eof) {}
         Ok(())
     }
-
-    /// Prefixes (empty for the default) and URIs in scope where the reader stands: right after a
-    /// start, those of that element included. `xml` and `xmlns` are left out.
-    pub fn namespaces(&self) -> Vec<(String, String)> {
-        let mut scope: Vec<(String, String)> = Vec::new();
-        let full = match &self.way {
-            Way::Full(full) => full,
-            Way::Plain(scanner) => {
-                for (prefix, uri) in scanner.scope() {
-                    match scope.iter_mut().find(|(known, _)| known == prefix) {
-                        Some(entry) => uri.clone_into(&mut entry.1),
-                        None => scope.push((prefix.to_owned(), uri.to_owned())),
-                    }
-                }
-                return scope;
-            }
-        };
-        for (prefix, uri) in full.resolver().bindings() {
-            let prefix = match prefix {
-                PrefixDeclaration::Default => String::new(),
-                PrefixDeclaration::Named(name) => name.to_owned(),
-            };
-            let uri = normalized(uri.into_inner()).into_owned();
-            if prefix == "xml" || prefix == "xmlns" {
-                continue;
-            }
-            match scope.iter_mut().find(|(known, _)| *known == prefix) {
-                Some(entry) => entry.1 = uri,
-                None => scope.push((prefix, uri)),
-            }
-        }
-        scope
-    }
-
-    /// Resolves a QName in a value (`xsi:type="hl7:CE"`) where the reader stands: namespace URI and
-    /// local part. An unprefixed name is in the default namespace; an undeclared prefix gives "", and what is
-    /// no QName stays as it is, in none.
-    pub fn qname(&self, value: &str) -> (String, String) {
-        let name = QName(value.trim());
-        let (local, prefix) = name.decompose();
-        if !is_name(local.into_inner()) || prefix.is_some_and(|prefix| !is_name(prefix.into_inner())) {
-            return (String::new(), value.trim().to_owned());
-        }
-        let uri = match &self.way {
-            Way::Plain(scanner) => {
-                let prefix = prefix.map(quick_xml::name::Prefix::into_inner).unwrap_or_default();
-                scanner.resolve(prefix).unwrap_or_default().to_owned()
-            }
-            Way::Full(full) => match full.resolver().resolve_prefix(prefix, true) {
-                ResolveResult::Bound(Namespace(uri)) => normalized(uri).into_owned(),
-                ResolveResult::Unbound | ResolveResult::Unknown(_) => String::new(),
-            },
-        };
-        (uri, local.into_inner().to_owned())
-    }
 }
 
 fn full(source: &str) -> NsReader<&[u8]> {
@@ -573,17 +519,6 @@ fn full(source: &str) -> NsReader<&[u8]> {
 
 fn position(full: &NsReader<&[u8]>) -> usize {
     usize::try_from(full.buffer_position()).unwrap_or(usize::MAX)
-}
-
-// The value of a namespace declaration, which quick-xml keeps as it stands: references are resolved
-// and white space becomes blanks, as in any attribute. It was found to be whole at its element.
-fn normalized(raw: &str) -> Cow<'_, str> {
-    let bytes = raw.as_bytes();
-    if memchr::memchr3(b'&', b'\t', b'\n', bytes).or_else(|| memchr::memchr(b'\r', bytes)).is_none() {
-        return Cow::Borrowed(raw);
-    }
-    let blanks = raw.replace("\r\n", " ").replace(['\t', '\n', '\r'], " ");
-    Cow::Owned(quick_xml::escape::unescape(&blanks).map_or_else(|_| raw.to_owned(), Cow::into_owned))
 }
 
 // An NCName; beyond ASCII every letter passes.
@@ -604,5 +539,6 @@ fn told(error: &dyn std::fmt::Display) -> String {
 }
 
 mod plain;
+mod scope;
 #[cfg(test)]
 mod tests;
