@@ -270,6 +270,7 @@ impl Running {
 
     async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         self.store.purge_replays(now).await?;
+        self.store.purge_correlations(now).await?;
         self.store.purge_asked(now.plus_seconds(-ASKED_KEPT_S)).await?;
         Ok(())
     }

@@ -109,7 +109,11 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
             receiver_device: file.device.clone().unwrap_or_else(|| file.community.0.clone()),
             receiver: file.community.clone(),
         },
-        profile: PeerProfile { send_network_id: file.send_network_id, ..file.wire.clone() },
+        profile: PeerProfile {
+            send_network_id: file.send_network_id,
+            correlation_days: file.correlation_days,
+            ..file.wire.clone()
+        },
         issuing: Arc::new(issuing(broker, file, None)?),
         limits: soap::Limits {
             root_bytes_max: file.limits.answer_bytes_max,

@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
 use super::Identity;
-use super::fan_out::{Correlated, Planned};
+use super::fan_out::{Around, Correlated, Planned};
 use super::outbound::OutboundRequest;
 use super::resemblance::{Taken, ids_of};
 use crate::audit::{LegOutcome, Opened, Recorded};
@@ -18,7 +18,6 @@ use crate::model::{
     Answer, Community, Failure, FoundPatient, Leg, Outage, Outbound, Outcome, RequestContext,
 };
 use crate::policy::Permit;
-use crate::telemetry::Metrics;
 
 /// What one target is asked, and what it has brought so far.
 pub(super) struct Carriage<'a, R: OutboundRequest> {
@@ -26,7 +25,7 @@ pub(super) struct Carriage<'a, R: OutboundRequest> {
     opened: &'a Opened,
     permit: &'a Permit,
     context: &'a RequestContext,
-    metrics: &'a Metrics,
+    around: Around<'a>,
     until: Instant,
     brought: Mutex<Brought<R::Found>>,
 }
@@ -48,11 +47,11 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         opened: &'a Opened,
         permit: &'a Permit,
         context: &'a RequestContext,
-        metrics: &'a Metrics,
+        around: Around<'a>,
     ) -> Self {
         let brought = Brought { answers: BTreeMap::new(), legs: Vec::new(), out: Vec::new() };
         let until = planned.target.until(context);
-        Self { planned, opened, permit, context, metrics, until, brought: Mutex::new(brought) }
+        Self { planned, opened, permit, context, around, until, brought: Mutex::new(brought) }
     }
 
     /// Carries it within the target's limits. When the target fails in the end or runs out of time,
@@ -83,9 +82,40 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         for (request, leg) in &self.planned.messages {
             messages.push((request.clone(), self.recorded(leg)?));
         }
-        if let Some(correlated) = &self.planned.correlated {
-            messages.extend(self.correlate(community, correlated).await?);
+        let Some(correlated) = &self.planned.correlated else {
+            return self.send_all(community, messages).await;
+        };
+        if let Some(leg) = &correlated.leg {
+            messages.extend(self.correlate(community, correlated, self.recorded(leg)?).await?);
+            return self.send_all(community, messages).await;
         }
+        let descriptor = self.planned.target.descriptor();
+        self.around.correlations.remembered(&descriptor.name);
+        self.send_all(community, messages).await?;
+        if !self.brought().answers.values().any(|answer| answer.is_patient_unknown) {
+            return Ok(());
+        }
+        // A number is given up when records are merged or a card is issued anew: whose it was is asked
+        // once more, and what is found replaces what the old number brought.
+        let known = &correlated.lookup.known;
+        let from = (&descriptor.name, &descriptor.community);
+        self.around.correlations.is_stale(self.context, known, from).await;
+        let lookup = Outbound::PatientIdLookup(&correlated.lookup);
+        let leg = self
+            .planned
+            .messages
+            .first()
+            .map(|(_, leg)| Identity::another(leg))
+            .ok_or(Failure::Unrecorded)?;
+        let record = self.planned.record(self.context, &leg, lookup);
+        let mut recorded = self.opened.supplement(vec![record]).await.map_err(|_| Failure::Unrecorded)?;
+        let recorded = recorded.pop().ok_or(Failure::Unrecorded)?;
+        self.brought().answers.clear();
+        let messages = self.correlate(community, correlated, recorded).await?;
+        self.send_all(community, messages).await
+    }
+
+    async fn send_all(&self, community: &dyn Community, messages: Vec<(R, Recorded)>) -> Result<(), Failure> {
         let messages = messages.into_iter().enumerate();
         let sent = messages.map(|(at, (request, recorded))| self.send(community, at, request, recorded));
         join_all(sent).await.into_iter().collect()
@@ -101,16 +131,17 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     async fn correlate(
         &self,
         community: &dyn Community,
-        correlated: &Correlated<R>,
+        Correlated { request, lookup, .. }: &Correlated<R>,
+        recorded: Recorded,
     ) -> Result<Vec<(R, Recorded)>, Failure> {
-        let Correlated { request, lookup, leg } = correlated;
         let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<FoundPatient>> {
             Box::pin(async move { community.patient_id_lookup(self.context, recorded.leg(), lookup).await })
         };
-        let (leg, outcome) =
-            self.patiently(self.recorded(leg)?, Outbound::PatientIdLookup(lookup), ask).await;
+        let (leg, outcome) = self.patiently(recorded, Outbound::PatientIdLookup(lookup), ask).await;
+        let keep_for = outcome.as_ref().ok().and_then(|answer| answer.keep_for);
+        let descriptor = self.planned.target.descriptor();
         let Taken { ids, dropped } = match outcome {
-            Ok(answer) => ids_of(lookup, self.planned.target.descriptor(), answer),
+            Ok(answer) => ids_of(lookup, descriptor, answer),
             Err(Failure::Ambiguous) => Taken::default(),
             Err(failure) => {
                 self.came(&leg, Some(failure.clone()), 0, 0);
@@ -119,6 +150,9 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         };
         dropped.iter().for_each(|(reason, count)| self.dropped(reason, *count));
         self.came(&leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
+        let from = (&descriptor.name, &descriptor.community);
+        let keep_for = keep_for.filter(|_| !ids.is_empty());
+        self.around.correlations.learned(self.context, &lookup.known, from, &ids, keep_for).await;
         if ids.is_empty() {
             self.keep(0, Answer::found(Vec::new()));
             return Ok(Vec::new());
@@ -193,7 +227,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     fn dropped(&self, reason: &'static str, count: usize) {
         if count > 0 {
             let target = &self.planned.target.descriptor().name;
-            self.metrics.dropped(&target.0, reason, u64::try_from(count).unwrap_or(u64::MAX));
+            self.around.metrics.dropped(&target.0, reason, u64::try_from(count).unwrap_or(u64::MAX));
             tracing::warn!(request = %self.context.id, target_name = %target, dropped = count, reason,
                 "findings that do not answer what was asked were dropped");
         }
@@ -223,7 +257,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     fn unanswered(&self, failure: &Failure) -> Vec<LegOutcome> {
         let brought = self.brought();
         let planned = self.planned.messages.iter().map(|(_, leg)| leg);
-        let planned = planned.chain(self.planned.correlated.iter().map(|correlated| &correlated.leg));
+        let planned =
+            planned.chain(self.planned.correlated.iter().filter_map(|correlated| correlated.leg.as_ref()));
         let mut legs: Vec<&Leg> = planned.chain(&brought.out).collect();
         legs.sort_by(|one, two| one.message.0.cmp(&two.message.0));
         legs.dedup_by(|one, two| one.message == two.message);

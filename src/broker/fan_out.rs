@@ -7,6 +7,7 @@ use futures_util::future::join_all;
 
 use super::Identity;
 use super::carry::Carriage;
+use super::correlations::Correlations;
 use super::directory::PeerDirectory;
 use super::outbound::{Ask, OutboundRequest};
 use super::resolve::About;
@@ -25,12 +26,20 @@ pub struct Planned<R> {
     pub(super) correlated: Option<Correlated<R>>,
 }
 
-/// A request that needs the target's ids of the person first.
+/// A request that needs the target's ids of the person.
 pub(super) struct Correlated<R> {
     pub request: R,
     pub lookup: PatientIdLookup,
-    /// The look-up's. The requests behind it get theirs, and a record, when their ids are known.
-    pub leg: Leg,
+    /// The look-up's, where it comes first. The requests behind it get theirs, and a record, when their
+    /// ids are known. None where the ids are remembered: they are looked up only if they have gone stale.
+    pub leg: Option<Leg>,
+}
+
+/// What stands around every request.
+#[derive(Clone, Copy)]
+pub struct Around<'a> {
+    pub(super) correlations: &'a Correlations,
+    pub(super) metrics: &'a Metrics,
 }
 
 /// What is to be asked of the permitted targets.
@@ -52,7 +61,10 @@ pub fn plan<R: OutboundRequest>(
             match ask {
                 Ask::Plain(request) => messages.push((request, identity.leg())),
                 Ask::Correlated(request) => {
-                    let leg = identity.leg();
+                    let remembered = about.remembered_at(target);
+                    let leg = remembered.is_empty().then(|| identity.leg());
+                    messages
+                        .extend(remembered.into_iter().map(|id| (request.about_patient(id), identity.leg())));
                     correlated = lookup(about, target).map(|lookup| Correlated { request, lookup, leg });
                 }
             }
@@ -76,7 +88,8 @@ impl<R: OutboundRequest> Planned<R> {
         let lookup = self
             .correlated
             .iter()
-            .map(|c| self.record(context, &c.leg, Outbound::PatientIdLookup(&c.lookup)));
+            .filter_map(|c| c.leg.as_ref().map(|leg| (leg, &c.lookup)))
+            .map(|(leg, lookup)| self.record(context, leg, Outbound::PatientIdLookup(lookup)));
         let known = self.messages.iter().map(|(request, leg)| self.record(context, leg, request.outbound()));
         lookup.chain(known).collect()
     }
@@ -102,11 +115,11 @@ pub async fn fan_out<R: OutboundRequest>(
     permit: &Permit,
     context: &RequestContext,
     planned: Vec<Planned<R>>,
-    metrics: &Metrics,
+    around: Around<'_>,
 ) -> (Answer<R::Found>, Vec<LegOutcome>) {
     let named = |p: &Planned<R>| opened.permits(&p.target.descriptor().name);
     let planned: Vec<Planned<R>> = planned.into_iter().filter(named).collect();
-    let carriages = planned.iter().map(|p| Carriage::new(p, opened, permit, context, metrics).carry());
+    let carriages = planned.iter().map(|p| Carriage::new(p, opened, permit, context, around).carry());
     let mut merged = Answer::default();
     let mut outcomes = Vec::new();
     for (answer, legs) in join_all(carriages).await {

@@ -5,6 +5,7 @@ mod breaker;
 mod budgets;
 mod carry;
 mod conclude;
+mod correlations;
 mod directory;
 mod entry_cache;
 mod fan_out;

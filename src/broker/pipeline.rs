@@ -8,9 +8,10 @@ use bytes::Bytes;
 
 use super::Identity;
 use super::budgets::{Budgets, Question};
+use super::correlations::Correlations;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
-use super::fan_out::{fan_out, plan};
+use super::fan_out::{Around, fan_out, plan};
 use super::handled::Handled;
 use super::ledger::Subject;
 use super::limits::Limits;
@@ -35,6 +36,7 @@ pub struct Broker {
     pub(super) authorizer: Arc<Authorizer>,
     pub(super) audit: AuditLog,
     pub(super) store: Store,
+    pub(super) correlations: Correlations,
     pub(super) entry_cache: EntryCache,
     pub(super) metrics: Arc<Metrics>,
     pub(super) results_max: usize,
@@ -82,6 +84,7 @@ impl Broker {
             directory: ArcSwap::from_pointee(parts.directory),
             authorizer: parts.authorizer,
             audit: parts.audit,
+            correlations: Correlations::new(parts.store.clone(), Arc::clone(&parts.metrics)),
             store: parts.store,
             entry_cache: EntryCache::new(parts.entry_cache_entries_max),
             metrics: parts.metrics,
@@ -182,7 +185,8 @@ impl Broker {
         let planned = plan(&self.identity, context, request, &about, &permit, &directory);
         let records = planned.iter().flat_map(|planned| planned.records(context)).collect();
         let opened = self.audit.open(context, &permit, records).await?;
-        let (answer, legs) = fan_out(&opened, &permit, context, planned, &self.metrics).await;
+        let around = Around { correlations: &self.correlations, metrics: &self.metrics };
+        let (answer, legs) = fan_out(&opened, &permit, context, planned, around).await;
         let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
         let filtered = self.filter(context, &permit, answer)?;
         // Counted before anything leaves, and by what leaves.
@@ -287,7 +291,7 @@ impl Broker {
 
     fn resolver<'a>(&'a self, directory: &'a PeerDirectory) -> Resolver<'a> {
         let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &self.entry_cache);
-        Resolver { identity, authorizer, directory, cache }
+        Resolver { identity, authorizer, directory, cache, correlations: &self.correlations }
     }
 
     // Empty answers to peers leave on the next step of 50 ms after arrival, the record's wait

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Identity;
+use super::correlations::Correlations;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
 use super::outbound::holds;
@@ -31,6 +32,8 @@ pub struct About {
     pub missing: Vec<(DocumentId, &'static str)>,
     /// What correlating the person at peers would send.
     pub correlation: Option<Correlation>,
+    /// What peers call the person, as they once said and allow to be remembered.
+    pub remembered: Vec<(CommunityId, PatientId)>,
     numbers: Vec<(TargetName, PatientId)>,
     at_peer: Option<(CommunityId, PatientId)>,
 }
@@ -78,6 +81,15 @@ impl About {
             && self.correlation.as_ref().is_some_and(|c| c.demographics(community).is_some())
     }
 
+    /// The remembered ids of the person that are this target's own.
+    pub fn remembered_at(&self, target: &Target) -> Vec<PatientId> {
+        let descriptor = target.descriptor();
+        let is_its_own = |(community, id): &&(CommunityId, PatientId)| {
+            *community == descriptor.community && descriptor.authorities.contains(&id.authority)
+        };
+        self.remembered.iter().filter(is_its_own).map(|(_, id)| id.clone()).collect()
+    }
+
     /// Whether the entry of a document has been found.
     pub fn knows(&self, id: &DocumentId) -> bool {
         self.entries.iter().any(|entry| entry.id == *id)
@@ -90,6 +102,7 @@ pub struct Resolver<'a> {
     pub(super) authorizer: &'a Authorizer,
     pub(super) directory: &'a PeerDirectory,
     pub(super) cache: &'a EntryCache,
+    pub(super) correlations: &'a Correlations,
 }
 
 impl Resolver<'_> {
@@ -169,6 +182,9 @@ impl Resolver<'_> {
         if let Some(network_id) = network_id {
             about.numbers = self.at_sources(book.numbers_of(&network_id.value));
             about.correlation = self.correlation(context, &book, &network_id).await;
+            if about.correlation.is_some() {
+                about.remembered = self.correlations.of(context, &network_id).await;
+            }
             about.patients.push(network_id);
         }
     }

@@ -73,6 +73,8 @@ pub struct TargetFile {
     pub budgets: Budgets,
     /// Its home community; ours for sources and portals.
     pub community: CommunityId,
+    /// Days its ids of a person are remembered where its answer does not say; 0 is not at all.
+    pub correlation_days: u32,
     /// Its OID as an HL7 device.
     pub device: Option<Oid>,
     /// URLs, for `kind = "xca"`.
@@ -137,6 +139,7 @@ impl TargetFile {
         let authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
         let repositories = s.oids("repositories").into_iter().map(RepositoryId).collect();
         let send_network_id = s.flag("send_network_id", false);
+        let correlation_days = u32::try_from(s.number("correlation_days", 0, 0..=366)).unwrap_or_default();
         let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
         let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
         let tls = s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited));
@@ -161,6 +164,7 @@ impl TargetFile {
             breaker,
             budgets,
             community: community.clone().unwrap_or_else(|| broker.community.clone()),
+            correlation_days,
             device,
             endpoints,
             kind,

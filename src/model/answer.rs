@@ -1,5 +1,7 @@
 //! Answers: what was found and what is missing. A dead peer is never an error of the request.
 
+use std::time::Duration;
+
 use super::{CommunityId, DocumentId, RepositoryId, TargetName};
 
 /// Why a target gave nothing. No text of a peer is shown to a requester.
@@ -86,11 +88,24 @@ pub struct Answer<T> {
     /// Findings that the reader put aside because they answer something else than was asked: another
     /// patient's, another home's, documents nobody named.
     pub set_aside: usize,
+    /// How long the ids found may be remembered (XCPD CorrelationTimeToLive, or the peer's file); None
+    /// is not at all.
+    pub keep_for: Option<Duration>,
+    /// Whether the target said that it does not know the patient asked about.
+    pub is_patient_unknown: bool,
 }
 
 impl<T> Default for Answer<T> {
     fn default() -> Self {
-        Self { found: Vec::new(), unavailable: Vec::new(), reported: Vec::new(), answered: 0, set_aside: 0 }
+        Self {
+            found: Vec::new(),
+            unavailable: Vec::new(),
+            reported: Vec::new(),
+            answered: 0,
+            set_aside: 0,
+            keep_for: None,
+            is_patient_unknown: false,
+        }
     }
 }
 
@@ -100,6 +115,13 @@ impl<T> Answer<T> {
         Self { found, answered: 1, ..Self::default() }
     }
 
+    /// The same about findings of another sort: `change` gives each anew, or leaves it out.
+    pub fn map<U>(self, change: impl FnMut(T) -> Option<U>) -> Answer<U> {
+        let Self { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown } = self;
+        let found = found.into_iter().filter_map(change).collect();
+        Answer { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown }
+    }
+
     /// Takes another answer in.
     pub fn merge(&mut self, other: Self) {
         self.found.extend(other.found);
@@ -107,6 +129,7 @@ impl<T> Answer<T> {
         self.reported.extend(other.reported);
         self.answered += other.answered;
         self.set_aside += other.set_aside;
+        self.is_patient_unknown |= other.is_patient_unknown;
     }
 }
 

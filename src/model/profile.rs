@@ -28,6 +28,10 @@ pub struct PeerProfile {
     /// Whether our network id of a person goes with their demographics (decisions A8); from its file.
     #[serde(skip)]
     pub send_network_id: bool,
+    /// Days its ids of a person are remembered where its answer does not say how long; 0 is not at all;
+    /// from its file.
+    #[serde(skip)]
+    pub correlation_days: u32,
     /// Documents asked for in one retrieve; 0 is no limit.
     pub documents_per_retrieve: usize,
     /// Whether patient queries carry AdhocQuery/@home.

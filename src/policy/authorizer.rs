@@ -106,16 +106,13 @@ impl Authorizer {
         answer: Answer<T>,
     ) -> Filtered<T> {
         let mut disclosure = self.disclosure(context);
-        let Answer { found, unavailable, reported, answered, set_aside } = answer;
-        let before = found.len();
-        let found: Vec<_> = found
-            .into_iter()
-            .filter(|found| self.may_tell(&mut disclosure, context, permit, found))
-            .collect();
+        let before = answer.found.len();
+        let answer =
+            answer.map(|found| self.may_tell(&mut disclosure, context, permit, &found).then_some(found));
         Filtered {
-            withheld: before - found.len(),
+            withheld: before - answer.found.len(),
             decision: disclosure.decision(&permit.decision),
-            answer: Answer { found, unavailable, reported, answered, set_aside },
+            answer,
         }
     }
 

@@ -6,6 +6,7 @@ use time::Date;
 use time::macros::format_description;
 
 use super::consent_row::{ConsentRow, ConsentState, Terms};
+use super::correlations;
 use super::open::{Store, StoreError};
 use crate::model::{CommunityId, Oid, Phi, Purpose, Timestamp};
 
@@ -265,6 +266,11 @@ async fn insert(
     .bind(columns.12)
     .execute(&mut **tx)
     .await?;
+    // What was learned under a consent that has ended is not asked with again under another.
+    if matches!(row.state, ConsentState::Withdrawn | ConsentState::Refused) {
+        let forget = sqlx::query(correlations::FORGET).bind(row.network_id.reveal());
+        forget.bind(row.community.0.as_str()).execute(&mut **tx).await?;
+    }
     Ok(done.rows_affected())
 }
 

@@ -6,6 +6,7 @@ mod audit_forward;
 mod audit_index;
 mod consent_row;
 mod consents;
+mod correlations;
 mod emergency_ids;
 mod lock;
 mod open;

@@ -9,6 +9,10 @@ use prometheus::{
     TextEncoder,
 };
 
+mod emergency;
+
+use emergency::EmergencyMetrics;
+
 use super::registered::{Registered, add, observe, set, set_float, whole};
 
 /// What a breaker does.
@@ -80,6 +84,11 @@ impl Metrics {
     pub fn outbound(&self, target: &str, transaction: &str, outcome: &str, took: Duration) {
         add(&self.traffic.outbound, &[target, transaction, outcome], 1);
         observe(&self.traffic.outbound_seconds, &[target, transaction], took);
+    }
+
+    /// A person's ids at a target were needed; `outcome` is `asked`, `remembered` or `stale`.
+    pub fn correlation(&self, target: &str, outcome: &str) {
+        add(&self.traffic.correlations, &[target, outcome], 1);
     }
 
     /// A breaker has changed.
@@ -299,6 +308,7 @@ struct RequestMetrics {
     withheld: IntCounterVec,
     throttled: IntCounterVec,
     dropped: IntCounterVec,
+    correlations: IntCounterVec,
     message_warnings: IntCounterVec,
     document_bytes: IntCounterVec,
 }
@@ -346,6 +356,11 @@ impl RequestMetrics {
                 "Findings that answered something not asked; reason: not_asked, other_person, too_many_ids, document_differs, document_differs_passed (let pass by the peer's file).",
                 &["target", "reason"],
             )?,
+            correlations: r.counters(
+                "correlations_total",
+                "Persons known at home whose ids there were needed: asked for, remembered, or remembered and stale.",
+                &["target", "outcome"],
+            )?,
             message_warnings: r.counters(
                 "message_warnings_total",
                 "Deviations put up with while reading.",
@@ -355,42 +370,6 @@ impl RequestMetrics {
                 "document_bytes_total",
                 "Bytes of documents sent.",
                 &["side", "peer"],
-            )?,
-        })
-    }
-}
-
-/// What is done under the purpose EMERGENCY.
-#[derive(Debug)]
-struct EmergencyMetrics {
-    emergencies: IntCounterVec,
-    emergency_ids_refused: IntCounterVec,
-    emergencies_over_budget: IntCounterVec,
-    emergency_lane: IntCounterVec,
-}
-
-impl EmergencyMetrics {
-    fn new(r: &mut Registered) -> Result<Self, Error> {
-        Ok(Self {
-            emergencies: r.counters(
-                "emergency_accesses_total",
-                "Answers given under an emergency policy.",
-                &["peer"],
-            )?,
-            emergency_ids_refused: r.counters(
-                "emergency_ids_refused_total",
-                "Emergency ids refused to a community because too many are in use.",
-                &["community"],
-            )?,
-            emergencies_over_budget: r.counters(
-                "emergencies_over_budget_total",
-                "Emergencies let through although the person, facility or system was over a budget.",
-                &["peer"],
-            )?,
-            emergency_lane: r.counters(
-                "emergency_lane_total",
-                "Emergencies let through although the system's rate or places were used up.",
-                &["peer"],
             )?,
         })
     }

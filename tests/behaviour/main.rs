@@ -28,6 +28,7 @@ mod one_person_or_nobody;
 mod peers_lie_and_die;
 mod planted_values_never_surface;
 mod reader_costs;
+mod remembered;
 mod replays;
 mod slow_and_failing_peers;
 mod slow_clients;

@@ -168,7 +168,9 @@ pub fn conclude<T>(head: Head, sent: &Sent, general: &str, is_empty: bool) -> Re
     {
         return Err(Failure::Busy);
     }
+    let all = errors.len();
     errors.retain(|error| error.code != "XDSUnknownPatientId");
+    let is_patient_unknown = errors.len() < all;
     let is_unknown_patient_only = is_error_given && !errors.iter().any(RegistryError::is_error);
     let is_failure = match head.status {
         Status::Failure => !is_unknown_patient_only,
@@ -184,7 +186,8 @@ pub fn conclude<T>(head: Head, sent: &Sent, general: &str, is_empty: bool) -> Re
         errors.push(RegistryError::new(general, why, sent.home.to_string()));
     }
     let reported = errors.into_iter().map(|error| reported(error, sent)).collect();
-    Ok(Answer { reported, answered: usize::from(!is_failure), ..Answer::default() })
+    let answered = usize::from(!is_failure);
+    Ok(Answer { reported, answered, is_patient_unknown, ..Answer::default() })
 }
 
 /// An error of the gateway, speaking for its own home whatever its location said.

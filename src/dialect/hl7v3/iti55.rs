@@ -1,6 +1,8 @@
 //! ITI-55 Cross Gateway Patient Discovery as a transaction: who is this person to you, and, asked of
 //! an XCA peer, under which id do you know this person.
 
+use std::time::Duration;
+
 use super::answer_read::{Read, judge};
 use super::answer_write::{self, Verdict};
 use super::wrapper::Echo;
@@ -105,6 +107,8 @@ impl Transaction for CrossGatewayPatientDiscovery {
     }
 }
 
+const DAY: Duration = Duration::from_secs(86_400);
+
 impl Transaction for CrossGatewayPatientIdLookup {
     type Request = PatientIdLookup;
     const NAME: &'static str = "ITI-55";
@@ -126,13 +130,7 @@ impl Transaction for CrossGatewayPatientIdLookup {
         profile: &PeerProfile,
         answer: Result<Answer<FoundPatient>, Refusal>,
     ) -> Reply {
-        let answer = answer.map(|Answer { found, unavailable, reported, answered, set_aside }| Answer {
-            found: found.into_iter().map(PatientMatch::Found).collect(),
-            unavailable,
-            reported,
-            answered,
-            set_aside,
-        });
+        let answer = answer.map(|answer| answer.map(|found| Some(PatientMatch::Found(found))));
         CrossGatewayPatientDiscovery::write_answer(request, addressing, profile, answer)
     }
 
@@ -152,12 +150,13 @@ impl Transaction for CrossGatewayPatientIdLookup {
     }
 
     fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<FoundPatient> {
+        let told = received.envelope.header.correlation_time_to_live;
+        let by_file = (profile.correlation_days > 0).then(|| DAY * profile.correlation_days);
         let answer = CrossGatewayPatientDiscovery::read_answer(received, sent, profile)?;
-        let Answer { found, unavailable, reported, answered, set_aside } = answer;
-        let found = found.into_iter().filter_map(|found| match found {
+        let answer = answer.map(|found| match found {
             PatientMatch::Found(found) => Some(found),
             PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => None,
         });
-        Ok(Answer { found: found.collect(), unavailable, reported, answered, set_aside })
+        Ok(Answer { keep_for: told.or(by_file), ..answer })
     }
 }

@@ -3,9 +3,11 @@
 
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::duration::duration;
 use super::{copy, ns};
 use crate::model::{Malformed, MessageId, Warning};
 use crate::xml::{Element, Reader, Tree, WellFormed};
@@ -21,6 +23,8 @@ pub struct Header {
     pub message_id: Option<MessageId>,
     /// wsa:RelatesTo, verbatim.
     pub relates_to: Option<MessageId>,
+    /// xcpd:CorrelationTimeToLive (ITI-55 3.55.4.1.2.4): how long the ids learned may be remembered.
+    pub correlation_time_to_live: Option<Duration>,
     /// wsa:To.
     pub to: Option<String>,
     /// wsa:ReplyTo/wsa:Address.
@@ -220,6 +224,8 @@ fn without_mark(mut source: String) -> String {
     source
 }
 
+const CORRELATION: &str = "CorrelationTimeToLive";
+
 // Blocks of the answer's header that a requester may dictate.
 const REFERENCE_PARAMETERS_MAX: usize = 16;
 const REFERENCE_BYTES_MAX: usize = 16 << 10;
@@ -236,7 +242,7 @@ impl Header {
                 (ns::WSA, "To") => "To",
                 (ns::WSA, "ReplyTo") => "ReplyTo",
                 (ns::WSSE, "Security") => "Security",
-                (ns::WSA, "RelatesTo" | "From" | "FaultTo") | (ns::XCPD, "CorrelationTimeToLive") => "",
+                (ns::WSA, "RelatesTo" | "From" | "FaultTo") | (ns::XCPD, CORRELATION) => "",
                 (other, local) => {
                     if must_understand(block) {
                         self.not_understood.push((other.to_owned(), local.to_owned()));
@@ -254,6 +260,7 @@ impl Header {
                 "MessageID" => self.message_id = text(block).map(MessageId),
                 "RelatesTo" if self.relates_to.is_none() => self.relates_to = text(block).map(MessageId),
                 "To" => self.to = text(block),
+                CORRELATION => self.correlation_time_to_live = text(block).and_then(|text| duration(&text)),
                 "ReplyTo" => self.reply_to(block),
                 "Security" => self.security = Some(block.range.clone()),
                 _ => {}

@@ -3,6 +3,7 @@
 mod check;
 mod content_type;
 mod copy;
+mod duration;
 mod envelope;
 mod fault;
 mod frame;

@@ -1,0 +1,81 @@
+//! What other networks call a person whom we know: learned by a look-up, remembered as long as they allow
+//! it, so that demographics do not cross again for each question. A store that fails costs a look-up.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{CommunityId, PatientId, RequestContext, TargetName};
+use crate::store::{Store, StoreError};
+use crate::telemetry::Metrics;
+
+/// The correlations.
+pub struct Correlations {
+    store: Store,
+    metrics: Arc<Metrics>,
+}
+
+/// How long a request waits for the store.
+const STORE_WAIT: Duration = Duration::from_secs(2);
+
+impl Correlations {
+    /// Kept in this store.
+    pub const fn new(store: Store, metrics: Arc<Metrics>) -> Self {
+        Self { store, metrics }
+    }
+
+    /// What other networks call this person, as far as it is remembered.
+    pub async fn of(&self, context: &RequestContext, known: &PatientId) -> Vec<(CommunityId, PatientId)> {
+        let reading = self.store.correlations(&known.value, context.received);
+        within(context, reading).await.unwrap_or_default()
+    }
+
+    /// A look-up has brought these ids, to be remembered for that long.
+    pub async fn learned(
+        &self,
+        context: &RequestContext,
+        known: &PatientId,
+        from: (&TargetName, &CommunityId),
+        ids: &[PatientId],
+        keep_for: Option<Duration>,
+    ) {
+        let (target, community) = from;
+        self.metrics.correlation(&target.0, "asked");
+        let Some(keep_for) = keep_for else { return };
+        let seconds = i64::try_from(keep_for.as_secs()).unwrap_or(i64::MAX);
+        let until = context.received.plus_seconds(seconds);
+        within(context, self.store.keep_correlations(&known.value, community, ids, until)).await;
+    }
+
+    /// The person was asked about under a remembered id.
+    pub fn remembered(&self, target: &TargetName) {
+        self.metrics.correlation(&target.0, "remembered");
+    }
+
+    /// The network does not know the person under the remembered id any more.
+    pub async fn is_stale(
+        &self,
+        context: &RequestContext,
+        known: &PatientId,
+        (target, community): (&TargetName, &CommunityId),
+    ) {
+        self.metrics.correlation(&target.0, "stale");
+        within(context, self.store.forget_correlations(&known.value, community)).await;
+    }
+}
+
+async fn within<T>(
+    context: &RequestContext,
+    asked: impl Future<Output = Result<T, StoreError>>,
+) -> Option<T> {
+    match tokio::time::timeout(STORE_WAIT, asked).await {
+        Ok(Ok(done)) => Some(done),
+        Ok(Err(error)) => {
+            tracing::warn!(request = %context.id, %error, "correlations cannot be used: the person is looked up");
+            None
+        }
+        Err(_) => {
+            tracing::warn!(request = %context.id, "the store of correlations does not answer: the person is looked up");
+            None
+        }
+    }
+}

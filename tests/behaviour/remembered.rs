@@ -1,0 +1,166 @@
+//! What another network calls a person is remembered as long as it allows: demographics do not cross again
+//! for each question, and nothing is remembered longer than it may be, or past a withdrawal.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use http_body_util::{BodyExt, Full};
+use kakehashi::dialect::ebxml::CrossGatewayQuery;
+use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use kakehashi::model::{
+    Answer, CommunityId, FoundPatient, PatientMatch, Phi, QueryKey, Refusal, RegistryObject, Timestamp,
+};
+use kakehashi::store::Store;
+
+use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient};
+use crate::simulators::gateway::{Arrived, Body, Gateway, entry};
+use crate::simulators::hospital::{HANAKO, Hospital};
+use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, consent, settings};
+
+const TO_LIVE: &str =
+    "<x:CorrelationTimeToLive xmlns:x=\"urn:ihe:iti:xcpd:2009\">P0Y0M7D</x:CorrelationTimeToLive>";
+
+/// Hiroshima, where HANAKO has the number that `number` gives; its answer to a look-up has this header.
+/// Other numbers it does not know.
+async fn hiroshima(number: impl Fn() -> String + Send + Sync + 'static, header: &'static str) -> Gateway {
+    let number = Arc::new(number);
+    Gateway::start(HIROSHIMA, move |arrived| {
+        let number = number();
+        async move {
+            if arrived.path == "/xcpd" {
+                return with_header(look_up(&arrived, &number), header).await;
+            }
+            let QueryKey::Patient(asked) = arrived.request::<CrossGatewayQuery>().by else { panic!() };
+            if *asked.value.reveal() != number {
+                return unknown(&arrived).await;
+            }
+            let one = entry(HIROSHIMA, asked, "2.999.34.7.1");
+            arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(vec![RegistryObject::Entry(one)])))
+        }
+    })
+    .await
+}
+
+fn look_up(arrived: &Arrived, number: &str) -> http::Response<Body> {
+    let found = PatientMatch::Found(FoundPatient {
+        community: CommunityId(oid("2.999.34")),
+        id: patient("2.999.34.1", number),
+        demographics: Some(HANAKO.bare().into()),
+        confidence: 95,
+    });
+    arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![found])))
+}
+
+// As gateways say it that do not answer as for nobody.
+async fn unknown(arrived: &Arrived) -> http::Response<Body> {
+    let refused = arrived.answer::<CrossGatewayQuery>(Err(Refusal::TooManyResults));
+    changed(refused, |text| {
+        let (before, rest) = text.split_once("errorCode=\"").unwrap();
+        let (_, after) = rest.split_once('"').unwrap();
+        format!("{before}errorCode=\"XDSUnknownPatientId\"{after}")
+    })
+    .await
+}
+
+async fn with_header(answer: http::Response<Body>, header: &str) -> http::Response<Body> {
+    changed(answer, |text| text.replacen("</s:Header>", &format!("{header}</s:Header>"), 1)).await
+}
+
+async fn changed(
+    answer: http::Response<Body>,
+    change: impl FnOnce(String) -> String,
+) -> http::Response<Body> {
+    let (head, body) = answer.into_parts();
+    let text = String::from_utf8(body.collect().await.unwrap().to_bytes().to_vec()).unwrap();
+    let body = Full::new(change(text).into()).map_err(|never| match never {});
+    http::Response::from_parts(head, Body::new(body))
+}
+
+async fn okayama(hiroshima: &Gateway, more: &str) -> (Network, Hospital) {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    let okayama = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .peer_with(HIROSHIMA, hiroshima.port, more)
+        .start()
+        .await;
+    (okayama, hospital)
+}
+
+/// Asks for HANAKO's documents; the paths that Hiroshima was asked at for that.
+async fn asked(okayama: &Network, hiroshima: &Gateway) -> Vec<String> {
+    let before = hiroshima.seen().len();
+    let portal = okayama.portal(PHYSICIAN);
+    let reply = portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", "N-1"))).await;
+    assert_eq!(reply.registry_status(), "Success", "{}", reply.text());
+    assert!(reply.text().contains("2.999.34.7.1"), "their document: {}", reply.text());
+    hiroshima.seen().split_off(before).into_iter().map(|arrived| arrived.path).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn demographics_cross_once_as_long_as_the_peer_lets_its_id_be_remembered_over_a_restart() {
+    let hiroshima = hiroshima(|| "H-1".to_owned(), TO_LIVE).await;
+    let (okayama, _hospital) = okayama(&hiroshima, "").await;
+    assert_eq!(asked(&okayama, &hiroshima).await, ["/xcpd", "/xca/query"]);
+    assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query"]);
+    let okayama = okayama.restarted().await;
+    assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query"]);
+    let metrics = okayama.admin("/metrics").await.1;
+    assert!(
+        metrics.contains("correlations_total{outcome=\"remembered\",target=\"hiroshima\"} 1"),
+        "{metrics}"
+    );
+    let records = okayama.stop().await;
+    for arrived in hiroshima.seen() {
+        assert!(records.hold(arrived.message().0.as_bytes()), "every message that left is on record");
+    }
+    assert_eq!(records.of("open").await.len(), 4, "before the look-up, and before each query");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_is_remembered_where_the_peers_file_says_so_and_else_not_at_all() {
+    for (more, second) in [("correlation_days = 7", 1), ("", 2)] {
+        let hiroshima = hiroshima(|| "H-1".to_owned(), "").await;
+        let (okayama, _hospital) = okayama(&hiroshima, more).await;
+        assert_eq!(asked(&okayama, &hiroshima).await.len(), 2);
+        assert_eq!(asked(&okayama, &hiroshima).await.len(), second, "{more}");
+        okayama.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_that_the_peer_has_given_up_is_looked_up_anew_within_the_same_request() {
+    let now = Arc::new(AtomicUsize::new(1));
+    let number = Arc::clone(&now);
+    let hiroshima = hiroshima(move || format!("H-{}", number.load(Ordering::SeqCst)), TO_LIVE).await;
+    let (okayama, _hospital) = okayama(&hiroshima, "").await;
+    asked(&okayama, &hiroshima).await;
+    now.store(2, Ordering::SeqCst);
+    assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query", "/xcpd", "/xca/query"]);
+    assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query"], "the new one is remembered");
+    let records = okayama.stop().await;
+    for arrived in hiroshima.seen() {
+        assert!(records.hold(arrived.message().0.as_bytes()), "every message that left is on record");
+    }
+    records.verify();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_withdrawal_ends_what_was_learned_under_the_consent() {
+    let hiroshima = hiroshima(|| "H-1".to_owned(), TO_LIVE).await;
+    let (okayama, _hospital) = okayama(&hiroshima, "").await;
+    let remembered = async || {
+        let store = Store::open(&settings(okayama.path()).broker.store_url).await.unwrap();
+        store.correlations(&Phi::new("N-1".to_owned()), Timestamp::now()).await.unwrap().len()
+    };
+    asked(&okayama, &hiroshima).await;
+    assert_eq!(remembered().await, 1);
+    okayama.withdraw("N-1").await;
+    assert_eq!(remembered().await, 0);
+    let before = hiroshima.seen().len();
+    let portal = okayama.portal(PHYSICIAN);
+    portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", "N-1"))).await;
+    assert_eq!(hiroshima.seen().len(), before, "they are not asked at all");
+    okayama.stop().await;
+}
