@@ -208,7 +208,9 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
         let emergency = trust.purposes.iter().filter(|(_, purpose)| *purpose == Purpose::Emergency);
         let codes = emergency.map(|(code, _)| code.value.as_str());
         let in_lane = usize::try_from(file.rates.emergency_in_flight).unwrap_or(8);
+        let timeout_ms = if config.side == Side::Home { file.timeout_ms } else { broker.timeout_ms };
         let system = System {
+            timeout: Duration::from_millis(timeout_ms),
             lane: Lane::new(in_lane, codes),
             community: file.community.clone(),
             device: file.device.clone(),
@@ -225,7 +227,6 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
         systems,
         admission: Admission::new(running.store.clone()),
         metrics: Arc::clone(&running.metrics),
-        timeout: Duration::from_millis(broker.timeout_ms),
         body_idle: Duration::from_millis(broker.limits.body_idle_ms),
         body_bytes_max: broker.limits.body_bytes_max,
         in_flight_max: usize::try_from(broker.limits.in_flight_max).unwrap_or(256),

@@ -1,6 +1,8 @@
 //! What differs between the three requests inside the pipeline: how each is resolved, what its
 //! answer is concluded to, and what is remembered of it.
 
+use std::collections::HashSet;
+
 use futures_util::future::BoxFuture;
 
 use super::conclude::{Candidate, Conclusion, Standing, conclude};
@@ -242,7 +244,7 @@ impl Handled for DocumentQuery {
             }
             other => other,
         };
-        let found = answer.found.into_iter().map(readdressed).collect();
+        let found = once_each(answer.found).map(readdressed).collect();
         Box::pin(std::future::ready(Answer { found, ..answer }))
     }
 
@@ -253,6 +255,20 @@ impl Handled for DocumentQuery {
         });
         cache.insert(context, entries);
     }
+}
+
+// Two numbers of a person may stand for one record, and two gateways for one community: an entry that
+// comes twice is one.
+fn once_each(found: Vec<RegistryObject>) -> impl Iterator<Item = RegistryObject> {
+    let mut known = HashSet::new();
+    let is_first: Vec<bool> = found
+        .iter()
+        .map(|object| match object {
+            RegistryObject::Entry(entry) => known.insert((&entry.id, &entry.object)),
+            RegistryObject::Other { .. } => true,
+        })
+        .collect();
+    found.into_iter().zip(is_first).filter_map(|(object, is_first)| is_first.then_some(object))
 }
 
 impl Handled for DocumentRetrieve {

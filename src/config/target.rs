@@ -101,7 +101,7 @@ pub struct TargetFile {
     pub settings: KindTable,
     /// Its side.
     pub side: Side,
-    /// Milliseconds for one request to it.
+    /// Milliseconds for one request to it; for a portal's own request, whole.
     pub timeout_ms: u64,
     /// Certificates; None for a source.
     pub tls: Option<PeerTls>,
@@ -134,7 +134,8 @@ impl TargetFile {
             broker.limits.budgets,
             kind == Some(TargetKind::Portal),
         );
-        let timeout_ms = s.number("timeout_ms", 5_000, 100..=120_000);
+        let usual_ms = if kind == Some(TargetKind::Portal) { broker.timeout_ms } else { 5_000 };
+        let timeout_ms = s.number("timeout_ms", usual_ms, 100..=120_000);
         let device = s.oid("device");
         let authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
         let repositories = s.oids("repositories").into_iter().map(RepositoryId).collect();

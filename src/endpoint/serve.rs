@@ -47,6 +47,8 @@ pub struct System {
     pub trust: SamlTrust,
     /// Seconds within which the same message may come again; portals only.
     pub resend_s: Option<u32>,
+    /// Time for a whole request of its.
+    pub timeout: Duration,
     /// Its requests at work at a time, its answers still being sent included; more are turned away
     /// with 503, so that none takes the places of all.
     pub places: Arc<Semaphore>,
@@ -66,8 +68,6 @@ pub struct EndpointParts {
     pub admission: Admission,
     /// The metrics.
     pub metrics: Arc<Metrics>,
-    /// Time for a whole request.
-    pub timeout: Duration,
     /// How long a request's body may pause.
     pub body_idle: Duration,
     /// Bytes of a request.
@@ -84,7 +84,6 @@ pub struct SoapEndpoint {
     pub(super) broker: Arc<Broker>,
     pub(super) admission: Admission,
     pub(super) metrics: Arc<Metrics>,
-    pub(super) timeout: Duration,
     pub(super) body_idle: Duration,
     pub(super) body_bytes_max: u64,
     pub(super) soap_limits: Limits,
@@ -100,7 +99,6 @@ impl SoapEndpoint {
             broker: parts.broker,
             admission: parts.admission,
             metrics: parts.metrics,
-            timeout: parts.timeout,
             body_idle: parts.body_idle,
             body_bytes_max: parts.body_bytes_max,
             soap_limits: parts.soap_limits,
@@ -128,7 +126,7 @@ impl SoapEndpoint {
             id: Arrival::request_id(&request),
             service: PATHS.get(here).copied().unwrap_or_default(),
             received,
-            deadline: Instant::now() + self.timeout,
+            deadline: Instant::now() + system.timeout,
         };
         let Some(place) = Place::take(system, &self.places) else {
             self.metrics.throttled(&arrival.connected.peer.0, "in_flight");

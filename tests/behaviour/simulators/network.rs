@@ -47,6 +47,8 @@ pub struct Plan {
     pub tables: String,
     /// More lines of `[saml]` in the portal's file.
     pub portal: &'static str,
+    /// Milliseconds for a whole request of the portal's; None is what the broker has.
+    pub portal_ms: Option<u64>,
     /// Files of other networks: name and content.
     pub peers: Vec<(&'static str, String)>,
     /// Where other networks are to ask; any free port when None.
@@ -133,6 +135,7 @@ impl Plan {
             limits: "",
             tables: String::new(),
             portal: "",
+            portal_ms: None,
             peers: Vec::new(),
             peer_port: None,
             disk: None,
@@ -261,6 +264,7 @@ drain_ms = 200
             let text = format!(
                 r#"
 kind = "portal"
+{time}
 tls = {{ san_uri = "urn:oid:{community}.{digit}" }}
 [saml]
 issuer = "https://portal.{name}.example/idp"
@@ -268,6 +272,7 @@ signer = "{name}-portal-idp"
 roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", role = "nurse" }}]
 {more}
 "#,
+                time = self.portal_ms.map(|ms| format!("timeout_ms = {ms}")).unwrap_or_default(),
                 more = if system == "portal" { self.portal } else { "" }
             );
             std::fs::write(peers.join(format!("{name}-{system}.toml")), text).unwrap();
