@@ -100,9 +100,12 @@ fn table<'a>(systems: impl Iterator<Item = &'a (TargetName, Vec<Used>)>, all: bo
         "{:<5}{:<24} {:<9}{:>12} {:>12} {:>14}  {}",
         "", "system", "whose", "hour", "day", "30 days", "who"
     );
-    let lines = lines.into_iter().map(|(_, line)| line);
+    let lines = lines.into_iter().map(|(_, line)| line).chain(["", LEGEND].map(str::to_owned));
     std::iter::once(head).chain(lines).map(|line| format!("{line}\n")).collect()
 }
+
+const LEGEND: &str =
+    "patients asked about / look-ups that ended in nobody (照会した患者数 / 該当者なしの照会数)";
 
 fn cell(count: Count) -> String {
     format!("{} / {}", count.patients, count.misses)
@@ -148,7 +151,8 @@ mod tests {
         )];
         let text = table(all.iter(), false);
         let lines: Vec<&str> = text.lines().collect();
-        assert_eq!(lines.len(), 3, "{text}");
+        assert_eq!(lines.len(), 5, "{text}");
+        assert!(lines[4].starts_with("patients"), "what the two numbers of a cell are: {text}");
         assert!(lines[1].starts_with("over") && lines[1].ends_with("300 / 9  idp d2"), "{text}");
         let column = |line: &str, word: &str| line.find(word).unwrap();
         assert_eq!(column(lines[0], "whose"), column(lines[2], "peer"), "{text}");
