@@ -24,7 +24,7 @@ fn written(request: &Envelope, answer: Answer<RegistryObject>) -> String {
     let (profile, ours) = (PeerProfile::default(), addressing("2.999.33", "2.999.34"));
     match CrossGatewayQuery::write_answer(request, &ours, &profile, Ok(answer)) {
         Reply::Payload(payload) => payload.xml,
-        Reply::Fault(fault) => panic!("{fault:?}"),
+        other => panic!("{other:?}"),
     }
 }
 

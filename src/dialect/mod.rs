@@ -12,4 +12,4 @@ pub mod ssmix2;
 mod transaction;
 
 pub use query_element::{query_element, written_query_element};
-pub use transaction::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
+pub use transaction::{Addressing, Listing, Packaging, Payload, Received, Reply, Sent, Transaction};

@@ -3,8 +3,8 @@
 
 use super::soap::{Attachment, Envelope, Fault, Parts};
 use crate::model::{
-    Answer, Authority, CommunityId, DocumentId, MessageId, Oid, Outcome, PatientId, PeerProfile, QueryId,
-    Refusal, Request, Timestamp,
+    Answer, Authority, CommunityId, DocumentId, Malformed, MessageId, Oid, Outcome, PatientId, PeerProfile,
+    QueryId, Refusal, Request, Timestamp,
 };
 
 /// How a transaction travels (wire.md 4).
@@ -63,11 +63,29 @@ pub struct Payload {
     pub attachments: Vec<Attachment>,
 }
 
+/// An answer with a list so long that it is written while it leaves.
+pub struct Listing {
+    /// The child of s:Body as far as the list.
+    pub before: String,
+    /// What is in the list. One that cannot be written breaks the message.
+    pub objects: Box<dyn Iterator<Item = Result<String, Malformed>> + Send>,
+    /// What stands behind the list.
+    pub after: String,
+}
+
+impl std::fmt::Debug for Listing {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Listing")
+    }
+}
+
 /// An answer to write: a payload under HTTP 200, or a fault under 500.
 #[derive(Debug)]
 pub enum Reply {
     /// A SOAP fault.
     Fault(Fault),
+    /// The transaction's own answer, in pieces.
+    Listing(Listing),
     /// The transaction's own answer.
     Payload(Payload),
 }

@@ -9,7 +9,7 @@ use super::arrival::{Arrival, Authenticated, respond, retry_after};
 use crate::audit::Rejection;
 use crate::broker::Handled;
 use crate::dialect::soap::{Envelope, frame_answer};
-use crate::dialect::{Addressing, Transaction, query_element};
+use crate::dialect::{Addressing, Packaging, Transaction, query_element};
 use crate::model::{MessageId, Oid, Refusal, Request, RequestContext};
 use crate::telemetry;
 use crate::transport::BoxBody;
@@ -47,7 +47,12 @@ impl Arrival<'_> {
         let header = Some(&arrived.envelope.header);
         let framed = frame_answer(T::PACKAGING, T::RESPONSE_ACTION, &message, header, reply);
         let metrics = std::sync::Arc::clone(&self.endpoint.metrics);
-        let response = respond(framed, move |bytes| metrics.document_bytes(side, &peer.0, bytes));
+        let carries_documents = T::PACKAGING == Packaging::Mtom;
+        let response = respond(framed, move |bytes| {
+            if carries_documents {
+                metrics.document_bytes(side, &peer.0, bytes);
+            }
+        });
         match refusal {
             Some(refusal) => retry_after(response, &refusal),
             None => response,

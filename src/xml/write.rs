@@ -107,11 +107,18 @@ impl Writer {
 
     /// Puts what was written, and the ends of all that is open, around content that is known to be
     /// well-formed, without copying it elsewhere.
-    pub fn around(mut self, mut content: String) -> String {
-        self.close_tag();
-        content.insert_str(0, &std::mem::take(&mut self.out));
-        content.push_str(&self.finish());
+    pub fn around(self, mut content: String) -> String {
+        let (before, after) = self.split();
+        content.insert_str(0, &before);
+        content.push_str(&after);
         content
+    }
+
+    /// What stands before content that comes later, and the ends of all that is open, behind it.
+    pub fn split(mut self) -> (String, String) {
+        self.close_tag();
+        let before = std::mem::take(&mut self.out);
+        (before, self.finish())
     }
 
     /// Ends all that is open and gives what was written.

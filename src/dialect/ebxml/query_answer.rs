@@ -10,7 +10,7 @@ use super::stored_query::FIND_DOCUMENTS;
 use super::vocabulary::{QUERY, RIM, RS, same_uuid};
 use super::{extrinsic_object, query_request};
 use crate::dialect::soap::Envelope;
-use crate::dialect::{Addressing, Payload, Reply};
+use crate::dialect::{Addressing, Listing, Payload, Reply};
 use crate::model::{
     Answer, DocumentEntry, Encoded, Failure, Malformed, ObjectId, PatientId, PeerProfile, Refusal,
     RegistryObject, ReturnType,
@@ -33,7 +33,7 @@ pub fn reply(
     };
     let refusal = match answer {
         Ok(answer) if is_about_nobody(tree, &answer) => Refusal::Withheld,
-        Ok(answer) => return Reply::Payload(writing.answer(&answer)),
+        Ok(answer) => return writing.reply(answer),
         Err(refusal) => refusal,
     };
     let said = say(&refusal, Actor::Registry, profile);
@@ -55,6 +55,22 @@ pub struct Writing<'a> {
 }
 
 impl Writing<'_> {
+    /// Writes an answer; a long list of entries is written while it leaves.
+    fn reply(&self, answer: Answer<RegistryObject>) -> Reply {
+        let is_long = answer.found.iter().map(room).sum::<usize>() > LONG_BYTES;
+        let is_sure = self.returns == ReturnType::LeafClass && answer.found.iter().all(is_sure);
+        if !(is_long && is_sure) || patients(&answer.found).len() > 1 {
+            return Reply::Payload(self.answer(&answer));
+        }
+        let errors = self.errors(&answer);
+        let (before, after) = self.begin(status(&errors, &answer, false), &errors).split();
+        let objects = answer.found.into_iter().filter_map(|found| match found {
+            RegistryObject::Entry(entry) => Some(extrinsic_object::encode(&entry)),
+            RegistryObject::Other { .. } => None,
+        });
+        Reply::Listing(Listing { before, objects: Box::new(objects), after })
+    }
+
     /// Writes an answer; the status follows from what was found, missed and reported
     /// (wire.md 14.4, decisions E2).
     pub fn answer(&self, answer: &Answer<RegistryObject>) -> Payload {
@@ -81,12 +97,7 @@ impl Writing<'_> {
                 }
             }
         }
-        let status = match errors.iter().any(RegistryError::is_error) {
-            false => Status::Success,
-            true if objects.is_empty() && answer.answered == 0 => Status::Failure,
-            true => Status::PartialSuccess,
-        };
-        self.write(status, &errors, objects)
+        self.write(status(&errors, answer, objects.is_empty()), &errors, objects)
     }
 
     /// Writes a failure with one error.
@@ -141,6 +152,13 @@ impl Writing<'_> {
     }
 
     fn write(&self, status: Status, errors: &[RegistryError], objects: String) -> Payload {
+        let w = self.begin(status, errors);
+        let xml = if objects.is_empty() { w.finish() } else { w.around(objects) };
+        Payload { xml, attachments: Vec::new() }
+    }
+
+    // As far as the list.
+    fn begin(&self, status: Status, errors: &[RegistryError]) -> Writer {
         let mut w = Writer::new();
         w.start("query:AdhocQueryResponse")
             .attribute("xmlns:query", QUERY)
@@ -150,10 +168,29 @@ impl Writing<'_> {
             .attribute_if("requestId", self.request_id);
         write_errors(&mut w, errors);
         w.start("rim:RegistryObjectList");
-        let xml = if objects.is_empty() { w.finish() } else { w.around(objects) };
-        Payload { xml, attachments: Vec::new() }
+        w
     }
 }
+
+fn status(errors: &[RegistryError], answer: &Answer<RegistryObject>, is_empty: bool) -> Status {
+    match errors.iter().any(RegistryError::is_error) {
+        false => Status::Success,
+        true if is_empty && answer.answered == 0 => Status::Failure,
+        true => Status::PartialSuccess,
+    }
+}
+
+// Whether it can be written for certain: of our own making, or read whole when it came.
+fn is_sure(found: &RegistryObject) -> bool {
+    match found {
+        RegistryObject::Entry(DocumentEntry { encoded: Encoded::Ebxml(wire), .. }) => wire.places.is_some(),
+        RegistryObject::Entry(DocumentEntry { encoded: Encoded::Metadata(_), .. }) => true,
+        RegistryObject::Other { .. } => false,
+    }
+}
+
+/// A list of more bytes is written while it leaves.
+const LONG_BYTES: usize = 1 << 20;
 
 /// For what stands around the objects, the envelope included.
 const ROOM_BYTES: usize = 4 << 10;

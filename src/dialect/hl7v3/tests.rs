@@ -88,6 +88,7 @@ fn answered(
     match Discovery::write_answer(&written(&request()), &answering(), profile, answer) {
         Reply::Payload(payload) => Ok(payload.xml),
         Reply::Fault(fault) => Err(std::iter::once(fault.code).chain(fault.subcodes).collect()),
+        Reply::Listing(_) => panic!("a list of persons is short"),
     }
 }
 

@@ -1,10 +1,11 @@
 //! A payload in its envelope and packaging, ready for HTTP (wire.md 2, 4.1, 24.1).
 
 use bytes::Bytes;
+use futures_util::stream;
 
-use super::{Fault, Header, package, write_answer, write_fault, write_request};
-use crate::dialect::{Addressing, Packaging, Payload, Reply};
-use crate::model::{DocumentStream, MessageId};
+use super::{Fault, Header, package, write_answer, write_around, write_fault, write_request};
+use crate::dialect::{Addressing, Listing, Packaging, Payload, Reply};
+use crate::model::{DocumentStream, Interrupted, MessageId};
 
 /// A body for HTTP.
 pub enum FramedBody {
@@ -63,6 +64,11 @@ pub fn frame_answer(
 ) -> Framed {
     match reply {
         Reply::Fault(fault) => frame_fault(&fault, message, request),
+        Reply::Listing(listing) => {
+            let (before, after) = write_around(action, Some(message), request);
+            let body = FramedBody::Stream(Box::pin(stream::iter(pieces(listing, (before, after)))));
+            Framed { body, ..plain(String::new()) }
+        }
         Reply::Payload(mut payload) => {
             let body = std::mem::take(&mut payload.xml);
             let root = write_answer(action, Some(message), request, body);
@@ -73,6 +79,37 @@ pub fn frame_answer(
         }
     }
 }
+
+// Objects are gathered to pieces worth sending.
+fn pieces(
+    listing: Listing,
+    (before, after): (String, String),
+) -> impl Iterator<Item = Result<Bytes, Interrupted>> + Send {
+    let Listing { before: opening, mut objects, after: closing } = listing;
+    let mut behind = Some(closing + &after);
+    let mut piece = before + &opening;
+    std::iter::from_fn(move || {
+        behind.as_ref()?;
+        while piece.len() < PIECE_BYTES {
+            match objects.next() {
+                Some(Ok(object)) => piece.push_str(&object),
+                Some(Err(malformed)) => {
+                    behind = None;
+                    return Some(Err(Interrupted::Broken(malformed.to_string())));
+                }
+                None => {
+                    piece.push_str(&behind.take()?);
+                    break;
+                }
+            }
+        }
+        let next = String::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
+        Some(Ok(std::mem::replace(&mut piece, next).into()))
+    })
+}
+
+/// Bytes from which a piece of a long list is sent.
+const PIECE_BYTES: usize = 64 << 10;
 
 fn frame_fault(fault: &Fault, message: &MessageId, request: Option<&Header>) -> Framed {
     Framed { status: 500, ..plain(write_fault(fault, Some(message), request)) }

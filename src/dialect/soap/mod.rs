@@ -21,7 +21,7 @@ pub use frame::{Framed, FramedBody, frame_answer, frame_request};
 pub use mtom::{Attachment, Limits, Parts, Unreceived, package, receive, receive_any, receive_root};
 pub use text::decode_text;
 pub use transfer::decode_base64;
-pub use write::{write_answer, write_fault, write_request};
+pub use write::{write_answer, write_around, write_fault, write_request};
 
 /// Namespaces of the envelope (wire.md 1).
 pub mod ns {

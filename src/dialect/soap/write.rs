@@ -29,9 +29,18 @@ pub fn write_answer(
     request: Option<&Header>,
     body: String,
 ) -> String {
+    answer_body(action, message, request).around(body)
+}
+
+/// As [`write_answer`], for a body that comes later: what stands before and behind it.
+pub fn write_around(action: &str, message: Option<&MessageId>, request: Option<&Header>) -> (String, String) {
+    answer_body(action, message, request).split()
+}
+
+fn answer_body(action: &str, message: Option<&MessageId>, request: Option<&Header>) -> Writer {
     let mut writer = answering(action, message, request, 0);
     writer.end().start("s:Body");
-    writer.around(body)
+    writer
 }
 
 /// A fault envelope, to go out under HTTP 500.

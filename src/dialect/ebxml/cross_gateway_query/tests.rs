@@ -1,11 +1,13 @@
+use bytes::Bytes;
+use futures_util::TryStreamExt;
 use proptest::prelude::*;
 
-use super::super::{metadata, samples};
+use super::super::{extrinsic_object, metadata, samples};
 use super::*;
 use crate::dialect::soap;
 use crate::model::{
-    CommunityId, DocumentEntry, DocumentStream, Encoded, Failure, MessageId, Outage, QueryId, Reported,
-    RepositoryId, ReturnType, Severity, TargetName,
+    CommunityId, DocumentEntry, DocumentStream, Encoded, Failure, MessageId, ObjectId, Outage, Phi, QueryId,
+    Reported, RepositoryId, ReturnType, Severity, TargetName,
 };
 
 fn bare(payload: Payload) -> Envelope {
@@ -35,7 +37,7 @@ fn answered(query: &DocumentQuery, answer: Result<Answer<RegistryObject>, Refusa
     );
     match reply {
         Reply::Payload(payload) => payload.xml,
-        Reply::Fault(fault) => panic!("{fault:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
@@ -262,4 +264,50 @@ async fn a_query_goes_over_real_envelopes_in_both_directions() {
     let received = soap::receive_any(Some(&content_type), body, soap::Limits::default()).await.unwrap();
     let answer = CrossGatewayQuery::read_answer(received, &sent, &profile).unwrap();
     assert_eq!(entries(&answer).into_iter().map(key).collect::<Vec<_>>(), [key(&samples::plain_entry())]);
+}
+
+/// The pieces in which an answer with so many entries leaves.
+async fn pieces_of(answer: Answer<RegistryObject>) -> Vec<String> {
+    let request = request(&samples::find_documents());
+    let addressing = samples::addressing();
+    let reply = CrossGatewayQuery::write_answer(&request, &addressing, &PeerProfile::default(), Ok(answer));
+    let action = CrossGatewayQuery::RESPONSE_ACTION;
+    let framed = soap::frame_answer(
+        CrossGatewayQuery::PACKAGING,
+        action,
+        &addressing.message,
+        Some(&request.header),
+        reply,
+    );
+    let pieces: Vec<Bytes> = whole(framed).1.try_collect().await.unwrap();
+    pieces.into_iter().map(|piece| String::from_utf8(piece.to_vec()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_long_list_leaves_in_pieces_that_together_say_what_the_whole_would() {
+    let numbered = |number: usize| {
+        let object = ObjectId(Phi::new(format!("urn:uuid:00000000-0000-4000-8000-{number:012}")));
+        RegistryObject::Entry(DocumentEntry { object, ..samples::plain_entry() })
+    };
+    let answer = |count: usize| Answer {
+        unavailable: vec![Outage {
+            target: TargetName("h".into()),
+            community: samples::peer(),
+            repository: None,
+            failure: Failure::TimedOut,
+        }],
+        ..Answer::found((0..count).map(numbered).collect::<Vec<_>>())
+    };
+    assert_eq!(pieces_of(answer(10)).await.len(), 1);
+    let (all, few) = (pieces_of(answer(400)).await, pieces_of(answer(0)).await.concat());
+    assert!(all.len() > 10, "{} pieces", all.len());
+    assert!(all.iter().all(|piece| piece.len() < 80 << 10));
+    let objects: Vec<String> = (0..400)
+        .map(|number| match numbered(number) {
+            RegistryObject::Entry(entry) => extrinsic_object::encode(&entry).unwrap(),
+            RegistryObject::Other { .. } => unreachable!(),
+        })
+        .collect();
+    let list = format!("<rim:RegistryObjectList>{}</rim:RegistryObjectList>", objects.concat());
+    assert_eq!(all.concat(), few.replace("<rim:RegistryObjectList/>", &list));
 }

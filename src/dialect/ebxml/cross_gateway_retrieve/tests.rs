@@ -40,7 +40,7 @@ fn answered(request: &Envelope, answer: Result<Answer<Document>, Refusal>) -> Pa
         CrossGatewayRetrieve::write_answer(request, &samples::addressing(), &PeerProfile::default(), answer);
     match reply {
         Reply::Payload(payload) => payload,
-        Reply::Fault(fault) => panic!("{fault:?}"),
+        other => panic!("{other:?}"),
     }
 }
 
