@@ -26,7 +26,7 @@ mod upstream;
 mod world;
 
 use std::process::{Command, ExitCode};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arguments::Arguments;
 use cases::{Case, cases};
@@ -46,6 +46,9 @@ fn main() -> ExitCode {
     ExitCode::SUCCESS
 }
 
+/// As ../shared/perf warms it.
+const WARM_UP: Duration = Duration::from_secs(75);
+
 fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
@@ -60,10 +63,12 @@ fn compare() -> ExitCode {
     let mut contestants = proxies::start(&world, is_short);
     let run = Run { world: &world };
     if let Some(jvm) = contestants.iter().find(|contestant| contestant.name == "jvm") {
-        println!("warming the JVM up (it compiles its hot paths while it runs)");
-        for case in cases(false).into_iter().filter(|case| case.contestants.contains(&"jvm")) {
-            for _ in 0..5 {
-                let _ = run.row(&case, jvm, 0);
+        println!("warming the JVM up for {} s (it compiles its hot paths while it runs)", WARM_UP.as_secs());
+        let until = Instant::now() + WARM_UP;
+        let of_jvm = |case: &&Case| case.contestants.contains(&"jvm");
+        while Instant::now() < until {
+            for case in cases(true).iter().filter(of_jvm) {
+                let _ = run.row(case, jvm, 0);
             }
         }
     }
