@@ -163,7 +163,7 @@ pub(super) fn found(answer: &Answer<PatientMatch>, as_json: bool) -> Result<u8, 
             ));
         }
         if people.is_empty() && wanted.is_empty() {
-            text.push_str("該当者なし / nobody\n");
+            text.push_str(&none("該当者なし", "nobody", &answer.reported));
         }
         if !wanted.is_empty() {
             text.push_str(&format!("追加の情報が必要です / more is needed: {}\n", wanted.join(", ")));
@@ -204,13 +204,22 @@ pub(super) fn listed(answer: &Answer<RegistryObject>, as_json: bool) -> Result<u
             ));
         }
         text.push_str(&match entries.len() {
-            0 => "文書なし / nothing\n".to_owned(),
+            0 => none("文書なし", "nothing", &answer.reported),
             count => format!("{count} 件 / documents\n"),
         });
         text.push_str(&error_lines(&answer.reported));
     }
     print(&text)?;
     Ok(if entries.is_empty() { exit::NO } else { exit::OK })
+}
+
+// Who reads "nobody" must not take it for the word of those who did not answer.
+fn none(ja: &str, en: &str, reported: &[Reported]) -> String {
+    if reported.is_empty() {
+        format!("{ja} / {en}\n")
+    } else {
+        format!("{ja}（下記の先を除く） / {en}, as far as could be asked: see below\n")
+    }
 }
 
 /// What the answer said went wrong.
@@ -247,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn control_characters_of_the_far_end_do_not_reach_the_terminal() {
+    fn what_went_wrong_at_the_far_end_is_told_without_its_control_characters() {
         let reported = Reported {
             code: "XDSRegistryError".to_owned(),
             context: "a\u{1b}[2Jb".to_owned(),
@@ -255,6 +264,8 @@ mod tests {
             community: None,
             document: None,
         };
-        assert_eq!(error_lines(&[reported]), "! XDSRegistryError: a [2Jb\n");
+        assert_eq!(error_lines(std::slice::from_ref(&reported)), "! XDSRegistryError: a [2Jb\n");
+        assert_eq!(none("該当者なし", "nobody", &[]), "該当者なし / nobody\n");
+        assert!(none("該当者なし", "nobody", &[reported]).contains("as far as could be asked"));
     }
 }
