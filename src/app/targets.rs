@@ -118,6 +118,7 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         limits: soap::Limits {
             root_bytes_max: file.limits.answer_bytes_max,
             part_bytes_max: file.limits.document_bytes_max,
+            ..soap::Limits::default()
         },
         answer_bytes_max: file.limits.answer_bytes_max,
         timeout: Duration::from_millis(file.timeout_ms),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{HeaderValue, RETRY_AFTER};
+use http::header::{CONTENT_LENGTH, HeaderValue, RETRY_AFTER};
 use http::{StatusCode, Uri};
 
 use crate::dialect::soap::{self, Fault, Framed, FramedBody, Unreceived};
@@ -88,7 +88,9 @@ impl Exchange {
         let is_busy = matches!(status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS)
             && answer.headers.get(RETRY_AFTER).is_some_and(is_soon);
         let content_type = Some(answer.content_type().to_owned()).filter(|text| !text.is_empty());
-        let received = soap::receive(content_type.as_deref(), answer.body, self.limits).await;
+        let told = answer.headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        let limits = soap::Limits { root_bytes_told: told.unwrap_or_default(), ..self.limits };
+        let received = soap::receive(content_type.as_deref(), answer.body, limits).await;
         let received = received.map_err(|why| unreceived(status, is_busy, &why))?;
         if let Some(fault) =
             Fault::read(&received.envelope).map_err(|e| Failure::Unreadable(e.to_string()))?

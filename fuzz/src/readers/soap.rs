@@ -55,7 +55,7 @@ fn outcome(data: &[u8], step: usize) -> Option<(String, Vec<u8>, bool)> {
     let pieces: Vec<_> = data.chunks(step).map(|piece| Ok(Bytes::copy_from_slice(piece))).collect();
     let body: DocumentStream = Box::pin(futures_util::stream::iter(pieces));
     let read = async {
-        let limits = Limits { root_bytes_max: 64 << 10, part_bytes_max: 64 << 10 };
+        let limits = Limits { root_bytes_max: 64 << 10, part_bytes_max: 64 << 10, ..Limits::default() };
         let received = receive_any(None, body, limits).await.ok()?;
         let mut bytes = Vec::new();
         let mut whole = true;

@@ -45,7 +45,7 @@ pub(super) fn decode(
     declared: Option<&str>,
     marks: Marks,
 ) -> Report {
-    let limits = Limits { root_bytes_max: ROOT_BYTES_MAX, part_bytes_max: u64::MAX };
+    let limits = Limits { root_bytes_max: ROOT_BYTES_MAX, part_bytes_max: u64::MAX, ..Limits::default() };
     let scanned = RefCell::new(Scan::default());
     let read = |source: String| {
         *scanned.borrow_mut() = scan::scan(&source);

@@ -22,11 +22,13 @@ pub struct Limits {
     pub root_bytes_max: u64,
     /// Bytes of one attached part, after decoding.
     pub part_bytes_max: u64,
+    /// Content-Length, where it was told: room is made for it at once, within the cap.
+    pub root_bytes_told: u64,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { root_bytes_max: 8 << 20, part_bytes_max: 1 << 30 }
+        Self { root_bytes_max: 8 << 20, part_bytes_max: 1 << 30, root_bytes_told: 0 }
     }
 }
 
@@ -115,6 +117,9 @@ pub async fn receive_root(
         None => sniff(&mut body, &mut begun).await?,
     };
     let Some(boundary) = boundary else {
+        // A buffer that grows holds the message twice while it moves.
+        let told = usize::try_from(limits.root_bytes_told.min(limits.root_bytes_max)).unwrap_or_default();
+        begun.reserve(told.saturating_sub(begun.len()));
         let bytes = whole(body, begun, limits.root_bytes_max).await?;
         let (text, warnings) = text_of(header.parameter("charset"), bytes)?;
         let mut envelope = read(text)?;
