@@ -67,7 +67,11 @@ pub fn plan<R: OutboundRequest>(
 fn lookup(about: &About, target: &Target) -> Option<PatientIdLookup> {
     let correlation = about.correlation.as_ref()?;
     let demographics = correlation.demographics(&target.descriptor().community)?.clone();
-    Some(PatientIdLookup { known: correlation.known.clone(), demographics: Some(demographics) })
+    Some(PatientIdLookup {
+        known: correlation.known.clone(),
+        demographics: Some(demographics),
+        authorities: Vec::new(),
+    })
 }
 
 impl<R: OutboundRequest> Planned<R> {

@@ -1,4 +1,4 @@
-//! What differs between the three requests inside the pipeline: how each is resolved, what its
+//! What differs between the requests inside the pipeline: how each is resolved, what its
 //! answer is concluded to, and what is remembered of it.
 
 use futures_util::future::BoxFuture;
@@ -194,7 +194,12 @@ impl Broker {
         issued.inspect_err(|error| tracing::error!(%error, "no emergency id could be kept")).ok()
     }
 
-    fn found(&self, id: PatientId, demographics: Option<Phi<Demographics>>, confidence: u8) -> FoundPatient {
+    pub(super) fn found(
+        &self,
+        id: PatientId,
+        demographics: Option<Phi<Demographics>>,
+        confidence: u8,
+    ) -> FoundPatient {
         FoundPatient { community: self.identity.community.clone(), id, demographics, confidence }
     }
 }

@@ -13,6 +13,7 @@ mod hidden;
 mod identity;
 mod ledger;
 mod limits;
+mod lookup;
 mod outbound;
 mod pipeline;
 mod resemblance;

@@ -15,7 +15,7 @@ use super::handled::Handled;
 use super::ledger::Subject;
 use super::limits::Limits;
 use super::resolve::{About, Resolver};
-use super::subjects::Counted;
+use super::subjects::{Counted, missed};
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
 use crate::model::{
@@ -177,7 +177,13 @@ impl Broker {
     ) -> Result<Processed<R>, Refusal> {
         self.authorizer.may_ask(context, R::OPERATION)?;
         let directory = self.directory.load_full();
-        let mut about = request.resolve(&self.resolver(&directory), context).await?;
+        let resolved = request.resolve(&self.resolver(&directory), context).await;
+        let mut about = resolved.inspect_err(|refusal| {
+            if matches!(refusal, Refusal::UnknownPatient(_)) {
+                let guessed: Vec<_> = asked.iter().map(|subject| missed(*subject)).collect();
+                question.count(context, &guessed);
+            }
+        })?;
         let permit = self.authorize(context, request, &mut about, &directory)?;
         let planned = plan(&self.identity, context, request, &about, &permit, &directory);
         let records = planned.iter().flat_map(|planned| planned.records(context)).collect();

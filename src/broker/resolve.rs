@@ -10,9 +10,9 @@ use super::entry_cache::EntryCache;
 use super::outbound::holds;
 use super::target::Target;
 use crate::model::{
-    CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve,
-    GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject,
-    RequestContext, ReturnType, Side, TargetName,
+    Authority, CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery,
+    DocumentRetrieve, GradedRecord, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, Purpose,
+    QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side, TargetName,
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
 
@@ -170,6 +170,62 @@ impl Resolver<'_> {
             about.numbers = self.at_sources(book.numbers_of(&network_id.value));
             about.correlation = self.correlation(context, &book, &network_id).await;
             about.patients.push(network_id);
+        }
+    }
+
+    /// An id look-up at home: the person's numbers at our sources, and the peers a consent row names.
+    ///
+    /// # Errors
+    /// `UnknownAuthority`, `UnknownPatient`.
+    pub async fn lookup(
+        &self,
+        context: &RequestContext,
+        request: &PatientIdLookup,
+    ) -> Result<About, Refusal> {
+        let named = std::iter::once(&request.known.authority).chain(&request.authorities);
+        let unknown: Vec<Authority> = named.filter(|named| !self.knows(context, named)).cloned().collect();
+        if !unknown.is_empty() {
+            return Err(Refusal::UnknownAuthority(unknown));
+        }
+        let mut about = About { asked: Some(request.known.clone()), ..About::default() };
+        self.known_at_home(context, &request.known, &mut about).await;
+        // Who may be told of nobody here is not told either who is unknown.
+        if !self.is_somebody(context, &request.known).await
+            && self.authorizer.may_find(context, &self.identity.community)
+        {
+            return Err(Refusal::UnknownPatient(request.known.clone()));
+        }
+        Ok(about)
+    }
+
+    // Whether ids under this authority can be known here.
+    fn knows(&self, context: &RequestContext, authority: &Authority) -> bool {
+        let mut targets = self.directory.targets(context.side);
+        *authority == self.identity.authority
+            || targets.any(|target| target.descriptor().authorities.contains(authority))
+    }
+
+    // Whether home knows a person under this id. A source that does not answer might. Which of our
+    // persons a peer's id means, nothing here tells yet.
+    async fn is_somebody(&self, context: &RequestContext, id: &PatientId) -> bool {
+        if id.authority == self.identity.authority {
+            return !self.authorizer.consents().book().numbers_of(&id.value).is_empty();
+        }
+        let authority = &id.authority;
+        let at = self.directory.sources().find(|source| source.descriptor().authorities.contains(authority));
+        let Some(source) = at else { return false };
+        let facility = source.descriptor().facility.as_deref().unwrap_or_default();
+        if self.authorizer.network_id_of(facility, id).is_some() {
+            return true;
+        }
+        let request =
+            PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
+        match source.resolve_at_home(context, &self.identity.leg(), &request).await {
+            Ok(answer) => answer
+                .found
+                .iter()
+                .any(|found| matches!(found, PatientMatch::Graded(record) if record.id == *id)),
+            Err(_) => true,
         }
     }
 

@@ -16,7 +16,7 @@ use super::arrival::{Arrival, Authenticated, closing, empty, retry_after};
 use super::place::Place;
 use super::serve::SoapEndpoint;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
-use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, PixQuery};
 use crate::dialect::soap::Envelope;
 use crate::model::{Purpose, Refusal};
 use crate::transport::{BodyFault, BoxBody, read_body};
@@ -129,7 +129,8 @@ impl SoapEndpoint {
         match here {
             0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
             1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
-            _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+            2 => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+            _ => arrival.answer::<PixQuery>(arrived).await,
         }
     }
 }
@@ -145,7 +146,8 @@ async fn say(here: usize, arrival: &Arrival<'_>, envelope: &Envelope, refusal: R
     match here {
         0 => arrival.turn_away::<CrossGatewayPatientDiscovery>(envelope, refusal).await,
         1 => arrival.turn_away::<CrossGatewayQuery>(envelope, refusal).await,
-        _ => arrival.turn_away::<CrossGatewayRetrieve>(envelope, refusal).await,
+        2 => arrival.turn_away::<CrossGatewayRetrieve>(envelope, refusal).await,
+        _ => arrival.turn_away::<PixQuery>(envelope, refusal).await,
     }
 }
 

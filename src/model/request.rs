@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{
-    Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm, Finding,
-    FoundPatient, ObjectId, PatientId, PatientMatch, Phi, RegistryObject,
+    Authority, Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm,
+    Finding, FoundPatient, ObjectId, PatientId, PatientMatch, Phi, RegistryObject,
 };
 
 /// What a request is for: the word in policies, limits, metrics and the audit record.
@@ -66,6 +66,15 @@ pub struct PatientIdLookup {
     pub known: PatientId,
     /// What the asker knows of the person; needed by targets that look up by demographics.
     pub demographics: Option<Phi<Demographics>>,
+    /// Only ids under these are wanted; none is all.
+    pub authorities: Vec<Authority>,
+}
+
+impl PatientIdLookup {
+    /// Whether ids under this authority are wanted.
+    pub fn wants(&self, authority: &Authority) -> bool {
+        self.authorities.is_empty() || self.authorities.contains(authority)
+    }
 }
 
 impl Request for PatientIdLookup {

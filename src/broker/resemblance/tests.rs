@@ -69,7 +69,7 @@ fn found(value: &str, shown: Option<Demographics>) -> FoundPatient {
 
 fn lookup(sent: Option<Demographics>) -> PatientIdLookup {
     let known = PatientId::new(Authority(oid("2.999.33.1")), "N-1");
-    PatientIdLookup { known, demographics: sent.map(Phi::new) }
+    PatientIdLookup { known, demographics: sent.map(Phi::new), authorities: Vec::new() }
 }
 
 fn taken(

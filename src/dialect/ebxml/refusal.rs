@@ -63,6 +63,9 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
         (Refusal::TooManyResults, Actor::Repository) => {
             error("XDSRepositoryOutOfResources", "more documents than the limit of one request")
         }
+        (Refusal::UnknownAuthority(_), _) => {
+            error(actor.general(), "an assigning authority is not known here")
+        }
         (Refusal::UnknownCommunity, _) => {
             error("XDSUnknownCommunity", "the home community is not known here")
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::answer_write::requested;
 use super::values::{instance, patient_id, read_person, root_oid, same_instance};
-use super::{ACKNOWLEDGEMENT_ROOT, NS, RESPONSE_ROOT};
+use super::{ACKNOWLEDGEMENT_ROOT, NS};
 use crate::dialect::{Sent, peer_codes};
 use crate::model::{
     Answer, Attribute, CommunityId, Demographics, Failure, FoundPatient, Oid, Outcome, PatientMatch,
@@ -54,14 +54,14 @@ pub(super) struct Subject {
 }
 
 impl Read {
-    /// Reads a body. None when its root is no answer of ITI-55.
-    pub(super) fn of(body: &Tree) -> Option<Self> {
+    /// Reads a body. None when its root is neither this nor an acknowledgement.
+    pub(super) fn of(body: &Tree, root: &str) -> Option<Self> {
         if &*body.element.ns != NS {
             return None;
         }
         let is_acknowledgement = match body.name() {
             ACKNOWLEDGEMENT_ROOT => true,
-            RESPONSE_ROOT => false,
+            name if name == root => false,
             _ => return None,
         };
         let mut read = Self { is_acknowledgement, ..Self::default() };
@@ -221,9 +221,8 @@ impl Subject {
     }
 }
 
-/// Judges an answer: errors and mismatches are failures, persons under a foreign authority or home
-/// are dropped and reported.
-pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientMatch> {
+/// Whether it is an answer to what was sent, with what it reports: errors and mismatches are failures.
+pub(super) fn accepted<T>(read: &Read, sent: &Sent) -> Outcome<T> {
     if read.is_acknowledgement {
         if read.is_accepted() {
             return Err(Failure::Unreadable("an acknowledgement in place of the answer".into()));
@@ -242,8 +241,25 @@ pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<P
     if read.subjects.len() > SUBJECTS_MAX {
         return Err(Failure::Unreadable(format!("more than {SUBJECTS_MAX} persons")));
     }
-    let mut answer = Answer { answered: 1, ..Answer::default() };
-    answer.reported = read.warnings(sent);
+    Ok(Answer { answered: 1, reported: read.warnings(sent), ..Answer::default() })
+}
+
+/// Says that a person or id of an answer is not taken, and why.
+pub(super) fn put_aside<T>(answer: &mut Answer<T>, code: &str, sent: &Sent) {
+    answer.set_aside += 1;
+    answer.reported.push(Reported {
+        code: code.to_owned(),
+        context: "a person of the answer was dropped".to_owned(),
+        severity: Severity::Warning,
+        community: Some(sent.home.clone()),
+        document: None,
+    });
+}
+
+/// Judges an answer: errors and mismatches are failures, persons under a foreign authority or home
+/// are dropped and reported.
+pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientMatch> {
+    let mut answer = accepted(&read, sent)?;
     if read.response.as_deref() == Some("NF") {
         return Ok(answer);
     }
@@ -256,16 +272,7 @@ pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<P
         });
         match judged {
             Ok(found) => answer.found.push(PatientMatch::Found(found)),
-            Err(code) => {
-                answer.set_aside += 1;
-                answer.reported.push(Reported {
-                    code: code.to_owned(),
-                    context: "a person of the answer was dropped".to_owned(),
-                    severity: Severity::Warning,
-                    community: Some(sent.home.clone()),
-                    document: None,
-                });
-            }
+            Err(code) => put_aside(&mut answer, code, sent),
         }
     }
     if !has_subjects && !read.wanted.is_empty() {

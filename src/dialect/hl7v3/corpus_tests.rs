@@ -82,6 +82,38 @@ fn each_sample_of_iti_55_is_accepted_or_refused_as_its_manifest_says() {
 }
 
 #[test]
+fn queries_for_ids_by_real_systems_are_read() {
+    use crate::dialect::Transaction;
+    for (name, known, wanted) in [
+        ("iti45-req-01-ihe.xml", "38273N237", 0),
+        ("iti45-req-03-nist-unknown-id.xml", "", 0),
+        ("iti45-req-04-nist-unknown-aa.xml", "", 0),
+        ("iti45-req-05-epd-soap.xml", "900010", 2),
+    ] {
+        let Some(bytes) = sample(name) else { return };
+        let envelope = received(bytes).unwrap().envelope;
+        let read = PixQuery::read_request(&envelope, &PeerProfile::default()).unwrap();
+        assert!(known.is_empty() || read.known.value.reveal() == known, "{name}");
+        assert!(wanted == 0 || read.authorities.len() == wanted, "{name}");
+        let written = PixQuery::write_request(&read, &super::tests::addressing(), &PeerProfile::default()).0;
+        let again = PixQuery::read_request(&Envelope::bare(&written.xml), &PeerProfile::default());
+        assert_eq!(again, Ok(read), "{name}");
+    }
+    for (name, ids) in [("iti45-resp-01-ihe.xml", 1), ("iti45-resp-02-epd-soap.xml", 1)] {
+        let Some(bytes) = sample(name) else { return };
+        let received = received(bytes).unwrap();
+        let body = received.envelope.body_tree().unwrap();
+        let read = super::answer_read::Read::of(&body, PIX_RESPONSE_ROOT).unwrap();
+        let query = read.query.clone().unwrap();
+        let message =
+            received.envelope.header.relates_to.clone().unwrap_or_else(|| super::tests::addressing().message);
+        let sent = crate::dialect::Sent { query, message, ..super::iti55::sent(&super::tests::addressing()) };
+        let answer = PixQuery::read_answer(received, &sent, &PeerProfile::default()).unwrap();
+        assert!(answer.found.len() >= ids, "{name}: {} ids", answer.found.len());
+    }
+}
+
+#[test]
 fn packages_of_real_systems_are_cut_where_they_say() {
     let document = b"This is my document.\r\n\r\nIt is great!\r\n\r\n".to_vec();
     let unix = b"This is my document.\n\nIt is great!\n\n".to_vec();

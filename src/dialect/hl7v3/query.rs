@@ -15,7 +15,7 @@ use crate::model::{
 use crate::xml::{Tree, Writer};
 
 /// Values of one kind that a query may carry.
-const VALUES_MAX: usize = 100;
+pub(super) const VALUES_MAX: usize = 100;
 /// Names: scripts, orders and former names of one person. More would be guesses at several persons, and
 /// a query counts as one against the asker's budgets.
 const NAMES_MAX: usize = 12;
@@ -29,21 +29,9 @@ const GENDER_SYSTEM: &str = "2.16.840.1.113883.5.1";
 pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientDiscovery, Refusal> {
     let body = message.body_tree()?;
     speaks_for_itself(message, &body, profile)?;
+    let list = parameter_list(message, &body, REQUEST_ROOT)?;
     let here = |tree: &Tree, code: &'static str, why: &str| malformed(message, tree, code, why);
-    if !body.is(NS, REQUEST_ROOT) {
-        let why = format!("`{}` instead of {REQUEST_ROOT}", body.name());
-        return Err(here(&body, "unexpected-root", &why).into());
-    }
     let missing = |tree: &Tree, name: &str| here(tree, "missing-element", &format!("`{name}` is missing"));
-    body.first(NS, "id").and_then(instance).ok_or_else(|| missing(&body, "id"))?;
-    let query = body.path(NS, &["controlActProcess", "queryByParameter"]);
-    let query = query.ok_or_else(|| missing(&body, "controlActProcess/queryByParameter"))?;
-    query.first(NS, "queryId").and_then(instance).ok_or_else(|| missing(query, "queryId"))?;
-    if query.first(NS, "responsePriorityCode").is_some_and(|code| code.attribute("code") == Some("D")) {
-        return Err(Refusal::Unsupported("the deferred mode".into()));
-    }
-    let list = query.first(NS, "parameterList").ok_or_else(|| missing(query, "parameterList"))?;
-
     let mut demographics = Demographics::default();
     let mut ids = Vec::new();
     for (value, name) in parameters(list) {
@@ -69,6 +57,28 @@ pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientD
         return Err(here(list, "missing-parameter", &why).into());
     }
     Ok(PatientDiscovery { demographics: Phi::new(demographics), ids })
+}
+
+/// The parameters of a query under this root, behind all that any query has to have.
+pub(super) fn parameter_list<'t>(
+    message: &Envelope,
+    body: &'t Tree,
+    root: &'static str,
+) -> Result<&'t Tree, Refusal> {
+    let here = |tree: &Tree, code: &'static str, why: &str| malformed(message, tree, code, why);
+    if !body.is(NS, root) {
+        let why = format!("`{}` instead of {root}", body.name());
+        return Err(here(body, "unexpected-root", &why).into());
+    }
+    let missing = |tree: &Tree, name: &str| here(tree, "missing-element", &format!("`{name}` is missing"));
+    body.first(NS, "id").and_then(instance).ok_or_else(|| missing(body, "id"))?;
+    let query = body.path(NS, &["controlActProcess", "queryByParameter"]);
+    let query = query.ok_or_else(|| missing(body, "controlActProcess/queryByParameter"))?;
+    query.first(NS, "queryId").and_then(instance).ok_or_else(|| missing(query, "queryId"))?;
+    if query.first(NS, "responsePriorityCode").is_some_and(|code| code.attribute("code") == Some("D")) {
+        return Err(Refusal::Unsupported("the deferred mode".into()));
+    }
+    Ok(query.first(NS, "parameterList").ok_or_else(|| missing(query, "parameterList"))?)
 }
 
 /// A sender that names a home community other than its certificate's speaks for somebody else (decisions
@@ -156,7 +166,7 @@ fn fill(into: &mut Demographics, name: &str, value: &Tree) -> Result<(), (&'stat
     Ok(())
 }
 
-fn malformed(message: &Envelope, at: &Tree, code: &'static str, why: &str) -> Malformed {
+pub(super) fn malformed(message: &Envelope, at: &Tree, code: &'static str, why: &str) -> Malformed {
     let at = crate::xml::Reader::new(message.source()).malformed_at(at.range.start, code, why);
     Malformed { why: why.to_owned(), ..at }
 }
@@ -170,15 +180,20 @@ pub(super) fn write(request: &PatientDiscovery, addressing: &Addressing) -> Stri
     writer.start("assignedDevice").attribute("classCode", "ASSIGNED");
     super::values::write_root(&mut writer, "id", &addressing.authority.0);
     writer.end().end();
+    begin_query(&mut writer, addressing);
+    writer.start("parameterList");
+    write_parameters(&mut writer, request);
+    writer.finish()
+}
+
+/// Begins queryByParameter up to where its parts begin to differ.
+pub(super) fn begin_query(writer: &mut Writer, addressing: &Addressing) {
     writer.start("queryByParameter");
-    write_instance(&mut writer, "queryId", &addressing.query);
+    write_instance(writer, "queryId", &addressing.query);
     for (name, code) in [("statusCode", "new"), ("responseModalityCode", "R"), ("responsePriorityCode", "I")]
     {
         writer.start(name).attribute("code", code).end();
     }
-    writer.start("parameterList");
-    write_parameters(&mut writer, request);
-    writer.finish()
 }
 
 fn write_parameters(writer: &mut Writer, request: &PatientDiscovery) {
@@ -243,7 +258,7 @@ fn write_parameters(writer: &mut Writer, request: &PatientDiscovery) {
     }
 }
 
-fn parameter(writer: &mut Writer, name: &str, semantics: &str, value: impl FnOnce(&mut Writer)) {
+pub(super) fn parameter(writer: &mut Writer, name: &str, semantics: &str, value: impl FnOnce(&mut Writer)) {
     writer.start(name);
     value(writer);
     writer.leaf("semanticsText", semantics).end();

@@ -65,6 +65,7 @@ impl Fault {
             | Refusal::OverBudget(_)
             | Refusal::Throttled(_)
             | Refusal::TooManyResults
+            | Refusal::UnknownAuthority(_)
             | Refusal::UnknownCommunity
             | Refusal::UnknownPatient(_)
             | Refusal::Unsupported(_)
