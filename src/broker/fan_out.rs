@@ -126,7 +126,7 @@ const fn transaction(outbound: Outbound<'_>) -> &'static str {
     match outbound {
         Outbound::DocumentQuery(_) => "ITI-38",
         Outbound::DocumentRetrieve(_) => "ITI-39",
-        Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
+        Outbound::Nothing | Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
     }
 }
 

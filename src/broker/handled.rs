@@ -1,6 +1,7 @@
 //! What differs between the requests inside the pipeline: how each is resolved, what its
 //! answer is concluded to, and what is remembered of it.
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::conclude::{Candidate, Conclusion, Standing, conclude};
@@ -15,7 +16,7 @@ use crate::model::{
     Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject,
     Reported, Request, RequestContext, ReturnType, Severity, Side,
 };
-use crate::policy::{HospitalNumber, Standing as Consent};
+use crate::policy::{Filtered, HospitalNumber, Standing as Consent};
 
 /// A request the pipeline can carry.
 pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
@@ -45,6 +46,9 @@ pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
         about: &'a About,
         answer: Answer<Self::Found>,
     ) -> BoxFuture<'a, Answer<Self::Found>>;
+
+    /// Keeps for later pages what is not shown on this one.
+    fn cut(&self, _: &Broker, _: &RequestContext, _: &Phi<Bytes>, _: &mut Filtered<Self::Found>) {}
 
     /// Remembers what was released.
     fn remember(&self, _: &EntryCache, _: &RequestContext, _: &Answer<Self::Found>) {}
@@ -152,7 +156,7 @@ impl Broker {
         }
     }
 
-    fn candidate(&self, context: &RequestContext, record: GradedRecord) -> Candidate {
+    pub(super) fn candidate(&self, context: &RequestContext, record: GradedRecord) -> Candidate {
         let (facility, id) = (record.facility.as_str(), &record.id);
         let hides = || self.authorizer.hides(context, facility, id);
         let standing = match context.side {
@@ -200,7 +204,13 @@ impl Broker {
         demographics: Option<Phi<Demographics>>,
         confidence: u8,
     ) -> FoundPatient {
-        FoundPatient { community: self.identity.community.clone(), id, demographics, confidence }
+        FoundPatient {
+            community: self.identity.community.clone(),
+            id,
+            demographics,
+            confidence,
+            also: Vec::new(),
+        }
     }
 }
 

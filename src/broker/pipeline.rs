@@ -14,6 +14,7 @@ use super::fan_out::{fan_out, plan};
 use super::handled::Handled;
 use super::ledger::Subject;
 use super::limits::Limits;
+use super::pages::Pages;
 use super::resolve::{About, Resolver};
 use super::subjects::{Counted, missed};
 use super::target::Target;
@@ -36,6 +37,7 @@ pub struct Broker {
     pub(super) audit: AuditLog,
     pub(super) store: Store,
     pub(super) entry_cache: EntryCache,
+    pub(super) pages: Pages,
     pub(super) metrics: Arc<Metrics>,
     pub(super) results_max: usize,
     documents_max: usize,
@@ -84,6 +86,7 @@ impl Broker {
             audit: parts.audit,
             store: parts.store,
             entry_cache: EntryCache::new(parts.entry_cache_entries_max),
+            pages: Pages::default(),
             metrics: parts.metrics,
             results_max: parts.results_max,
             documents_max: parts.documents_max,
@@ -156,7 +159,7 @@ impl Broker {
         element: Phi<Bytes>,
         asked: (&Question<'_>, &[Subject]),
     ) -> Result<Released<R>, Refusal> {
-        let released = match self.process(context, request, asked).await {
+        let released = match self.process(context, request, &element, asked).await {
             Ok((permit, opened, filtered, legs)) => {
                 self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
             }
@@ -173,6 +176,7 @@ impl Broker {
         &self,
         context: &RequestContext,
         request: &R,
+        element: &Phi<Bytes>,
         (question, asked): (&Question<'_>, &[Subject]),
     ) -> Result<Processed<R>, Refusal> {
         self.authorizer.may_ask(context, R::OPERATION)?;
@@ -190,7 +194,8 @@ impl Broker {
         let opened = self.audit.open(context, &permit, records).await?;
         let (answer, legs) = fan_out(&opened, &permit, context, planned, &self.metrics).await;
         let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
-        let filtered = self.filter(context, &permit, answer)?;
+        let mut filtered = self.filter(context, &permit, answer)?;
+        request.cut(self, context, element, &mut filtered);
         // Counted before anything leaves, and by what leaves.
         question.count(context, &request.seen(&self.budgets, asked, &permit, filtered.answer()));
         Ok((permit, opened, filtered, legs))
@@ -259,7 +264,7 @@ impl Broker {
         directory: &PeerDirectory,
     ) -> Result<Permit, Refusal> {
         let offers = |target: &&Arc<Target>| target.descriptor().offers.contains(&R::OPERATION);
-        let asked = |target: &&Arc<Target>| !request.asks(about, target).is_empty();
+        let asked = |target: &&Arc<Target>| request.concerns(about, target);
         let targets: Vec<&Descriptor> = directory
             .targets(context.side)
             .filter(offers)
@@ -293,7 +298,7 @@ impl Broker {
 
     fn resolver<'a>(&'a self, directory: &'a PeerDirectory) -> Resolver<'a> {
         let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &self.entry_cache);
-        Resolver { identity, authorizer, directory, cache }
+        Resolver { identity, authorizer, directory, cache, pages: &self.pages }
     }
 
     // Empty answers to peers leave on the next step of 50 ms after arrival, the record's wait

@@ -8,11 +8,13 @@ use super::Identity;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
 use super::outbound::holds;
+use super::pages::Pages;
 use super::target::Target;
 use crate::model::{
-    Authority, CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery,
-    DocumentRetrieve, GradedRecord, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, Phi, Purpose,
-    QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side, TargetName,
+    Authority, CommunityId, Criteria, Demographics, DemographicsQuery, DocumentEntry, DocumentId,
+    DocumentQuery, DocumentRetrieve, GradedRecord, PatientDiscovery, PatientId, PatientIdLookup,
+    PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side,
+    TargetName,
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
 
@@ -90,6 +92,7 @@ pub struct Resolver<'a> {
     pub(super) authorizer: &'a Authorizer,
     pub(super) directory: &'a PeerDirectory,
     pub(super) cache: &'a EntryCache,
+    pub(super) pages: &'a Pages,
 }
 
 impl Resolver<'_> {
@@ -182,11 +185,7 @@ impl Resolver<'_> {
         context: &RequestContext,
         request: &PatientIdLookup,
     ) -> Result<About, Refusal> {
-        let named = std::iter::once(&request.known.authority).chain(&request.authorities);
-        let unknown: Vec<Authority> = named.filter(|named| !self.knows(context, named)).cloned().collect();
-        if !unknown.is_empty() {
-            return Err(Refusal::UnknownAuthority(unknown));
-        }
+        self.known(context, std::iter::once(&request.known.authority).chain(&request.authorities))?;
         let mut about = About { asked: Some(request.known.clone()), ..About::default() };
         self.known_at_home(context, &request.known, &mut about).await;
         // Who may be told of nobody here is not told either who is unknown.
@@ -196,6 +195,53 @@ impl Resolver<'_> {
             return Err(Refusal::UnknownPatient(request.known.clone()));
         }
         Ok(about)
+    }
+
+    /// A query for persons at home: an id given with it says whose community is meant.
+    ///
+    /// # Errors
+    /// `UnknownAuthority` of a domain that is wanted. An id that nobody assigned here finds nobody.
+    pub fn demographics(
+        &self,
+        context: &RequestContext,
+        request: &DemographicsQuery,
+    ) -> Result<About, Refusal> {
+        self.known(context, &request.authorities)?;
+        let ids = &request.person.ids;
+        let mut about = About { patients: ids.clone(), ..About::default() };
+        if ids.is_empty() {
+            return Ok(about);
+        }
+        let speaks = |target: &&Arc<Target>| {
+            ids.iter().all(|id| target.descriptor().authorities.contains(&id.authority))
+        };
+        let peer = self.directory.targets(context.side).find(|t| !t.is_source() && speaks(t));
+        about.only = Some(match peer {
+            Some(peer) => peer.descriptor().community.clone(),
+            None => self.identity.community.clone(),
+        });
+        let ours = ids.iter().filter(|id| id.authority == self.identity.authority);
+        about.numbers = ours.flat_map(|id| self.numbers_at_sources(id)).collect();
+        Ok(about)
+    }
+
+    /// The numbers that the consents name of a person of ours.
+    pub fn numbers_of(&self, network_id: &PatientId) -> Vec<PatientId> {
+        self.numbers_at_sources(network_id).into_iter().map(|(_, number)| number).collect()
+    }
+
+    fn numbers_at_sources(&self, network_id: &PatientId) -> Vec<(TargetName, PatientId)> {
+        self.at_sources(self.authorizer.consents().book().numbers_of(&network_id.value))
+    }
+
+    fn known<'i>(
+        &self,
+        context: &RequestContext,
+        named: impl IntoIterator<Item = &'i Authority>,
+    ) -> Result<(), Refusal> {
+        let unknown = named.into_iter().filter(|named| !self.knows(context, named));
+        let unknown: Vec<Authority> = unknown.cloned().collect();
+        if unknown.is_empty() { Ok(()) } else { Err(Refusal::UnknownAuthority(unknown)) }
     }
 
     // Whether ids under this authority can be known here.

@@ -1,6 +1,8 @@
 //! Answers: what was found and what is missing. A dead peer is never an error of the request.
 
-use super::{CommunityId, DocumentId, RepositoryId, TargetName};
+use bytes::Bytes;
+
+use super::{CommunityId, DocumentId, Phi, RepositoryId, TargetName};
 
 /// Why a target gave nothing. No text of a peer is shown to a requester.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -86,11 +88,31 @@ pub struct Answer<T> {
     /// Findings that the reader put aside because they answer something else than was asked: another
     /// patient's, another home's, documents nobody named.
     pub set_aside: usize,
+    /// Which part of everything found this is.
+    pub page: Page,
+}
+
+/// The place of one page among all findings of its query. All of them on one page by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Findings on the pages before.
+    pub before: usize,
+    /// Findings that later pages may show.
+    pub remaining: usize,
+    /// The query as it was asked, where the page answers another message.
+    pub asked: Option<Phi<Bytes>>,
 }
 
 impl<T> Default for Answer<T> {
     fn default() -> Self {
-        Self { found: Vec::new(), unavailable: Vec::new(), reported: Vec::new(), answered: 0, set_aside: 0 }
+        Self {
+            found: Vec::new(),
+            unavailable: Vec::new(),
+            reported: Vec::new(),
+            answered: 0,
+            set_aside: 0,
+            page: Page::default(),
+        }
     }
 }
 
@@ -98,6 +120,18 @@ impl<T> Answer<T> {
     /// One target's findings.
     pub fn found(found: Vec<T>) -> Self {
         Self { found, answered: 1, ..Self::default() }
+    }
+
+    /// The same with each finding made into another.
+    pub fn map<U>(self, each: impl Fn(T) -> U) -> Answer<U> {
+        self.filter_map(|found| Some(each(found)))
+    }
+
+    /// The same with those findings that can be made into others.
+    pub fn filter_map<U>(self, each: impl Fn(T) -> Option<U>) -> Answer<U> {
+        let Self { found, unavailable, reported, answered, set_aside, page } = self;
+        let found = found.into_iter().filter_map(each).collect();
+        Answer { found, unavailable, reported, answered, set_aside, page }
     }
 
     /// Takes another answer in.

@@ -88,6 +88,9 @@ pub enum Refusal {
     /// No such patient; told to another network only where its file says so.
     #[error("unknown patient")]
     UnknownPatient(PatientId),
+    /// Nothing is kept of a query under this id for whoever asks.
+    #[error("unknown query")]
+    UnknownQuery,
     /// Understood and not offered; the text names the query or transaction.
     #[error("not supported: {0}")]
     Unsupported(String),

@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{
     Authority, Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm,
-    Finding, FoundPatient, ObjectId, PatientId, PatientMatch, Phi, RegistryObject,
+    Finding, FoundPatient, ObjectId, PatientId, PatientMatch, Phi, QueryId, RegistryObject,
 };
 
 /// What a request is for: the word in policies, limits, metrics and the audit record.
@@ -55,6 +55,59 @@ pub struct PatientDiscovery {
 }
 
 impl Request for PatientDiscovery {
+    type Found = PatientMatch;
+    const OPERATION: Operation = Operation::PatientDiscovery;
+}
+
+/// Who are these persons to you? (ITI-47) Within one network: several may be told, under all their ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DemographicsQuery {
+    /// What is known of them; every id given must be theirs.
+    pub person: PatientDiscovery,
+    /// Only ids under these are wanted; none is all.
+    pub authorities: Vec<Authority>,
+    /// Under which further pages are asked for.
+    pub query: QueryId,
+    /// How many persons the first page shows; None is all.
+    pub page: Option<usize>,
+}
+
+impl DemographicsQuery {
+    /// Whether ids under this authority are wanted.
+    pub fn wants(&self, authority: &Authority) -> bool {
+        self.authorities.is_empty() || self.authorities.contains(authority)
+    }
+}
+
+impl Request for DemographicsQuery {
+    type Found = PatientMatch;
+    const OPERATION: Operation = Operation::PatientDiscovery;
+}
+
+/// Show me the next page of that query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryContinuation {
+    /// The query.
+    pub query: QueryId,
+    /// The first result wanted, counted from one; None is where the last page ended.
+    pub from: Option<usize>,
+    /// How many; None is as many as the first page.
+    pub page: Option<usize>,
+}
+
+impl Request for QueryContinuation {
+    type Found = PatientMatch;
+    const OPERATION: Operation = Operation::PatientDiscovery;
+}
+
+/// No more pages of that query are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryCancellation {
+    /// The query.
+    pub query: QueryId,
+}
+
+impl Request for QueryCancellation {
     type Found = PatientMatch;
     const OPERATION: Operation = Operation::PatientDiscovery;
 }

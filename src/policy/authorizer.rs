@@ -111,7 +111,7 @@ impl Authorizer {
         answer: Answer<T>,
     ) -> Filtered<T> {
         let mut disclosure = self.disclosure(context);
-        let Answer { found, unavailable, reported, answered, set_aside } = answer;
+        let Answer { found, unavailable, reported, answered, set_aside, page } = answer;
         let before = found.len();
         let found: Vec<_> = found
             .into_iter()
@@ -120,7 +120,7 @@ impl Authorizer {
         Filtered {
             withheld: before - found.len(),
             decision: disclosure.decision(&permit.decision),
-            answer: Answer { found, unavailable, reported, answered, set_aside },
+            answer: Answer { found, unavailable, reported, answered, set_aside, page },
         }
     }
 

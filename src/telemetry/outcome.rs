@@ -38,6 +38,7 @@ pub const fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::UnknownAuthority(_) => "unknown_authority",
         Refusal::UnknownCommunity => "unknown_community",
         Refusal::UnknownPatient(_) => "unknown_patient",
+        Refusal::UnknownQuery => "unknown_query",
         Refusal::Unsupported(_) => "unsupported",
         Refusal::Withheld => "withheld",
     }

@@ -37,6 +37,7 @@ async fn hiroshima() -> Gateway {
                 id: patient("2.999.34.1", number),
                 demographics: Some(who.bare().into()),
                 confidence: 95,
+                also: Vec::new(),
             })
         };
         let found = vec![shown("H-9", &TARO), shown("H-1", &HANAKO)];

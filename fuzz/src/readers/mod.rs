@@ -16,7 +16,7 @@ mod xml;
 pub type Reader = fn(&[u8]);
 
 /// All of them, by name.
-pub const READERS: [(&str, Reader); 20] = [
+pub const READERS: [(&str, Reader); 23] = [
     ("audit_record", records::event),
     ("audit_segment", records::segment),
     ("config_broker", files::broker),
@@ -27,6 +27,9 @@ pub const READERS: [(&str, Reader); 20] = [
     ("ebxml_retrieve", ebxml::retrieve),
     ("er7", hl7::er7),
     ("hl7v3_answer", hl7::answer),
+    ("hl7v3_pdq_answer", pix_pdq::pdq_answer),
+    ("hl7v3_pdq_continuation", pix_pdq::pdq_continuation),
+    ("hl7v3_pdq_query", pix_pdq::pdq_query),
     ("hl7v3_pix_answer", pix_pdq::pix_answer),
     ("hl7v3_pix_query", pix_pdq::pix_query),
     ("hl7v3_request", hl7::request),

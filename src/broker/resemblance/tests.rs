@@ -64,6 +64,7 @@ fn found(value: &str, shown: Option<Demographics>) -> FoundPatient {
         id: id(value),
         demographics: shown.map(Phi::new),
         confidence: 100,
+        also: Vec::new(),
     }
 }
 

@@ -139,6 +139,7 @@ impl Community for Ssmix2 {
             id: request.known.clone(),
             demographics: None,
             confidence: 100,
+            also: Vec::new(),
         });
         Ok(Answer::found(found.into_iter().collect()))
     }

@@ -75,6 +75,7 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
             error("XDSUnknownPatientId", "the patient id is not known here")
         }
         (Refusal::UnknownPatient(_) | Refusal::Withheld, _) => Said::Nothing,
+        (Refusal::UnknownQuery, _) => error(actor.general(), "nothing is kept of that query"),
         (Refusal::Unsupported(what), Actor::Registry) => {
             Said::Error { code: "XDSUnknownStoredQuery", context: format!("not supported: {what}") }
         }

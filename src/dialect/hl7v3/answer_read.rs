@@ -34,8 +34,17 @@ pub(super) struct Read {
     pub mitigations: Vec<String>,
     /// acknowledgementDetails: severity, code, text.
     pub details: Vec<(Severity, String, Phi<String>)>,
+    /// How many results there are, where it says so.
+    pub page: Option<Results>,
     /// Whether it is an acknowledgement without query answer (MCCI_IN000002UV01).
     pub is_acknowledgement: bool,
+}
+
+/// The counts of queryAck.
+#[derive(Debug)]
+pub(super) struct Results {
+    pub total: usize,
+    pub remaining: usize,
 }
 
 /// One registrationEvent.
@@ -43,6 +52,8 @@ pub(super) struct Read {
 pub(super) struct Subject {
     /// patient/id.
     pub ids: Vec<Phi<QueryId>>,
+    /// patientPerson/asOtherIDs/id.
+    pub others: Vec<Phi<QueryId>>,
     /// providerOrganization/id/@root.
     pub provider: Option<String>,
     /// custodian/assignedEntity/id/@root.
@@ -83,6 +94,11 @@ impl Read {
             read.query = ack.first(NS, "queryId").and_then(instance);
             let code = ack.first(NS, "queryResponseCode").and_then(|code| code.attribute("code"));
             read.response = code.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty());
+            let number = |name: &str| ack.first(NS, name)?.attribute("value")?.trim().parse().ok();
+            read.page = number("resultTotalQuantity").map(|total| Results {
+                total,
+                remaining: number("resultRemainingQuantity").unwrap_or_default(),
+            });
         }
         Some(read)
     }
@@ -174,11 +190,15 @@ fn subject(event: &Tree) -> Option<Subject> {
         .and_then(|value| value.attribute("value").map_or_else(|| Some(value.text()), |v| Some(v.into())));
     let confidence = score.and_then(|text| text.trim().parse::<u8>().ok()).unwrap_or_default().min(100);
     let root = |path: &Tree| path.first(NS, "id").and_then(|id| id.attribute("root")).map(str::to_owned);
+    let person = patient.first(NS, "patientPerson");
+    let others = person.into_iter().flat_map(|person| person.all(NS, "asOtherIDs"));
+    let others = others.flat_map(|other| other.all(NS, "id")).filter_map(instance);
     Some(Subject {
+        others: others.map(Phi::new).take(CODES_MAX).collect(),
         ids: patient.all(NS, "id").filter_map(instance).map(Phi::new).take(CODES_MAX).collect(),
         provider: patient.first(NS, "providerOrganization").and_then(root),
         custodian: event.path(NS, &["custodian", "assignedEntity"]).and_then(root),
-        demographics: patient.first(NS, "patientPerson").and_then(read_person).map(Phi::new),
+        demographics: person.and_then(read_person).map(Phi::new),
         confidence,
     })
 }
@@ -217,7 +237,37 @@ impl Subject {
             id,
             demographics: self.demographics.clone(),
             confidence: self.confidence,
+            also: Vec::new(),
         })
+    }
+}
+
+impl Subject {
+    /// The person it shows, within one network: under several ids, in the home that was asked where no
+    /// other is named.
+    pub(super) fn known_by_several(&self, home: &CommunityId) -> Result<FoundPatient, &'static str> {
+        let custodian = self.custodian.as_deref().and_then(root_oid).map(CommunityId);
+        let mut ids = Vec::new();
+        for id in self.ids.iter().chain(&self.others).filter_map(|id| patient_id(id.reveal())) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        let mut ids = ids.into_iter();
+        Ok(FoundPatient {
+            community: custodian.unwrap_or_else(|| home.clone()),
+            id: ids.next().ok_or("patient-id-missing")?,
+            demographics: self.demographics.clone(),
+            confidence: self.confidence,
+            also: ids.collect(),
+        })
+    }
+}
+
+impl Read {
+    /// Whether the far end acknowledged, without answering anything.
+    pub(super) fn acknowledged(&self) -> Result<(), Failure> {
+        if self.is_acknowledgement && self.is_accepted() { Ok(()) } else { Err(self.failure()) }
     }
 }
 

@@ -8,7 +8,7 @@ use super::wrapper::{Echo, begin, begin_act};
 use super::{NS, RESPONSE_ROOT};
 use crate::dialect::Addressing;
 use crate::dialect::soap::copy;
-use crate::model::{Answer, Attribute, Failure, FoundPatient, Outage, PatientMatch, QueryId};
+use crate::model::{Answer, Attribute, Failure, FoundPatient, Outage, PatientId, PatientMatch, QueryId};
 use crate::xml::Writer;
 
 const ACK_DETAIL: &str = "2.16.840.1.113883.5.1100";
@@ -102,6 +102,13 @@ impl Verdict {
         verdict
     }
 
+    /// Says this beside what is found.
+    pub(super) fn warn(&mut self, text: &str) {
+        if !self.is_error {
+            self.details.push(Detail { type_code: "W", ..Detail::error("INTERR", text) });
+        }
+    }
+
     /// Whether it says nobody, with nothing missing that might have said somebody.
     pub(super) fn is_nobody(&self) -> bool {
         self.response_code() == "NF" && self.details.is_empty()
@@ -122,7 +129,7 @@ pub(super) fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> 
     acknowledge(&mut writer, verdict, &echo.message);
     begin_act(&mut writer, "PRPA_TE201306UV02");
     for found in &verdict.found {
-        subject(&mut writer, found);
+        subject(&mut writer, found, &[]);
     }
     issue(&mut writer, verdict);
     begin_query_ack(&mut writer, verdict, &echo.query);
@@ -160,7 +167,8 @@ pub(super) fn begin_query_ack(writer: &mut Writer, verdict: &Verdict, query: &Qu
     writer.start("queryResponseCode").attribute("code", verdict.response_code()).end();
 }
 
-fn subject(writer: &mut Writer, found: &FoundPatient) {
+/// Writes a person under their id, and under these as well.
+pub(super) fn subject(writer: &mut Writer, found: &FoundPatient, also: &[PatientId]) {
     writer.start("subject").attribute("typeCode", "SUBJ");
     writer.start("registrationEvent").attribute("classCode", "REG").attribute("moodCode", "EVN");
     writer.start("id").attribute("nullFlavor", "NA").end();
@@ -168,8 +176,10 @@ fn subject(writer: &mut Writer, found: &FoundPatient) {
     writer.start("subject1").attribute("typeCode", "SBJ");
     writer.start("patient").attribute("classCode", "PAT");
     let authority = &found.id.authority.0;
-    let id = QueryId { root: authority.to_string(), extension: Some(found.id.value.reveal().clone()) };
-    write_instance(writer, "id", &id);
+    for id in std::iter::once(&found.id).chain(also) {
+        let extension = Some(id.value.reveal().clone());
+        write_instance(writer, "id", &QueryId { root: id.authority.0.to_string(), extension });
+    }
     writer.start("statusCode").attribute("code", "active").end();
     person(writer, found);
     writer

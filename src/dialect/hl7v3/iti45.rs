@@ -4,7 +4,7 @@
 use super::answer_read::{Read, accepted, put_aside};
 use super::answer_write::{Detail, Verdict, acknowledge, begin_query_ack};
 use super::iti55::{answer_of, sent};
-use super::query::{VALUES_MAX, begin_query, malformed, parameter, parameter_list};
+use super::query::{VALUES_MAX, begin_query, malformed, parameter, parameter_list, values};
 use super::values::{instance, patient_id, root_oid, write_instance, write_root};
 use super::wrapper::{Echo, begin, begin_act};
 use super::{NS, refusal};
@@ -67,11 +67,7 @@ impl Transaction for PixQuery {
         answer: Result<Answer<FoundPatient>, Refusal>,
     ) -> Reply {
         let verdict = match answer {
-            Ok(answer) => {
-                let Answer { found, unavailable, reported, answered, set_aside } = answer;
-                let found = found.into_iter().map(PatientMatch::Found).collect();
-                Verdict::of(Answer { found, unavailable, reported, answered, set_aside })
-            }
+            Ok(answer) => Verdict::of(answer.map(PatientMatch::Found)),
             Err(Refusal::UnknownPatient(_)) => {
                 let place = format!("{LIST}/hl7:{IDENTIFIER}/hl7:value/@extension");
                 Verdict::errors(vec![Detail::located("204", "unknown patient", place)])
@@ -88,7 +84,7 @@ impl Transaction for PixQuery {
     fn write_request(request: &PatientIdLookup, addressing: &Addressing, _: &PeerProfile) -> (Payload, Sent) {
         let mut writer = begin(PIX_REQUEST_ROOT, "AL", addressing);
         begin_act(&mut writer, "PRPA_TE201309UV02");
-        begin_query(&mut writer, addressing);
+        begin_query(&mut writer, &addressing.query);
         writer.start("parameterList");
         for authority in &request.authorities {
             parameter(&mut writer, SOURCE, "DataSource.id", |writer| {
@@ -116,17 +112,6 @@ impl Transaction for PixQuery {
 const IDENTIFIER: &str = "patientIdentifier";
 const SOURCE: &str = "dataSource";
 const LIST: &str = "/hl7:PRPA_IN201309UV02/hl7:controlActProcess/hl7:queryByParameter/hl7:parameterList";
-
-/// The values of a parameter, in whatever capitals its name is written.
-fn values<'t>(list: &'t Tree, name: &'static str) -> impl Iterator<Item = &'t Tree> {
-    let named = list
-        .elements()
-        .filter(move |parameter| &*parameter.element.ns == NS && name.eq_ignore_ascii_case(parameter.name()));
-    named.flat_map(|parameter| parameter.all(NS, "value")).filter(|value| {
-        // An empty place that says so is none.
-        value.attribute("nullFlavor").is_none() || value.attribute("root").is_some()
-    })
-}
 
 /// Names every place of the request that holds one of them.
 fn unknown_authorities(request: &Envelope, unknown: &[Authority]) -> Verdict {
@@ -201,6 +186,7 @@ fn take(read: &Read, sent: &Sent, answer: &mut Answer<FoundPatient>) -> Result<(
                 id,
                 demographics: None,
                 confidence: 100,
+                also: Vec::new(),
             }),
             None => put_aside(answer, "root-not-oid", sent),
         }

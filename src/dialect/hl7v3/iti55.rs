@@ -122,13 +122,7 @@ impl Transaction for CrossGatewayPatientIdLookup {
         profile: &PeerProfile,
         answer: Result<Answer<FoundPatient>, Refusal>,
     ) -> Reply {
-        let answer = answer.map(|Answer { found, unavailable, reported, answered, set_aside }| Answer {
-            found: found.into_iter().map(PatientMatch::Found).collect(),
-            unavailable,
-            reported,
-            answered,
-            set_aside,
-        });
+        let answer = answer.map(|answer| answer.map(PatientMatch::Found));
         CrossGatewayPatientDiscovery::write_answer(request, addressing, profile, answer)
     }
 
@@ -149,11 +143,10 @@ impl Transaction for CrossGatewayPatientIdLookup {
 
     fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<FoundPatient> {
         let answer = CrossGatewayPatientDiscovery::read_answer(received, sent, profile)?;
-        let Answer { found, unavailable, reported, answered, set_aside } = answer;
-        let found = found.into_iter().filter_map(|found| match found {
+        let found = |found| match found {
             PatientMatch::Found(found) => Some(found),
             PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => None,
-        });
-        Ok(Answer { found: found.collect(), unavailable, reported, answered, set_aside })
+        };
+        Ok(answer.filter_map(found))
     }
 }

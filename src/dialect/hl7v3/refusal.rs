@@ -26,6 +26,7 @@ pub(super) fn verdict(refusal: &Refusal, profile: &PeerProfile) -> Result<Verdic
             Verdict::error(Detail::error("204", "unknown assigning authority"), None)
         }
         Refusal::UnknownCommunity => Verdict::error(Detail::error("204", "unknown community"), None),
+        Refusal::UnknownQuery => Verdict::error(Detail::error("204", "unknown query"), None),
         Refusal::UnknownPatient(_) | Refusal::Withheld => nobody(profile),
         Refusal::Unsupported(what) => {
             Verdict::error(Detail::error("NS250", format!("not supported: {what}")), None)

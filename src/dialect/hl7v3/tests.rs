@@ -78,6 +78,7 @@ pub(super) fn found(extension: &str) -> FoundPatient {
         id: PatientId::new(Authority(oid("2.999.6")), extension),
         demographics: Some(Phi::new(person())),
         confidence: 97,
+        also: Vec::new(),
     }
 }
 

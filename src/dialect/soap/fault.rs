@@ -68,6 +68,7 @@ impl Fault {
             | Refusal::UnknownAuthority(_)
             | Refusal::UnknownCommunity
             | Refusal::UnknownPatient(_)
+            | Refusal::UnknownQuery
             | Refusal::Unsupported(_)
             | Refusal::Withheld => None,
         }
