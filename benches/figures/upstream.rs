@@ -99,6 +99,7 @@ impl Gateway {
             id: PatientId::new(Authority(oid(&format!("{THEIRS}.1"))), "HM000201"),
             demographics: Some(asked.demographics),
             confidence: 95,
+            also: Vec::new(),
         });
         framed::<CrossGatewayPatientDiscovery>(envelope, Answer::found(vec![found]), filled)
     }

@@ -24,9 +24,9 @@ pub trait Disclosed: Finding + Sized {
 }
 
 impl Disclosed for PatientMatch {
-    fn describe(&self, _: &Permit, event: &mut Event) {
+    fn describe(&self, permit: &Permit, event: &mut Event) {
         match self {
-            Self::Found(found) => event.patients.push(found.id.cx()),
+            Self::Found(found) => found.describe(permit, event),
             Self::Graded(record) => event.patients.push(record.id.cx()),
             Self::MoreAttributes { about, .. } => {
                 event.more_attributes = true;
@@ -38,7 +38,7 @@ impl Disclosed for PatientMatch {
 
 impl Disclosed for FoundPatient {
     fn describe(&self, _: &Permit, event: &mut Event) {
-        event.patients.push(self.id.cx());
+        event.patients.extend(std::iter::once(&self.id).chain(&self.also).map(PatientId::cx));
     }
 }
 

@@ -160,6 +160,18 @@ pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
     if persons.iter().any(is_obstacle) { Conclusion::Nobody } else { more_attributes(top, sent) }
 }
 
+/// All persons, the likeliest first, each with their records: the one that resembles most stands first.
+/// Within one network only: whoever asks chooses among them.
+pub fn persons(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+    let mut persons = join(candidates);
+    persons.sort_by(|one, two| two.score.total_cmp(&one.score));
+    let best_first = |mut person: Person| {
+        person.records.sort_by(|one, two| two.record.score.total_cmp(&one.record.score));
+        person.records
+    };
+    persons.into_iter().map(best_first).collect()
+}
+
 fn join(candidates: Vec<Candidate>) -> Vec<Person> {
     let mut persons: Vec<Person> = Vec::new();
     for candidate in candidates {

@@ -79,7 +79,11 @@ pub fn plan<R: OutboundRequest>(
 fn lookup(about: &About, target: &Target) -> Option<PatientIdLookup> {
     let correlation = about.correlation.as_ref()?;
     let demographics = correlation.demographics(&target.descriptor().community)?.clone();
-    Some(PatientIdLookup { known: correlation.known.clone(), demographics: Some(demographics) })
+    Some(PatientIdLookup {
+        known: correlation.known.clone(),
+        demographics: Some(demographics),
+        authorities: Vec::new(),
+    })
 }
 
 impl<R: OutboundRequest> Planned<R> {
@@ -135,7 +139,7 @@ const fn transaction(outbound: Outbound<'_>) -> &'static str {
     match outbound {
         Outbound::DocumentQuery(_) => "ITI-38",
         Outbound::DocumentRetrieve(_) => "ITI-39",
-        Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
+        Outbound::Nothing | Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
     }
 }
 

@@ -1,8 +1,9 @@
-//! What differs between the three requests inside the pipeline: how each is resolved, what its
+//! What differs between the requests inside the pipeline: how each is resolved, what its
 //! answer is concluded to, and what is remembered of it.
 
 use std::collections::HashSet;
 
+use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::conclude::{Candidate, Conclusion, Standing, conclude};
@@ -17,7 +18,7 @@ use crate::model::{
     Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject,
     Reported, Request, RequestContext, ReturnType, Severity, Side,
 };
-use crate::policy::{HospitalNumber, Standing as Consent};
+use crate::policy::{Filtered, HospitalNumber, Standing as Consent};
 
 /// A request the pipeline can carry.
 pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
@@ -47,6 +48,9 @@ pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
         about: &'a About,
         answer: Answer<Self::Found>,
     ) -> BoxFuture<'a, Answer<Self::Found>>;
+
+    /// Keeps for later pages what is not shown on this one.
+    fn cut(&self, _: &Broker, _: &RequestContext, _: &Phi<Bytes>, _: &mut Filtered<Self::Found>) {}
 
     /// Remembers what was released.
     fn remember(&self, _: &EntryCache, _: &RequestContext, _: &Answer<Self::Found>) {}
@@ -154,7 +158,7 @@ impl Broker {
         }
     }
 
-    fn candidate(&self, context: &RequestContext, record: GradedRecord) -> Candidate {
+    pub(super) fn candidate(&self, context: &RequestContext, record: GradedRecord) -> Candidate {
         let (facility, id) = (record.facility.as_str(), &record.id);
         let hides = || self.authorizer.hides(context, facility, id);
         let standing = match context.side {
@@ -196,8 +200,19 @@ impl Broker {
         issued.inspect_err(|error| tracing::error!(%error, "no emergency id could be kept")).ok()
     }
 
-    fn found(&self, id: PatientId, demographics: Option<Phi<Demographics>>, confidence: u8) -> FoundPatient {
-        FoundPatient { community: self.identity.community.clone(), id, demographics, confidence }
+    pub(super) fn found(
+        &self,
+        id: PatientId,
+        demographics: Option<Phi<Demographics>>,
+        confidence: u8,
+    ) -> FoundPatient {
+        FoundPatient {
+            community: self.identity.community.clone(),
+            id,
+            demographics,
+            confidence,
+            also: Vec::new(),
+        }
     }
 }
 

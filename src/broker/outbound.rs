@@ -28,6 +28,11 @@ pub trait OutboundRequest: Request {
     /// What to ask of this target; empty when there is nothing to ask there.
     fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>>;
 
+    /// Whether what this target holds may be told in the answer.
+    fn concerns(&self, about: &About, to: &Target) -> bool {
+        !self.asks(about, to).is_empty()
+    }
+
     /// The request about this patient id.
     fn about_patient(&self, patient: PatientId) -> Self;
 

@@ -15,8 +15,9 @@ use super::fan_out::{Around, fan_out, plan};
 use super::handled::Handled;
 use super::ledger::Subject;
 use super::limits::Limits;
+use super::pages::Pages;
 use super::resolve::{About, Resolver};
-use super::subjects::Counted;
+use super::subjects::{Counted, missed};
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
 use crate::model::{
@@ -38,6 +39,7 @@ pub struct Broker {
     pub(super) store: Store,
     pub(super) correlations: Correlations,
     pub(super) entry_cache: EntryCache,
+    pub(super) pages: Pages,
     pub(super) metrics: Arc<Metrics>,
     pub(super) results_max: usize,
     documents_max: usize,
@@ -87,6 +89,7 @@ impl Broker {
             correlations: Correlations::new(parts.store.clone(), Arc::clone(&parts.metrics)),
             store: parts.store,
             entry_cache: EntryCache::new(parts.entry_cache_entries_max),
+            pages: Pages::default(),
             metrics: parts.metrics,
             results_max: parts.results_max,
             documents_max: parts.documents_max,
@@ -159,7 +162,7 @@ impl Broker {
         element: Phi<Bytes>,
         asked: (&Question<'_>, &[Subject]),
     ) -> Result<Released<R>, Refusal> {
-        let released = match self.process(context, request, asked).await {
+        let released = match self.process(context, request, &element, asked).await {
             Ok((permit, opened, filtered, legs)) => {
                 self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
             }
@@ -176,11 +179,18 @@ impl Broker {
         &self,
         context: &RequestContext,
         request: &R,
+        element: &Phi<Bytes>,
         (question, asked): (&Question<'_>, &[Subject]),
     ) -> Result<Processed<R>, Refusal> {
         self.authorizer.may_ask(context, R::OPERATION)?;
         let directory = self.directory.load_full();
-        let mut about = request.resolve(&self.resolver(&directory), context).await?;
+        let resolved = request.resolve(&self.resolver(&directory), context).await;
+        let mut about = resolved.inspect_err(|refusal| {
+            if matches!(refusal, Refusal::UnknownPatient(_)) {
+                let guessed: Vec<_> = asked.iter().map(|subject| missed(*subject)).collect();
+                question.count(context, &guessed);
+            }
+        })?;
         let permit = self.authorize(context, request, &mut about, &directory)?;
         let planned = plan(&self.identity, context, request, &about, &permit, &directory);
         let records = planned.iter().flat_map(|planned| planned.records(context)).collect();
@@ -188,7 +198,8 @@ impl Broker {
         let around = Around { correlations: &self.correlations, metrics: &self.metrics };
         let (answer, legs) = fan_out(&opened, &permit, context, planned, around).await;
         let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
-        let filtered = self.filter(context, &permit, answer)?;
+        let mut filtered = self.filter(context, &permit, answer)?;
+        request.cut(self, context, element, &mut filtered);
         // Counted before anything leaves, and by what leaves.
         question.count(context, &request.seen(&self.budgets, asked, &permit, filtered.answer()));
         Ok((permit, opened, filtered, legs))
@@ -257,7 +268,7 @@ impl Broker {
         directory: &PeerDirectory,
     ) -> Result<Permit, Refusal> {
         let offers = |target: &&Arc<Target>| target.descriptor().offers.contains(&R::OPERATION);
-        let asked = |target: &&Arc<Target>| !request.asks(about, target).is_empty();
+        let asked = |target: &&Arc<Target>| request.concerns(about, target);
         let targets: Vec<&Descriptor> = directory
             .targets(context.side)
             .filter(offers)
@@ -291,7 +302,8 @@ impl Broker {
 
     fn resolver<'a>(&'a self, directory: &'a PeerDirectory) -> Resolver<'a> {
         let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &self.entry_cache);
-        Resolver { identity, authorizer, directory, cache, correlations: &self.correlations }
+        let correlations = &self.correlations;
+        Resolver { identity, authorizer, directory, cache, correlations, pages: &self.pages }
     }
 
     // Empty answers to peers leave on the next step of 50 ms after arrival, the record's wait

@@ -7,7 +7,7 @@ use crate::model::{
 };
 
 /// Ids that one look-up may bring: numbers of one person, of which nobody has many.
-const IDS_MAX: usize = 8;
+pub(super) const IDS_MAX: usize = 8;
 
 /// What of the answer to a look-up is taken.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -44,7 +44,7 @@ pub(super) fn ids_of(lookup: &PatientIdLookup, from: &Descriptor, answer: Answer
 // Only a look-up by id alone is answered without demographics (decisions A4). Ours carry them, also
 // where our network id goes along: the peer then has to match both, and shows whom it matched. So an
 // answer to them that shows nobody proves nothing.
-fn is_person(lookup: &PatientIdLookup, found: &FoundPatient) -> bool {
+pub(super) fn is_person(lookup: &PatientIdLookup, found: &FoundPatient) -> bool {
     match (&lookup.demographics, shown(found)) {
         (Some(sent), Some(shown)) => matching::grade_answer(sent.reveal(), shown).grade == Grade::Auto,
         (Some(_), None) => false,

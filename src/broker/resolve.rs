@@ -9,11 +9,13 @@ use super::correlations::Correlations;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
 use super::outbound::holds;
+use super::pages::Pages;
 use super::target::Target;
 use crate::model::{
-    CommunityId, Criteria, Demographics, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve,
-    GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject,
-    RequestContext, ReturnType, Side, TargetName,
+    Authority, CommunityId, Criteria, Demographics, DemographicsQuery, DocumentEntry, DocumentId,
+    DocumentQuery, DocumentRetrieve, GradedRecord, PatientDiscovery, PatientId, PatientIdLookup,
+    PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side,
+    TargetName,
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
 
@@ -103,6 +105,7 @@ pub struct Resolver<'a> {
     pub(super) directory: &'a PeerDirectory,
     pub(super) cache: &'a EntryCache,
     pub(super) correlations: &'a Correlations,
+    pub(super) pages: &'a Pages,
 }
 
 impl Resolver<'_> {
@@ -186,6 +189,105 @@ impl Resolver<'_> {
                 about.remembered = self.correlations.of(context, &network_id).await;
             }
             about.patients.push(network_id);
+        }
+    }
+
+    /// An id look-up at home: the person's numbers at our sources, and the peers a consent row names.
+    ///
+    /// # Errors
+    /// `UnknownAuthority`, `UnknownPatient`.
+    pub async fn lookup(
+        &self,
+        context: &RequestContext,
+        request: &PatientIdLookup,
+    ) -> Result<About, Refusal> {
+        self.known(context, std::iter::once(&request.known.authority).chain(&request.authorities))?;
+        let mut about = About { asked: Some(request.known.clone()), ..About::default() };
+        self.known_at_home(context, &request.known, &mut about).await;
+        // Who may be told of nobody here is not told either who is unknown.
+        if !self.is_somebody(context, &request.known).await
+            && self.authorizer.may_find(context, &self.identity.community)
+        {
+            return Err(Refusal::UnknownPatient(request.known.clone()));
+        }
+        Ok(about)
+    }
+
+    /// A query for persons at home: an id given with it says whose community is meant.
+    ///
+    /// # Errors
+    /// `UnknownAuthority` of a domain that is wanted. An id that nobody assigned here finds nobody.
+    pub fn demographics(
+        &self,
+        context: &RequestContext,
+        request: &DemographicsQuery,
+    ) -> Result<About, Refusal> {
+        self.known(context, &request.authorities)?;
+        let ids = &request.person.ids;
+        let mut about = About { patients: ids.clone(), ..About::default() };
+        if ids.is_empty() {
+            return Ok(about);
+        }
+        let speaks = |target: &&Arc<Target>| {
+            ids.iter().all(|id| target.descriptor().authorities.contains(&id.authority))
+        };
+        let peer = self.directory.targets(context.side).find(|t| !t.is_source() && speaks(t));
+        about.only = Some(match peer {
+            Some(peer) => peer.descriptor().community.clone(),
+            None => self.identity.community.clone(),
+        });
+        let ours = ids.iter().filter(|id| id.authority == self.identity.authority);
+        about.numbers = ours.flat_map(|id| self.numbers_at_sources(id)).collect();
+        Ok(about)
+    }
+
+    /// The numbers that the consents name of a person of ours.
+    pub fn numbers_of(&self, network_id: &PatientId) -> Vec<PatientId> {
+        self.numbers_at_sources(network_id).into_iter().map(|(_, number)| number).collect()
+    }
+
+    fn numbers_at_sources(&self, network_id: &PatientId) -> Vec<(TargetName, PatientId)> {
+        self.at_sources(self.authorizer.consents().book().numbers_of(&network_id.value))
+    }
+
+    fn known<'i>(
+        &self,
+        context: &RequestContext,
+        named: impl IntoIterator<Item = &'i Authority>,
+    ) -> Result<(), Refusal> {
+        let unknown = named.into_iter().filter(|named| !self.knows(context, named));
+        let unknown: Vec<Authority> = unknown.cloned().collect();
+        if unknown.is_empty() { Ok(()) } else { Err(Refusal::UnknownAuthority(unknown)) }
+    }
+
+    // Whether ids under this authority can be known here.
+    fn knows(&self, context: &RequestContext, authority: &Authority) -> bool {
+        let mut targets = self.directory.targets(context.side);
+        *authority == self.identity.authority
+            || targets.any(|target| target.descriptor().authorities.contains(authority))
+    }
+
+    // Whether home knows a person under this id. A source that does not answer might. Which of our
+    // persons a peer's id means, nothing here tells yet.
+    async fn is_somebody(&self, context: &RequestContext, id: &PatientId) -> bool {
+        if id.authority == self.identity.authority {
+            return !self.authorizer.consents().book().numbers_of(&id.value).is_empty();
+        }
+        let authority = &id.authority;
+        let at = self.directory.sources().find(|source| source.descriptor().authorities.contains(authority));
+        let Some(source) = at else { return false };
+        let facility = source.descriptor().facility.as_deref().unwrap_or_default();
+        if self.authorizer.network_id_of(facility, id).is_some() {
+            return true;
+        }
+        let request =
+            PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
+        match source.resolve_at_home(context, &self.identity.leg(), &request).await {
+            Ok(answer) => answer
+                .found
+                .iter()
+                .any(|found| matches!(found, PatientMatch::Graded(record) if record.id == *id)),
+            Err(_) => true,
         }
     }
 

@@ -28,11 +28,13 @@ pub trait Counted: Request {
     ) -> Vec<Seen>;
 }
 
-fn found(subject: Subject) -> Seen {
+/// They were told of, or are known.
+pub(super) fn found(subject: Subject) -> Seen {
     Seen { subject, also: Vec::new(), missed: false, likeness: None }
 }
 
-fn missed(subject: Subject) -> Seen {
+/// Who asked about them found nobody.
+pub(super) fn missed(subject: Subject) -> Seen {
     Seen { missed: true, ..found(subject) }
 }
 

@@ -50,6 +50,7 @@ impl Community for Xca {
     fn query_element(&self, _: &RequestContext, leg: &Leg, outbound: Outbound<'_>) -> Option<Phi<Bytes>> {
         let (exchange, to) = (&self.exchange, &self.endpoints);
         match outbound {
+            Outbound::Nothing => None,
             Outbound::DocumentQuery(request) => to
                 .document_query
                 .as_ref()
@@ -75,6 +76,7 @@ impl Community for Xca {
 
     fn url(&self, outbound: Outbound<'_>) -> Option<String> {
         let to = match outbound {
+            Outbound::Nothing => return None,
             Outbound::DocumentQuery(_) => &self.endpoints.document_query,
             Outbound::DocumentRetrieve(_) => &self.endpoints.document_retrieve,
             Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => &self.endpoints.patient_discovery,

@@ -11,9 +11,11 @@ use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
 use tokio::time::Instant;
 
-use super::serve::{OFFERED, SoapEndpoint, System};
+use super::serve::{OFFERED, PATHS, SoapEndpoint, System};
 use crate::audit::Rejection;
-use crate::dialect::soap::{self, Envelope, Fault, Framed, FramedBody, Header, Unreceived, frame_answer};
+use crate::dialect::soap::{
+    self, Envelope, Fault, Framed, FramedBody, Header, Offered, Unreceived, frame_answer,
+};
 use crate::dialect::{Packaging, Reply};
 use crate::identity::{self, Admitted, NotAdmitted};
 use crate::model::{
@@ -36,6 +38,8 @@ pub struct Arrival<'a> {
 
 /// A message whose sender is established.
 pub struct Authenticated {
+    /// Which of what is offered it is.
+    pub transaction: usize,
     pub envelope: Envelope,
     pub admitted: Admitted,
 }
@@ -105,11 +109,14 @@ impl Arrival<'_> {
         envelope: Envelope,
         here: usize,
     ) -> Result<Authenticated, Response<BoxBody>> {
-        if let Err(fault) = addressed(&envelope, here, &self.system.profile) {
-            let refusal = Refusal::Malformed(Malformed::new("addressing", "", fault.reason.clone()));
-            let message = envelope.header.message_id.clone();
-            return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
-        }
+        let transaction = match addressed(&envelope, here, &self.system.profile) {
+            Ok(transaction) => transaction,
+            Err(fault) => {
+                let refusal = Refusal::Malformed(Malformed::new("addressing", "", fault.reason.clone()));
+                let message = envelope.header.message_id.clone();
+                return Err(self.refused(Some(&envelope.header), message, refusal, fault).await);
+            }
+        };
         let root = match envelope.well_formed() {
             Ok(root) => root,
             Err(malformed) => {
@@ -133,7 +140,7 @@ impl Arrival<'_> {
                 for warning in envelope.warnings.iter().chain(&admitted.assertion.warnings) {
                     self.endpoint.metrics.message_warning(&self.connected.peer.0, warning.code);
                 }
-                Ok(Authenticated { admitted, envelope })
+                Ok(Authenticated { transaction, admitted, envelope })
             }
             Err(not_admitted) => Err(self.not_admitted(&envelope.header, not_admitted).await),
         }
@@ -217,14 +224,21 @@ impl Arrival<'_> {
 
 /// Whether action and body are those of the path: one transaction is not taken at another's (wire.md
 /// 21.1, 23). Where the peer's file says so, the body's root counts instead of the action.
-fn addressed(envelope: &Envelope, here: usize, profile: &PeerProfile) -> Result<(), Fault> {
-    let at_this_path = OFFERED.get(here).map(std::slice::from_ref).unwrap_or_default();
+pub(super) fn addressed(envelope: &Envelope, here: usize, profile: &PeerProfile) -> Result<usize, Fault> {
+    let rows = PATHS.iter().skip(here).take_while(|path| Some(*path) == PATHS.get(here)).count();
+    let at_this_path = OFFERED.get(here..here + rows).unwrap_or_default();
     if !profile.route_by_body {
-        return soap::check_request(envelope, at_this_path, profile).map(|_| ());
+        return Ok(here + soap::check_request(envelope, at_this_path, profile)?);
     }
     let chosen = soap::check_request(envelope, &OFFERED, profile)?;
-    if chosen == here {
-        return Ok(());
+    if (here..here + rows).contains(&chosen) {
+        return Ok(chosen);
+    }
+    // Within a network and across it the bodies are the same.
+    let body = |offered: &Offered| (offered.ns, offered.root);
+    let same = at_this_path.iter().position(|offered| OFFERED.get(chosen).map(body) == Some(body(offered)));
+    if let Some(row) = same {
+        return Ok(here + row);
     }
     Err(Fault::sender(&["wsa:ActionNotSupported"], "the action is not offered here"))
 }

@@ -12,11 +12,13 @@ use memchr::memmem::Finder;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout_at};
 
-use super::arrival::{Arrival, Authenticated, closing, empty, retry_after};
+use super::arrival::{Arrival, Authenticated, addressed, closing, empty, retry_after};
 use super::place::Place;
 use super::serve::SoapEndpoint;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
-use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use crate::dialect::hl7v3::{
+    CrossGatewayPatientDiscovery, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
+};
 use crate::dialect::soap::Envelope;
 use crate::model::{Purpose, Refusal};
 use crate::transport::{BodyFault, BoxBody, read_body};
@@ -116,20 +118,19 @@ impl SoapEndpoint {
         let peer = &arrival.connected.peer;
         self.metrics.emergency_lane(&peer.0);
         tracing::warn!(request = %arrival.id, %peer, "an emergency goes on beside the rates and places used up");
-        self.carry_out(here, arrival, arrived).await
+        self.carry_out(arrival, arrived).await
     }
 
     /// Answers an authenticated message.
-    pub(super) async fn carry_out(
-        &self,
-        here: usize,
-        arrival: &Arrival<'_>,
-        arrived: Authenticated,
-    ) -> Response<BoxBody> {
-        match here {
+    pub(super) async fn carry_out(&self, arrival: &Arrival<'_>, arrived: Authenticated) -> Response<BoxBody> {
+        match arrived.transaction {
             0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
             1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
-            _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+            2 => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+            3 => arrival.answer::<PixQuery>(arrived).await,
+            4 => arrival.answer::<PdqQuery>(arrived).await,
+            5 => arrival.answer::<PdqContinuation>(arrived).await,
+            _ => arrival.answer::<PdqCancellation>(arrived).await,
         }
     }
 }
@@ -142,10 +143,15 @@ async fn in_words(here: usize, arrival: &Arrival<'_>, unread: Unread, refusal: R
 }
 
 async fn say(here: usize, arrival: &Arrival<'_>, envelope: &Envelope, refusal: Refusal) -> Response<BoxBody> {
-    match here {
+    // What is none of those offered here is refused in the words of the first.
+    match addressed(envelope, here, &arrival.system.profile).unwrap_or(here) {
         0 => arrival.turn_away::<CrossGatewayPatientDiscovery>(envelope, refusal).await,
         1 => arrival.turn_away::<CrossGatewayQuery>(envelope, refusal).await,
-        _ => arrival.turn_away::<CrossGatewayRetrieve>(envelope, refusal).await,
+        2 => arrival.turn_away::<CrossGatewayRetrieve>(envelope, refusal).await,
+        3 => arrival.turn_away::<PixQuery>(envelope, refusal).await,
+        4 => arrival.turn_away::<PdqQuery>(envelope, refusal).await,
+        5 => arrival.turn_away::<PdqContinuation>(envelope, refusal).await,
+        _ => arrival.turn_away::<PdqCancellation>(envelope, refusal).await,
     }
 }
 

@@ -15,7 +15,10 @@ use super::place::Place;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
-use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use crate::dialect::hl7v3::{
+    CANCELLATION_ROOT, CONTINUATION_ROOT, CrossGatewayPatientDiscovery, PIX_REQUEST_ROOT, PdqCancellation,
+    PdqContinuation, PdqQuery, PixQuery,
+};
 use crate::dialect::soap::{Limits, Offered};
 use crate::identity::{Admission, SamlTrust};
 use crate::model::{CommunityId, Oid, PeerProfile, Refusal, Side, TargetName, Timestamp};
@@ -26,14 +29,24 @@ const HL7: &str = "urn:hl7-org:v3";
 const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
 const XDSB: &str = "urn:ihe:iti:xds-b:2007";
 
-/// What is offered, and where.
-pub(super) const OFFERED: [Offered; 3] = [
+/// What is offered, in the order of [`PATHS`].
+pub(super) const OFFERED: [Offered; 8] = [
     Offered { action: CrossGatewayPatientDiscovery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
     Offered { action: CrossGatewayQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
     Offered { action: CrossGatewayRetrieve::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
+    Offered { action: PixQuery::REQUEST_ACTION, ns: HL7, root: PIX_REQUEST_ROOT },
+    Offered { action: PdqQuery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
+    Offered { action: PdqContinuation::REQUEST_ACTION, ns: HL7, root: CONTINUATION_ROOT },
+    Offered { action: PdqCancellation::REQUEST_ACTION, ns: HL7, root: CANCELLATION_ROOT },
+    Offered { action: PdqCancellation::REQUEST_ACTION, ns: HL7, root: CONTINUATION_ROOT },
 ];
 
-const PATHS: [&str; 3] = ["/xcpd", "/xca/query", "/xca/retrieve"];
+/// Where. Several transactions may share a path; their rows stand together.
+pub(super) const PATHS: [&str; 8] =
+    ["/xcpd", "/xca/query", "/xca/retrieve", "/pix", "/pdq", "/pdq", "/pdq", "/pdq"];
+
+/// What is spoken within one network: there is no such path on the peer side.
+const WITHIN: [&str; 2] = ["/pix", "/pdq"];
 
 /// An asking system: a portal or a peer.
 pub struct System {
@@ -111,7 +124,9 @@ impl SoapEndpoint {
     /// what had been opened on record is closed there.
     pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
         let received = Timestamp::now();
-        let Some(here) = PATHS.iter().position(|path| *path == request.uri().path()) else {
+        let is_here = |path: &str| self.side == Side::Home || !WITHIN.contains(&path);
+        let called = request.uri().path();
+        let Some(here) = PATHS.iter().position(|path| *path == called && is_here(path)) else {
             return empty(StatusCode::NOT_FOUND);
         };
         if request.method() != Method::POST {
@@ -154,7 +169,7 @@ impl SoapEndpoint {
             Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
         match arrival.authenticate(envelope, here).await {
-            Ok(arrived) => self.carry_out(here, &arrival, arrived).await,
+            Ok(arrived) => self.carry_out(&arrival, arrived).await,
             Err(response) => response,
         }
     }

@@ -2,7 +2,9 @@
 
 use std::time::Duration;
 
-use super::{CommunityId, DocumentId, RepositoryId, TargetName};
+use bytes::Bytes;
+
+use super::{CommunityId, DocumentId, Phi, RepositoryId, TargetName};
 
 /// Why a target gave nothing. No text of a peer is shown to a requester.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -93,6 +95,19 @@ pub struct Answer<T> {
     pub keep_for: Option<Duration>,
     /// Whether the target said that it does not know the patient asked about.
     pub is_patient_unknown: bool,
+    /// Which part of everything found this is.
+    pub page: Page,
+}
+
+/// The place of one page among all findings of its query. All of them on one page by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Page {
+    /// Findings on the pages before.
+    pub before: usize,
+    /// Findings that later pages may show.
+    pub remaining: usize,
+    /// The query as it was asked, where the page answers another message.
+    pub asked: Option<Phi<Bytes>>,
 }
 
 impl<T> Default for Answer<T> {
@@ -105,6 +120,7 @@ impl<T> Default for Answer<T> {
             set_aside: 0,
             keep_for: None,
             is_patient_unknown: false,
+            page: Page::default(),
         }
     }
 }
@@ -115,11 +131,17 @@ impl<T> Answer<T> {
         Self { found, answered: 1, ..Self::default() }
     }
 
-    /// The same about findings of another sort: `change` gives each anew, or leaves it out.
-    pub fn map<U>(self, change: impl FnMut(T) -> Option<U>) -> Answer<U> {
-        let Self { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown } = self;
-        let found = found.into_iter().filter_map(change).collect();
-        Answer { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown }
+    /// The same with each finding made into another.
+    pub fn map<U>(self, mut each: impl FnMut(T) -> U) -> Answer<U> {
+        self.filter_map(|found| Some(each(found)))
+    }
+
+    /// The same with those findings that can be made into others.
+    pub fn filter_map<U>(self, each: impl FnMut(T) -> Option<U>) -> Answer<U> {
+        let Self { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown, page } =
+            self;
+        let found = found.into_iter().filter_map(each).collect();
+        Answer { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown, page }
     }
 
     /// Takes another answer in.

@@ -72,6 +72,8 @@ pub enum Outbound<'a> {
     DocumentQuery(&'a DocumentQuery),
     /// ITI-43, ITI-39.
     DocumentRetrieve(&'a DocumentRetrieve),
+    /// No message of its own: a page of what was found before.
+    Nothing,
     /// ITI-55.
     PatientDiscovery(&'a PatientDiscovery),
     /// ITI-45, or ITI-55 at an XCA peer.

@@ -17,7 +17,7 @@ mod request;
 mod requester;
 mod time;
 
-pub use answer::{Answer, Failure, Outage, Outcome, Reported, Severity};
+pub use answer::{Answer, Failure, Outage, Outcome, Page, Reported, Severity};
 pub use community::{Community, Descriptor, FarEnd, Leg, Outbound};
 pub use context::{Endpoint, RequestContext, Side};
 pub use document_entry::{
@@ -36,8 +36,8 @@ pub use profile::{PatientUnknownPolicy, PeerProfile};
 pub use refusal::{Malformed, Refusal, Unauthenticated, Warning};
 pub use registry_object::RegistryObject;
 pub use request::{
-    Criteria, DocumentQuery, DocumentRetrieve, Operation, PatientDiscovery, PatientIdLookup, QueryKey,
-    Request, ReturnType, Slot, TimeRange,
+    Criteria, DemographicsQuery, DocumentQuery, DocumentRetrieve, Operation, PatientDiscovery,
+    PatientIdLookup, QueryCancellation, QueryContinuation, QueryKey, Request, ReturnType, Slot, TimeRange,
 };
 pub use requester::{AssertionRef, Organization, Person, Purpose, Requester, Role};
 pub use time::{Dtm, PartialDate, Timestamp};

@@ -46,6 +46,8 @@ pub struct FoundPatient {
     pub demographics: Option<Phi<Demographics>>,
     /// Confidence, 0 to 100.
     pub confidence: u8,
+    /// Their other ids, told within one network only.
+    pub also: Vec<PatientId>,
 }
 
 /// Something a patient discovery found.

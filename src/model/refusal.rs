@@ -1,6 +1,6 @@
 //! Every way the broker says no, and what was wrong with a message we could not read.
 
-use super::PatientId;
+use super::{Authority, PatientId};
 
 /// A message that cannot be read. `why` names elements and rules, never values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -79,12 +79,18 @@ pub enum Refusal {
     /// Who asks is not established.
     #[error("{0}")]
     Unauthenticated(Unauthenticated),
+    /// These assigning authorities, named by the request, are not known here.
+    #[error("unknown assigning authority")]
+    UnknownAuthority(Vec<Authority>),
     /// The home community named is not known here.
     #[error("unknown community")]
     UnknownCommunity,
-    /// No such patient; told only where a peer's file says so.
+    /// No such patient; told to another network only where its file says so.
     #[error("unknown patient")]
     UnknownPatient(PatientId),
+    /// Nothing is kept of a query under this id for whoever asks.
+    #[error("unknown query")]
+    UnknownQuery,
     /// Understood and not offered; the text names the query or transaction.
     #[error("not supported: {0}")]
     Unsupported(String),

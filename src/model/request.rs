@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{
-    Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm, Finding,
-    FoundPatient, ObjectId, PatientId, PatientMatch, Phi, RegistryObject,
+    Authority, Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm,
+    Finding, FoundPatient, ObjectId, PatientId, PatientMatch, Phi, QueryId, RegistryObject,
 };
 
 /// What a request is for: the word in policies, limits, metrics and the audit record.
@@ -59,6 +59,59 @@ impl Request for PatientDiscovery {
     const OPERATION: Operation = Operation::PatientDiscovery;
 }
 
+/// Who are these persons to you? (ITI-47) Within one network: several may be told, under all their ids.
+#[derive(Debug, Clone, PartialEq)]
+pub struct DemographicsQuery {
+    /// What is known of them; every id given must be theirs.
+    pub person: PatientDiscovery,
+    /// Only ids under these are wanted; none is all.
+    pub authorities: Vec<Authority>,
+    /// Under which further pages are asked for.
+    pub query: QueryId,
+    /// How many persons the first page shows; None is all.
+    pub page: Option<usize>,
+}
+
+impl DemographicsQuery {
+    /// Whether ids under this authority are wanted.
+    pub fn wants(&self, authority: &Authority) -> bool {
+        self.authorities.is_empty() || self.authorities.contains(authority)
+    }
+}
+
+impl Request for DemographicsQuery {
+    type Found = PatientMatch;
+    const OPERATION: Operation = Operation::PatientDiscovery;
+}
+
+/// Show me the next page of that query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryContinuation {
+    /// The query.
+    pub query: QueryId,
+    /// The first result wanted, counted from one; None is where the last page ended.
+    pub from: Option<usize>,
+    /// How many; None is as many as the first page.
+    pub page: Option<usize>,
+}
+
+impl Request for QueryContinuation {
+    type Found = PatientMatch;
+    const OPERATION: Operation = Operation::PatientDiscovery;
+}
+
+/// No more pages of that query are wanted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct QueryCancellation {
+    /// The query.
+    pub query: QueryId,
+}
+
+impl Request for QueryCancellation {
+    type Found = PatientMatch;
+    const OPERATION: Operation = Operation::PatientDiscovery;
+}
+
 /// Under which ids do you know the person we know so?
 #[derive(Debug, Clone, PartialEq)]
 pub struct PatientIdLookup {
@@ -66,6 +119,15 @@ pub struct PatientIdLookup {
     pub known: PatientId,
     /// What the asker knows of the person; needed by targets that look up by demographics.
     pub demographics: Option<Phi<Demographics>>,
+    /// Only ids under these are wanted; none is all.
+    pub authorities: Vec<Authority>,
+}
+
+impl PatientIdLookup {
+    /// Whether ids under this authority are wanted.
+    pub fn wants(&self, authority: &Authority) -> bool {
+        self.authorities.is_empty() || self.authorities.contains(authority)
+    }
 }
 
 impl Request for PatientIdLookup {

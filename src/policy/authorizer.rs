@@ -46,6 +46,11 @@ impl Authorizer {
         if may { Ok(()) } else { Err(Refusal::Denied) }
     }
 
+    /// Home side: may this requester be told of persons of this community at all?
+    pub fn may_find(&self, context: &RequestContext, community: &CommunityId) -> bool {
+        self.disclosure(context).may_find(community)
+    }
+
     /// May this be asked of these targets, about these patients (their ids as home knows them) and,
     /// for a retrieve, of these entries? The permit is narrowed to what may be.
     ///
@@ -107,8 +112,8 @@ impl Authorizer {
     ) -> Filtered<T> {
         let mut disclosure = self.disclosure(context);
         let before = answer.found.len();
-        let answer =
-            answer.map(|found| self.may_tell(&mut disclosure, context, permit, &found).then_some(found));
+        let answer = answer
+            .filter_map(|found| self.may_tell(&mut disclosure, context, permit, &found).then_some(found));
         Filtered {
             withheld: before - answer.found.len(),
             decision: disclosure.decision(&permit.decision),

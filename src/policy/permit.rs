@@ -100,6 +100,14 @@ impl<T> Filtered<T> {
         &self.decision
     }
 
+    /// Leaves so many findings, the first, and gives the rest back: they are told on later pages, each
+    /// judged and put on record then.
+    pub fn first(&mut self, shown: usize) -> Vec<T> {
+        let rest = self.answer.found.split_off(shown.min(self.answer.found.len()));
+        self.answer.page.remaining = rest.len();
+        rest
+    }
+
     /// Takes the answer out, for `audit` to release.
     pub fn into_answer(self) -> Answer<T> {
         self.answer

@@ -35,8 +35,10 @@ pub const fn refusal_word(refusal: &Refusal) -> &'static str {
         Refusal::Throttled(_) => "throttled",
         Refusal::TooManyResults => "too_many_results",
         Refusal::Unauthenticated(_) => "unauthenticated",
+        Refusal::UnknownAuthority(_) => "unknown_authority",
         Refusal::UnknownCommunity => "unknown_community",
         Refusal::UnknownPatient(_) => "unknown_patient",
+        Refusal::UnknownQuery => "unknown_query",
         Refusal::Unsupported(_) => "unsupported",
         Refusal::Withheld => "withheld",
     }

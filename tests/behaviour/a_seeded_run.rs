@@ -46,6 +46,7 @@ async fn as_the_seed_says(arrived: Arrived, choice: usize) -> Response<Body> {
                 id: patient("2.999.34.1", "H-1"),
                 demographics: Some(HANAKO.bare().into()),
                 confidence: 95,
+                also: Vec::new(),
             };
             arrived
                 .answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![PatientMatch::Found(found)])))

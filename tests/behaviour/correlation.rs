@@ -26,6 +26,7 @@ fn person(arrived: &Arrived, number: &str, shown: Option<Demographics>) -> Patie
         id: patient(&format!("{community}.1"), number),
         demographics: shown.map(Into::into),
         confidence: 95,
+        also: Vec::new(),
     })
 }
 

@@ -25,6 +25,7 @@ async fn whatever_step_of_the_log_fails_nothing_leaves_without_its_record() {
             id: patient("2.999.34.1", "H-1"),
             demographics: Some(HANAKO.bare().into()),
             confidence: 95,
+            also: Vec::new(),
         };
         arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![PatientMatch::Found(found)])))
     })

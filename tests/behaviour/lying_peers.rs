@@ -58,6 +58,7 @@ async fn truth(arrived: &Arrived) -> Told {
                     id: patient("2.999.34.1", &format!("H-{number}")),
                     demographics: Some(HANAKO.bare().into()),
                     confidence: 99,
+                    also: Vec::new(),
                 })
             };
             arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![found(1), found(2)])))

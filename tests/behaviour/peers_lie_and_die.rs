@@ -48,6 +48,7 @@ async fn a_person_under_another_home_or_authority_than_the_peers_is_dropped() {
                 id: patient(authority, "X-1"),
                 demographics: Some(HANAKO.demographics().into()),
                 confidence: 99,
+                also: Vec::new(),
             };
             arrived
                 .answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![PatientMatch::Found(found)])))
@@ -70,6 +71,7 @@ async fn a_match_that_does_not_resemble_what_was_typed_does_not_reach_the_portal
                 id: patient("2.999.34.1", "H-1"),
                 demographics: Some(shown.clone().into()),
                 confidence: 99,
+                also: Vec::new(),
             };
             let found = Ok(Answer::found(vec![PatientMatch::Found(found)]));
             async move { arrived.answer::<CrossGatewayPatientDiscovery>(found) }

@@ -85,6 +85,7 @@ fn twice(arrived: &Arrived) -> Response<Body> {
                 id: patient("2.999.34.1", number),
                 demographics: Some(HANAKO.bare().into()),
                 confidence: 95,
+                also: Vec::new(),
             })
         });
         return arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(found.into())));

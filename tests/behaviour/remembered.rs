@@ -47,6 +47,7 @@ fn look_up(arrived: &Arrived, number: &str) -> http::Response<Body> {
         id: patient("2.999.34.1", number),
         demographics: Some(HANAKO.bare().into()),
         confidence: 95,
+        also: Vec::new(),
     });
     arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![found])))
 }

@@ -12,11 +12,11 @@ use kakehashi::model::{
     PeerProfile, Phi, QueryId, Timestamp,
 };
 
-fn oid(text: &str) -> Oid {
+pub(super) fn oid(text: &str) -> Oid {
     Oid::parse(text).expect("an OID")
 }
 
-fn addressing() -> Addressing {
+pub(super) fn addressing() -> Addressing {
     Addressing {
         message: MessageId("urn:uuid:1".to_owned()),
         query: QueryId { root: "2.999.33.9".to_owned(), extension: Some("1".to_owned()) },

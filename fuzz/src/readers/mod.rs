@@ -5,6 +5,7 @@
 mod ebxml;
 mod files;
 mod hl7;
+mod pix_pdq;
 mod records;
 mod saml;
 mod soap;
@@ -15,7 +16,7 @@ mod xml;
 pub type Reader = fn(&[u8]);
 
 /// All of them, by name.
-pub const READERS: [(&str, Reader); 18] = [
+pub const READERS: [(&str, Reader); 23] = [
     ("audit_record", records::event),
     ("audit_segment", records::segment),
     ("config_broker", files::broker),
@@ -26,6 +27,11 @@ pub const READERS: [(&str, Reader); 18] = [
     ("ebxml_retrieve", ebxml::retrieve),
     ("er7", hl7::er7),
     ("hl7v3_answer", hl7::answer),
+    ("hl7v3_pdq_answer", pix_pdq::pdq_answer),
+    ("hl7v3_pdq_continuation", pix_pdq::pdq_continuation),
+    ("hl7v3_pdq_query", pix_pdq::pdq_query),
+    ("hl7v3_pix_answer", pix_pdq::pix_answer),
+    ("hl7v3_pix_query", pix_pdq::pix_query),
     ("hl7v3_request", hl7::request),
     ("mtom", soap::mtom),
     ("saml", saml::verified),

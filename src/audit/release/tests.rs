@@ -123,6 +123,7 @@ fn patients(count: usize) -> Answer<FoundPatient> {
         id: PatientId::new(crate::model::Authority(oid("2.999.33")), format!("P{n}")),
         demographics: None,
         confidence: 100,
+        also: Vec::new(),
     };
     Answer::found((0..count).map(one).collect())
 }

@@ -64,12 +64,13 @@ fn found(value: &str, shown: Option<Demographics>) -> FoundPatient {
         id: id(value),
         demographics: shown.map(Phi::new),
         confidence: 100,
+        also: Vec::new(),
     }
 }
 
 fn lookup(sent: Option<Demographics>) -> PatientIdLookup {
     let known = PatientId::new(Authority(oid("2.999.33.1")), "N-1");
-    PatientIdLookup { known, demographics: sent.map(Phi::new) }
+    PatientIdLookup { known, demographics: sent.map(Phi::new), authorities: Vec::new() }
 }
 
 fn taken(

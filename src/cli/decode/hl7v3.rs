@@ -1,12 +1,18 @@
-//! HL7 V3 messages: ITI-55 by its dialect; ITI-44, 45, 46, 47, the revoke of ITI-55 and ITI-56 as far
+//! HL7 V3 messages: ITI-55 and the queries of ITI-45 and 47 by their dialect; ITI-44, 46, the revoke of ITI-55 and ITI-56 as far
 //! as wire.md 7, 9, 10 and 11 let a message be judged by itself.
 
 use serde_json::{Value, json};
 
 use super::report::{Carried, Marks, Report};
 use super::xml::Message;
-use crate::dialect::hl7v3::{Carried as Model, decode, deviations};
-use crate::model::{Demographics, Malformed, Oid, PatientId, PatientMatch, Phi, Severity};
+use crate::dialect::Transaction;
+use crate::dialect::hl7v3::{
+    CANCELLATION_ROOT, CONTINUATION_ROOT, Carried as Model, PdqCancellation, PdqContinuation, PdqQuery,
+    PixQuery, decode, deviations,
+};
+use crate::model::{
+    Demographics, Malformed, Oid, PatientId, PatientMatch, PeerProfile, Phi, Refusal, Severity,
+};
 use crate::xml::Tree;
 
 pub(super) const HL7: &str = "urn:hl7-org:v3";
@@ -57,9 +63,14 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
         "PRPA_IN201301UV02" | "PRPA_IN201302UV02" | "PRPA_IN201304UV02" | "PRPA_IN201303UV02" => {
             feed(message, body, &mut report)
         }
-        "PRPA_IN201305UV02" => demographics_query(message, body),
-        "PRPA_IN201309UV02" => id_query(message, body),
-        "QUQI_IN000003UV01" | "QUQI_IN000003UV01_Cancel" => continuation(message, body),
+        "PRPA_IN201305UV02" => query::<PdqQuery>(message, &mut report),
+        "PRPA_IN201309UV02" => query::<PixQuery>(message, &mut report),
+        CANCELLATION_ROOT => query::<PdqCancellation>(message, &mut report),
+        CONTINUATION_ROOT => match query::<PdqContinuation>(message, &mut report) {
+            // The root of a continuation is met over a cancellation too.
+            Err(_) if query::<PdqCancellation>(message, &mut report).is_ok() => Ok(()),
+            judged => judged,
+        },
         _ => {
             response(message, body, &mut report);
             Ok(())
@@ -186,74 +197,17 @@ fn patient_id(message: &Message<'_>, id: &Tree) -> Judged {
     Ok(())
 }
 
-fn query_of<'t>(message: &Message<'_>, body: &'t Tree) -> Result<&'t Tree, Malformed> {
-    let query = body.path(HL7, &["controlActProcess", "queryByParameter"]);
-    let missing = |what: &str| message.at(body, "missing-element", &format!("{what} is missing"));
-    let query = query.ok_or_else(|| missing("controlActProcess/queryByParameter"))?;
-    query
-        .first(HL7, "queryId")
-        .and_then(|id| id.attribute("root"))
-        .ok_or_else(|| message.at(query, "missing-element", "queryId is missing"))?;
-    query
-        .first(HL7, "parameterList")
-        .ok_or_else(|| message.at(query, "missing-element", "parameterList is missing"))
-}
-
-// ITI-47 asks for one parameter at least.
-fn demographics_query(message: &Message<'_>, body: &Tree) -> Judged {
-    let list = query_of(message, body)?;
-    let is_asked = |parameter: &&Tree| {
-        let name = parameter.name().to_ascii_lowercase();
-        name.starts_with("livingsubject") || name.starts_with("patient") || name.starts_with("mothers")
-    };
-    let mut asked = 0;
-    for parameter in list.elements().filter(is_asked) {
-        for value in parameter.all(HL7, "value") {
-            asked += 1;
-            if parameter.name().eq_ignore_ascii_case("livingSubjectId") {
-                patient_id(message, value)?;
-            }
-            let birth = value
-                .attribute("value")
-                .filter(|_| parameter.name().eq_ignore_ascii_case("livingSubjectBirthTime"));
-            if birth.is_some_and(|text| crate::model::PartialDate::from_digits(text).is_none()) {
-                return Err(message.at(value, "bad-date", "the birth time is no date"));
-            }
+/// A query as the broker would take it: what it refuses, and in the same words.
+fn query<T: Transaction>(message: &Message<'_>, report: &mut Report) -> Judged {
+    match T::read_request(message.envelope, &PeerProfile::default()) {
+        Ok(_) => Ok(()),
+        Err(Refusal::Malformed(malformed)) => Err(malformed),
+        // A message without fault that we do not offer.
+        Err(other) => {
+            report.warn("not-offered", other.to_string());
+            Ok(())
         }
     }
-    if asked == 0 {
-        return Err(message.at(list, "missing-parameter", "no parameter to search by"));
-    }
-    Ok(())
-}
-
-fn id_query(message: &Message<'_>, body: &Tree) -> Judged {
-    let list = query_of(message, body)?;
-    let named = |wanted: &'static str| {
-        list.elements().filter(move |parameter| parameter.name().eq_ignore_ascii_case(wanted))
-    };
-    let values: Vec<&Tree> = named("patientIdentifier").flat_map(|p| p.all(HL7, "value")).collect();
-    match values.as_slice() {
-        [] => Err(message.at(list, "missing-parameter", "`patientIdentifier` is missing")),
-        [one] => patient_id(message, one),
-        _ => Err(message.at(list, "several-values", "several values of `patientIdentifier`")),
-    }?;
-    for value in named("dataSource").flat_map(|source| source.all(HL7, "value")) {
-        if !is_root(value.attribute("root").unwrap_or_default()) {
-            return Err(message.at(
-                value,
-                "root-not-oid",
-                "the root of a dataSource is neither OID nor UUID",
-            ));
-        }
-    }
-    Ok(())
-}
-
-fn continuation(message: &Message<'_>, body: &Tree) -> Judged {
-    let query = body.path(HL7, &["controlActProcess", "queryContinuation", "queryId"]);
-    let id = query.and_then(|id| id.attribute("root"));
-    id.map(|_| ()).ok_or_else(|| message.at(body, "missing-element", "queryContinuation/queryId is missing"))
 }
 
 fn response(message: &Message<'_>, body: &Tree, report: &mut Report) {

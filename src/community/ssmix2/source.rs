@@ -1,5 +1,5 @@
-//! `Ssmix2`: one facility's SS-MIX2 storages as a [`Community`]. Offers patient discovery, document
-//! query and document retrieve; entries carry the hospital's patient id, which the broker replaces.
+//! `Ssmix2`: one facility's SS-MIX2 storages as a [`Community`]. Offers patient discovery, the look-up
+//! of its own numbers, document query and document retrieve; entries carry the hospital's patient id, which the broker replaces.
 
 use async_trait::async_trait;
 use tokio_util::sync::CancellationToken;
@@ -7,8 +7,8 @@ use tokio_util::sync::CancellationToken;
 use crate::dialect::ssmix2::FacilitySettings;
 use crate::model::{
     Answer, Code, Community, CommunityId, Descriptor, Document, DocumentEntry, DocumentQuery,
-    DocumentRetrieve, Encoded, Failure, Leg, ObjectId, Outcome, PatientDiscovery, PatientId, PatientMatch,
-    QueryKey, RegistryObject, RequestContext,
+    DocumentRetrieve, Encoded, Failure, FoundPatient, Leg, ObjectId, Outcome, PatientDiscovery, PatientId,
+    PatientIdLookup, PatientMatch, QueryKey, RegistryObject, RequestContext,
 };
 
 use super::content::Reader;
@@ -122,6 +122,26 @@ impl Community for Ssmix2 {
     ) -> Outcome<PatientMatch> {
         self.available()?;
         Ok(Answer::found(discovery::graded(&self.index, request, &self.descriptor, &self.settings)))
+    }
+
+    async fn patient_id_lookup(
+        &self,
+        _: &RequestContext,
+        _: &Leg,
+        request: &PatientIdLookup,
+    ) -> Outcome<FoundPatient> {
+        self.available()?;
+        // It knows its own numbers; demographics are looked for by `patient_discovery`.
+        let known = Some(&request.known).filter(|id| id.authority == self.settings.authority);
+        let patient = known.and_then(|id| self.index.patient(id.value.reveal()));
+        let found = patient.filter(|patient| patient.demographics.is_some()).map(|_| FoundPatient {
+            community: self.descriptor.community.clone(),
+            id: request.known.clone(),
+            demographics: None,
+            confidence: 100,
+            also: Vec::new(),
+        });
+        Ok(Answer::found(found.into_iter().collect()))
     }
 
     async fn document_query(

@@ -63,6 +63,9 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
         (Refusal::TooManyResults, Actor::Repository) => {
             error("XDSRepositoryOutOfResources", "more documents than the limit of one request")
         }
+        (Refusal::UnknownAuthority(_), _) => {
+            error(actor.general(), "an assigning authority is not known here")
+        }
         (Refusal::UnknownCommunity, _) => {
             error("XDSUnknownCommunity", "the home community is not known here")
         }
@@ -72,6 +75,7 @@ pub fn say(refusal: &Refusal, actor: Actor, profile: &PeerProfile) -> Said {
             error("XDSUnknownPatientId", "the patient id is not known here")
         }
         (Refusal::UnknownPatient(_) | Refusal::Withheld, _) => Said::Nothing,
+        (Refusal::UnknownQuery, _) => error(actor.general(), "nothing is kept of that query"),
         (Refusal::Unsupported(what), Actor::Registry) => {
             Said::Error { code: "XDSUnknownStoredQuery", context: format!("not supported: {what}") }
         }

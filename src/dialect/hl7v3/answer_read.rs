@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::answer_write::requested;
 use super::values::{instance, patient_id, read_person, root_oid, same_instance};
-use super::{ACKNOWLEDGEMENT_ROOT, NS, RESPONSE_ROOT};
+use super::{ACKNOWLEDGEMENT_ROOT, NS};
 use crate::dialect::{Sent, peer_codes};
 use crate::model::{
     Answer, Attribute, CommunityId, Demographics, Failure, FoundPatient, Oid, Outcome, PatientMatch,
@@ -34,8 +34,17 @@ pub(super) struct Read {
     pub mitigations: Vec<String>,
     /// acknowledgementDetails: severity, code, text.
     pub details: Vec<(Severity, String, Phi<String>)>,
+    /// How many results there are, where it says so.
+    pub page: Option<Results>,
     /// Whether it is an acknowledgement without query answer (MCCI_IN000002UV01).
     pub is_acknowledgement: bool,
+}
+
+/// The counts of queryAck.
+#[derive(Debug)]
+pub(super) struct Results {
+    pub total: usize,
+    pub remaining: usize,
 }
 
 /// One registrationEvent.
@@ -43,6 +52,8 @@ pub(super) struct Read {
 pub(super) struct Subject {
     /// patient/id.
     pub ids: Vec<Phi<QueryId>>,
+    /// patientPerson/asOtherIDs/id.
+    pub others: Vec<Phi<QueryId>>,
     /// providerOrganization/id/@root.
     pub provider: Option<String>,
     /// custodian/assignedEntity/id/@root.
@@ -54,14 +65,14 @@ pub(super) struct Subject {
 }
 
 impl Read {
-    /// Reads a body. None when its root is no answer of ITI-55.
-    pub(super) fn of(body: &Tree) -> Option<Self> {
+    /// Reads a body. None when its root is neither this nor an acknowledgement.
+    pub(super) fn of(body: &Tree, root: &str) -> Option<Self> {
         if &*body.element.ns != NS {
             return None;
         }
         let is_acknowledgement = match body.name() {
             ACKNOWLEDGEMENT_ROOT => true,
-            RESPONSE_ROOT => false,
+            name if name == root => false,
             _ => return None,
         };
         let mut read = Self { is_acknowledgement, ..Self::default() };
@@ -83,6 +94,11 @@ impl Read {
             read.query = ack.first(NS, "queryId").and_then(instance);
             let code = ack.first(NS, "queryResponseCode").and_then(|code| code.attribute("code"));
             read.response = code.map(|code| code.trim().to_owned()).filter(|code| !code.is_empty());
+            let number = |name: &str| ack.first(NS, name)?.attribute("value")?.trim().parse().ok();
+            read.page = number("resultTotalQuantity").map(|total| Results {
+                total,
+                remaining: number("resultRemainingQuantity").unwrap_or_default(),
+            });
         }
         Some(read)
     }
@@ -174,11 +190,15 @@ fn subject(event: &Tree) -> Option<Subject> {
         .and_then(|value| value.attribute("value").map_or_else(|| Some(value.text()), |v| Some(v.into())));
     let confidence = score.and_then(|text| text.trim().parse::<u8>().ok()).unwrap_or_default().min(100);
     let root = |path: &Tree| path.first(NS, "id").and_then(|id| id.attribute("root")).map(str::to_owned);
+    let person = patient.first(NS, "patientPerson");
+    let others = person.into_iter().flat_map(|person| person.all(NS, "asOtherIDs"));
+    let others = others.flat_map(|other| other.all(NS, "id")).filter_map(instance);
     Some(Subject {
+        others: others.map(Phi::new).take(CODES_MAX).collect(),
         ids: patient.all(NS, "id").filter_map(instance).map(Phi::new).take(CODES_MAX).collect(),
         provider: patient.first(NS, "providerOrganization").and_then(root),
         custodian: event.path(NS, &["custodian", "assignedEntity"]).and_then(root),
-        demographics: patient.first(NS, "patientPerson").and_then(read_person).map(Phi::new),
+        demographics: person.and_then(read_person).map(Phi::new),
         confidence,
     })
 }
@@ -217,13 +237,42 @@ impl Subject {
             id,
             demographics: self.demographics.clone(),
             confidence: self.confidence,
+            also: Vec::new(),
         })
     }
 }
 
-/// Judges an answer: errors and mismatches are failures, persons under a foreign authority or home
-/// are dropped and reported.
-pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientMatch> {
+impl Subject {
+    /// The person it shows, within one network: under several ids, in the home that was asked where no
+    /// other is named.
+    pub(super) fn known_by_several(&self, home: &CommunityId) -> Result<FoundPatient, &'static str> {
+        let custodian = self.custodian.as_deref().and_then(root_oid).map(CommunityId);
+        let mut ids = Vec::new();
+        for id in self.ids.iter().chain(&self.others).filter_map(|id| patient_id(id.reveal())) {
+            if !ids.contains(&id) {
+                ids.push(id);
+            }
+        }
+        let mut ids = ids.into_iter();
+        Ok(FoundPatient {
+            community: custodian.unwrap_or_else(|| home.clone()),
+            id: ids.next().ok_or("patient-id-missing")?,
+            demographics: self.demographics.clone(),
+            confidence: self.confidence,
+            also: ids.collect(),
+        })
+    }
+}
+
+impl Read {
+    /// Whether the far end acknowledged, without answering anything.
+    pub(super) fn acknowledged(&self) -> Result<(), Failure> {
+        if self.is_acknowledgement && self.is_accepted() { Ok(()) } else { Err(self.failure()) }
+    }
+}
+
+/// Whether it is an answer to what was sent, with what it reports: errors and mismatches are failures.
+pub(super) fn accepted<T>(read: &Read, sent: &Sent) -> Outcome<T> {
     if read.is_acknowledgement {
         if read.is_accepted() {
             return Err(Failure::Unreadable("an acknowledgement in place of the answer".into()));
@@ -242,8 +291,25 @@ pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<P
     if read.subjects.len() > SUBJECTS_MAX {
         return Err(Failure::Unreadable(format!("more than {SUBJECTS_MAX} persons")));
     }
-    let mut answer = Answer { answered: 1, ..Answer::default() };
-    answer.reported = read.warnings(sent);
+    Ok(Answer { answered: 1, reported: read.warnings(sent), ..Answer::default() })
+}
+
+/// Says that a person or id of an answer is not taken, and why.
+pub(super) fn put_aside<T>(answer: &mut Answer<T>, code: &str, sent: &Sent) {
+    answer.set_aside += 1;
+    answer.reported.push(Reported {
+        code: code.to_owned(),
+        context: "a person of the answer was dropped".to_owned(),
+        severity: Severity::Warning,
+        community: Some(sent.home.clone()),
+        document: None,
+    });
+}
+
+/// Judges an answer: errors and mismatches are failures, persons under a foreign authority or home
+/// are dropped and reported.
+pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientMatch> {
+    let mut answer = accepted(&read, sent)?;
     if read.response.as_deref() == Some("NF") {
         return Ok(answer);
     }
@@ -256,16 +322,7 @@ pub(super) fn judge(read: Read, sent: &Sent, profile: &PeerProfile) -> Outcome<P
         });
         match judged {
             Ok(found) => answer.found.push(PatientMatch::Found(found)),
-            Err(code) => {
-                answer.set_aside += 1;
-                answer.reported.push(Reported {
-                    code: code.to_owned(),
-                    context: "a person of the answer was dropped".to_owned(),
-                    severity: Severity::Warning,
-                    community: Some(sent.home.clone()),
-                    document: None,
-                });
-            }
+            Err(code) => put_aside(&mut answer, code, sent),
         }
     }
     if !has_subjects && !read.wanted.is_empty() {

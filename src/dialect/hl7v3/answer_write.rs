@@ -8,7 +8,7 @@ use super::wrapper::{Echo, begin, begin_act};
 use super::{NS, RESPONSE_ROOT};
 use crate::dialect::Addressing;
 use crate::dialect::soap::copy;
-use crate::model::{Answer, Attribute, Failure, FoundPatient, Outage, PatientMatch, QueryId};
+use crate::model::{Answer, Attribute, Failure, FoundPatient, Outage, PatientId, PatientMatch, QueryId};
 use crate::xml::Writer;
 
 const ACK_DETAIL: &str = "2.16.840.1.113883.5.1100";
@@ -24,12 +24,19 @@ pub(super) struct Detail {
     type_code: &'static str,
     code: &'static str,
     text: String,
+    // Where in the request the fault lies.
+    location: Option<String>,
 }
 
 impl Detail {
     /// An error.
     pub(super) fn error(code: &'static str, text: impl Into<String>) -> Self {
-        Self { type_code: "E", code, text: text.into() }
+        Self { type_code: "E", code, text: text.into(), location: None }
+    }
+
+    /// As [`Detail::error`], about this place of the request.
+    pub(super) fn located(code: &'static str, text: &str, location: String) -> Self {
+        Self { location: Some(location), ..Self::error(code, text) }
     }
 
     // A target that is missing: told by home and repository, never by host or hospital name.
@@ -39,7 +46,7 @@ impl Detail {
             Some(repository) => format!("{home}, repository {}", repository.0),
             None => home,
         };
-        Self { type_code: "W", code: "INTERR", text }
+        Self { type_code: "W", code: "INTERR", text, location: None }
     }
 }
 
@@ -47,7 +54,7 @@ impl Detail {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Verdict {
     details: Vec<Detail>,
-    found: Vec<FoundPatient>,
+    pub(super) found: Vec<FoundPatient>,
     is_error: bool,
     mitigation: Option<&'static str>,
     wanted: BTreeSet<Attribute>,
@@ -62,6 +69,11 @@ impl Verdict {
     /// Case 5.
     pub(super) fn error(detail: Detail, mitigation: Option<&'static str>) -> Self {
         Self { details: vec![detail], is_error: true, mitigation, ..Self::default() }
+    }
+
+    /// An error at several places.
+    pub(super) fn errors(details: Vec<Detail>) -> Self {
+        Self { details, is_error: true, ..Self::default() }
     }
 
     /// Cases 1 to 4, and 5 where nobody who was asked replied (decisions E2).
@@ -90,6 +102,13 @@ impl Verdict {
         verdict
     }
 
+    /// Says this beside what is found.
+    pub(super) fn warn(&mut self, text: &str) {
+        if !self.is_error {
+            self.details.push(Detail { type_code: "W", ..Detail::error("INTERR", text) });
+        }
+    }
+
     /// Whether it says nobody, with nothing missing that might have said somebody.
     pub(super) fn is_nobody(&self) -> bool {
         self.response_code() == "NF" && self.details.is_empty()
@@ -107,34 +126,49 @@ impl Verdict {
 /// Writes an answer.
 pub(super) fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> String {
     let mut writer = begin(RESPONSE_ROOT, "NE", addressing);
-    writer.start("acknowledgement");
-    let type_code = if verdict.is_error { "AE" } else { "AA" };
-    writer.start("typeCode").attribute("code", type_code).end();
-    writer.start("targetMessage");
-    write_instance(&mut writer, "id", &echo.message);
-    writer.end();
-    for detail in &verdict.details {
-        writer.start("acknowledgementDetail").attribute("typeCode", detail.type_code);
-        writer.start("code").attribute("code", detail.code).attribute("codeSystem", ACK_DETAIL).end();
-        writer.leaf("text", &detail.text).end();
-    }
-    writer.end();
+    acknowledge(&mut writer, verdict, &echo.message);
     begin_act(&mut writer, "PRPA_TE201306UV02");
     for found in &verdict.found {
-        subject(&mut writer, found);
+        subject(&mut writer, found, &[]);
     }
     issue(&mut writer, verdict);
-    writer.start("queryAck");
-    write_instance(&mut writer, "queryId", &echo.query);
-    let status = if verdict.is_error { "aborted" } else { "deliveredResponse" };
-    writer.start("statusCode").attribute("code", status).end();
-    writer.start("queryResponseCode").attribute("code", verdict.response_code()).end();
+    begin_query_ack(&mut writer, verdict, &echo.query);
     writer.end();
     writer.raw(&copy(&echo.parameters, NS, &[]));
     writer.finish()
 }
 
-fn subject(writer: &mut Writer, found: &FoundPatient) {
+/// Writes the acknowledgement of a message.
+pub(super) fn acknowledge(writer: &mut Writer, verdict: &Verdict, message: &QueryId) {
+    writer.start("acknowledgement");
+    let type_code = if verdict.is_error { "AE" } else { "AA" };
+    writer.start("typeCode").attribute("code", type_code).end();
+    writer.start("targetMessage");
+    write_instance(writer, "id", message);
+    writer.end();
+    for detail in &verdict.details {
+        writer.start("acknowledgementDetail").attribute("typeCode", detail.type_code);
+        writer.start("code").attribute("code", detail.code).attribute("codeSystem", ACK_DETAIL).end();
+        writer.leaf("text", &detail.text);
+        if let Some(location) = &detail.location {
+            writer.leaf("location", location);
+        }
+        writer.end();
+    }
+    writer.end();
+}
+
+/// Begins queryAck up to and with its response code.
+pub(super) fn begin_query_ack(writer: &mut Writer, verdict: &Verdict, query: &QueryId) {
+    writer.start("queryAck");
+    write_instance(writer, "queryId", query);
+    let status = if verdict.is_error { "aborted" } else { "deliveredResponse" };
+    writer.start("statusCode").attribute("code", status).end();
+    writer.start("queryResponseCode").attribute("code", verdict.response_code()).end();
+}
+
+/// Writes a person under their id, and under these as well.
+pub(super) fn subject(writer: &mut Writer, found: &FoundPatient, also: &[PatientId]) {
     writer.start("subject").attribute("typeCode", "SUBJ");
     writer.start("registrationEvent").attribute("classCode", "REG").attribute("moodCode", "EVN");
     writer.start("id").attribute("nullFlavor", "NA").end();
@@ -142,8 +176,10 @@ fn subject(writer: &mut Writer, found: &FoundPatient) {
     writer.start("subject1").attribute("typeCode", "SBJ");
     writer.start("patient").attribute("classCode", "PAT");
     let authority = &found.id.authority.0;
-    let id = QueryId { root: authority.to_string(), extension: Some(found.id.value.reveal().clone()) };
-    write_instance(writer, "id", &id);
+    for id in std::iter::once(&found.id).chain(also) {
+        let extension = Some(id.value.reveal().clone());
+        write_instance(writer, "id", &QueryId { root: id.authority.0.to_string(), extension });
+    }
     writer.start("statusCode").attribute("code", "active").end();
     person(writer, found);
     writer

@@ -82,6 +82,82 @@ fn each_sample_of_iti_55_is_accepted_or_refused_as_its_manifest_says() {
 }
 
 #[test]
+fn queries_for_ids_by_real_systems_are_read() {
+    use crate::dialect::Transaction;
+    for (name, known, wanted) in [
+        ("iti45-req-01-ihe.xml", "38273N237", 0),
+        ("iti45-req-03-nist-unknown-id.xml", "", 0),
+        ("iti45-req-04-nist-unknown-aa.xml", "", 0),
+        ("iti45-req-05-epd-soap.xml", "900010", 2),
+    ] {
+        let Some(bytes) = sample(name) else { return };
+        let envelope = received(bytes).unwrap().envelope;
+        let read = PixQuery::read_request(&envelope, &PeerProfile::default()).unwrap();
+        assert!(known.is_empty() || read.known.value.reveal() == known, "{name}");
+        assert!(wanted == 0 || read.authorities.len() == wanted, "{name}");
+        let written = PixQuery::write_request(&read, &super::tests::addressing(), &PeerProfile::default()).0;
+        let again = PixQuery::read_request(&Envelope::bare(&written.xml), &PeerProfile::default());
+        assert_eq!(again, Ok(read), "{name}");
+    }
+    for (name, ids) in [("iti45-resp-01-ihe.xml", 1), ("iti45-resp-02-epd-soap.xml", 1)] {
+        let Some(bytes) = sample(name) else { return };
+        let received = received(bytes).unwrap();
+        let body = received.envelope.body_tree().unwrap();
+        let read = super::answer_read::Read::of(&body, PIX_RESPONSE_ROOT).unwrap();
+        let query = read.query.clone().unwrap();
+        let message =
+            received.envelope.header.relates_to.clone().unwrap_or_else(|| super::tests::addressing().message);
+        let sent = crate::dialect::Sent { query, message, ..super::iti55::sent(&super::tests::addressing()) };
+        let answer = PixQuery::read_answer(received, &sent, &PeerProfile::default()).unwrap();
+        assert!(answer.found.len() >= ids, "{name}: {} ids", answer.found.len());
+    }
+}
+
+#[test]
+fn queries_for_persons_by_real_systems_and_their_pages_are_read() {
+    use crate::dialect::Transaction;
+    let profile = PeerProfile::default();
+    for (name, page, ids, authorities) in [
+        ("iti47-req-01-ihe.xml", Some(2), 0, 3),
+        ("iti47-req-02-ipf-id-query.xml", Some(2), 3, 0),
+        ("iti47-req-03-ipf-ns-issue.xml", None, 0, 0),
+        ("iti47-req-05-epd-soap.xml", None, 0, 0),
+    ] {
+        let Some(bytes) = sample(name) else { return };
+        let envelope = received(bytes).unwrap().envelope;
+        let read = PdqQuery::read_request(&envelope, &profile).unwrap();
+        assert!(page.is_none() || read.page == page, "{name}: {:?}", read.page);
+        assert!(read.person.ids.len() >= ids && read.authorities.len() >= authorities, "{name}");
+        let written = PdqQuery::write_request(&read, &super::tests::addressing(), &profile).0;
+        let again = PdqQuery::read_request(&Envelope::bare(&written.xml), &profile).unwrap();
+        let twice = PdqQuery::write_request(&again, &super::tests::addressing(), &profile).0;
+        assert_eq!(written.xml, twice.xml, "{name}");
+    }
+    let next = received(sample("iti47-cont-01-ihe.xml").unwrap()).unwrap().envelope;
+    let read = PdqContinuation::read_request(&next, &profile).unwrap();
+    assert_eq!((read.from, read.page), (None, Some(1)));
+    let end = received(sample("iti47-cont-02-ihe-cancel.xml").unwrap()).unwrap().envelope;
+    assert_eq!(PdqCancellation::read_request(&end, &profile).unwrap().query, read.query);
+    for (name, persons, remaining) in [
+        ("iti47-resp-01-ihe.xml", 2, 3),
+        ("iti47-resp-02-ipf-empty.xml", 0, 0),
+        ("iti47-resp-03-ipf-xsitype-wrong.xml", 1, 0),
+        ("iti47-resp-04-epd-soap.xml", 1, 0),
+    ] {
+        let received = received(sample(name).unwrap()).unwrap();
+        let body = received.envelope.body_tree().unwrap();
+        let query = super::answer_read::Read::of(&body, RESPONSE_ROOT).unwrap().query.unwrap();
+        let addressing = super::tests::addressing();
+        let message =
+            received.envelope.header.relates_to.clone().unwrap_or_else(|| addressing.message.clone());
+        let sent = crate::dialect::Sent { query, message, ..super::iti55::sent(&addressing) };
+        let answer = PdqQuery::read_answer(received, &sent, &profile).unwrap();
+        assert!(answer.found.len() >= persons, "{name}: {} persons", answer.found.len());
+        assert_eq!(answer.page.remaining, remaining, "{name}");
+    }
+}
+
+#[test]
 fn packages_of_real_systems_are_cut_where_they_say() {
     let document = b"This is my document.\r\n\r\nIt is great!\r\n\r\n".to_vec();
     let unix = b"This is my document.\n\nIt is great!\n\n".to_vec();

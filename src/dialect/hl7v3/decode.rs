@@ -69,7 +69,7 @@ pub fn decode(envelope: &Envelope) -> Option<Decoded> {
         }
         return Some(decoded);
     }
-    decoded.response(Read::of(&body)?);
+    decoded.response(Read::of(&body, RESPONSE_ROOT)?);
     Some(decoded)
 }
 

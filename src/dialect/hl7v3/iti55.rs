@@ -62,17 +62,7 @@ impl Transaction for CrossGatewayPatientDiscovery {
                 Err(fault) => return Reply::Fault(fault),
             },
         };
-        let echo = request.body_tree().and_then(|body| {
-            let why = "message id or queryId cannot be read";
-            Echo::of(&body).ok_or_else(|| Malformed::new("missing-element", "", why))
-        });
-        match echo {
-            Ok(echo) => {
-                let xml = answer_write::write(&verdict, &echo, addressing);
-                Reply::Payload(Payload { xml, attachments: Vec::new() })
-            }
-            Err(malformed) => Reply::Fault(Fault::malformed(&malformed)),
-        }
+        Echo::answered(request, |echo| answer_write::write(&verdict, echo, addressing))
     }
 
     fn write_request(
@@ -80,34 +70,39 @@ impl Transaction for CrossGatewayPatientDiscovery {
         addressing: &Addressing,
         _: &PeerProfile,
     ) -> (Payload, Sent) {
-        let sent = Sent {
-            message: addressing.message.clone(),
-            query: addressing.query.clone(),
-            home: addressing.receiver.clone(),
-            patient: None,
-            documents: Vec::new(),
-        };
-        (Payload { xml: query::write(request, addressing), attachments: Vec::new() }, sent)
+        (Payload { xml: query::write(request, addressing), attachments: Vec::new() }, sent(addressing))
     }
 
     fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<PatientMatch> {
-        let unreadable = |malformed: Malformed| Failure::Unreadable(malformed.to_string());
-        let envelope = received.envelope;
-        if let Some(fault) = Fault::read(&envelope).map_err(unreadable)? {
-            return Err(fault.failure());
-        }
-        if !envelope.is_bare() {
-            check_relates_to(&envelope.header, &sent.message)?;
-        }
-        let body = envelope.body_tree().map_err(unreadable)?;
-        match Read::of(&body) {
-            Some(read) => judge(read, sent, profile),
-            None => Err(Failure::Unreadable(format!("the body is no {RESPONSE_ROOT}"))),
-        }
+        judge(answer_of(received, sent, RESPONSE_ROOT)?, sent, profile)
     }
 }
 
 const DAY: Duration = Duration::from_secs(86_400);
+/// What has to be remembered of a request to read its answer.
+pub(super) fn sent(addressing: &Addressing) -> Sent {
+    Sent {
+        message: addressing.message.clone(),
+        query: addressing.query.clone(),
+        home: addressing.receiver.clone(),
+        patient: None,
+        documents: Vec::new(),
+    }
+}
+
+/// The answer that a message holds, as it stands.
+pub(super) fn answer_of(received: Received, sent: &Sent, root: &'static str) -> Result<Read, Failure> {
+    let unreadable = |malformed: Malformed| Failure::Unreadable(malformed.to_string());
+    let envelope = received.envelope;
+    if let Some(fault) = Fault::read(&envelope).map_err(unreadable)? {
+        return Err(fault.failure());
+    }
+    if !envelope.is_bare() {
+        check_relates_to(&envelope.header, &sent.message)?;
+    }
+    let body = envelope.body_tree().map_err(unreadable)?;
+    Read::of(&body, root).ok_or_else(|| Failure::Unreadable(format!("the body is no {root}")))
+}
 
 impl Transaction for CrossGatewayPatientIdLookup {
     type Request = PatientIdLookup;
@@ -121,7 +116,7 @@ impl Transaction for CrossGatewayPatientIdLookup {
         let why = "livingSubjectId is missing";
         let known = ids.into_iter().next().ok_or_else(|| Malformed::new("missing-parameter", "", why))?;
         let demographics = Some(demographics).filter(|known| !known.reveal().is_empty());
-        Ok(PatientIdLookup { known, demographics })
+        Ok(PatientIdLookup { known, demographics, authorities: Vec::new() })
     }
 
     fn write_answer(
@@ -130,7 +125,7 @@ impl Transaction for CrossGatewayPatientIdLookup {
         profile: &PeerProfile,
         answer: Result<Answer<FoundPatient>, Refusal>,
     ) -> Reply {
-        let answer = answer.map(|answer| answer.map(|found| Some(PatientMatch::Found(found))));
+        let answer = answer.map(|answer| answer.map(PatientMatch::Found));
         CrossGatewayPatientDiscovery::write_answer(request, addressing, profile, answer)
     }
 
@@ -153,10 +148,10 @@ impl Transaction for CrossGatewayPatientIdLookup {
         let told = received.envelope.header.correlation_time_to_live;
         let by_file = (profile.correlation_days > 0).then(|| DAY * profile.correlation_days);
         let answer = CrossGatewayPatientDiscovery::read_answer(received, sent, profile)?;
-        let answer = answer.map(|found| match found {
+        let found = |found| match found {
             PatientMatch::Found(found) => Some(found),
             PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => None,
-        });
-        Ok(Answer { keep_for: told.or(by_file), ..answer })
+        };
+        Ok(Answer { keep_for: told.or(by_file), ..answer.filter_map(found) })
     }
 }

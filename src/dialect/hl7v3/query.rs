@@ -3,19 +3,19 @@
 
 use super::values::{
     Birth, instance, patient_id, phone_uri, read_address, read_birth, read_name, read_phone, read_sex,
-    root_oid, sex_code, write_address, write_instance, write_name,
+    root_oid, sex_code, write_address, write_instance, write_name, write_root,
 };
 use super::wrapper::{begin, begin_act};
 use super::{NS, REQUEST_ROOT};
 use crate::dialect::Addressing;
 use crate::dialect::soap::Envelope;
 use crate::model::{
-    CommunityId, Demographics, Malformed, PatientDiscovery, PeerProfile, Phi, QueryId, Refusal,
+    Authority, CommunityId, Demographics, Malformed, PatientDiscovery, PeerProfile, Phi, QueryId, Refusal,
 };
 use crate::xml::{Tree, Writer};
 
 /// Values of one kind that a query may carry.
-const VALUES_MAX: usize = 100;
+pub(super) const VALUES_MAX: usize = 100;
 /// Names: scripts, orders and former names of one person. More would be guesses at several persons, and
 /// a query counts as one against the asker's budgets.
 const NAMES_MAX: usize = 12;
@@ -29,21 +29,22 @@ const GENDER_SYSTEM: &str = "2.16.840.1.113883.5.1";
 pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientDiscovery, Refusal> {
     let body = message.body_tree()?;
     speaks_for_itself(message, &body, profile)?;
-    let here = |tree: &Tree, code: &'static str, why: &str| malformed(message, tree, code, why);
-    if !body.is(NS, REQUEST_ROOT) {
-        let why = format!("`{}` instead of {REQUEST_ROOT}", body.name());
-        return Err(here(&body, "unexpected-root", &why).into());
+    let list = parameter_list(message, &body, REQUEST_ROOT)?;
+    let read = read_parameters(message, list)?;
+    let demographics = read.demographics.reveal();
+    let has_birth = demographics.birth.is_some() || demographics.birth_range.is_some();
+    if read.ids.is_empty() && (demographics.names.is_empty() || !has_birth) {
+        let name = if has_birth { "livingSubjectName" } else { "livingSubjectBirthTime" };
+        let why = format!("`{name}` is missing, and there is no livingSubjectId instead");
+        return Err(malformed(message, list, "missing-parameter", &why).into());
     }
-    let missing = |tree: &Tree, name: &str| here(tree, "missing-element", &format!("`{name}` is missing"));
-    body.first(NS, "id").and_then(instance).ok_or_else(|| missing(&body, "id"))?;
-    let query = body.path(NS, &["controlActProcess", "queryByParameter"]);
-    let query = query.ok_or_else(|| missing(&body, "controlActProcess/queryByParameter"))?;
-    query.first(NS, "queryId").and_then(instance).ok_or_else(|| missing(query, "queryId"))?;
-    if query.first(NS, "responsePriorityCode").is_some_and(|code| code.attribute("code") == Some("D")) {
-        return Err(Refusal::Unsupported("the deferred mode".into()));
-    }
-    let list = query.first(NS, "parameterList").ok_or_else(|| missing(query, "parameterList"))?;
+    Ok(read)
+}
 
+/// What a parameter list says of a person.
+pub(super) fn read_parameters(message: &Envelope, list: &Tree) -> Result<PatientDiscovery, Malformed> {
+    let here = |tree: &Tree, code: &'static str, why: &str| malformed(message, tree, code, why);
+    let missing = |tree: &Tree, name: &str| here(tree, "missing-element", &format!("`{name}` is missing"));
     let mut demographics = Demographics::default();
     let mut ids = Vec::new();
     for (value, name) in parameters(list) {
@@ -59,16 +60,43 @@ pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientD
         }
         if ids.len() > VALUES_MAX || demographics.names.len() > NAMES_MAX {
             let why = format!("more than {NAMES_MAX} names or {VALUES_MAX} ids");
-            return Err(here(value, "too-many-values", &why).into());
+            return Err(here(value, "too-many-values", &why));
         }
     }
-    let has_birth = demographics.birth.is_some() || demographics.birth_range.is_some();
-    if ids.is_empty() && (demographics.names.is_empty() || !has_birth) {
-        let name = if has_birth { "livingSubjectName" } else { "livingSubjectBirthTime" };
-        let why = format!("`{name}` is missing, and there is no livingSubjectId instead");
-        return Err(here(list, "missing-parameter", &why).into());
-    }
     Ok(PatientDiscovery { demographics: Phi::new(demographics), ids })
+}
+
+/// The parameters of a query under this root, behind all that any query has to have.
+pub(super) fn parameter_list<'t>(
+    message: &Envelope,
+    body: &'t Tree,
+    root: &'static str,
+) -> Result<&'t Tree, Refusal> {
+    let here = |tree: &Tree, code: &'static str, why: &str| malformed(message, tree, code, why);
+    if !body.is(NS, root) {
+        let why = format!("`{}` instead of {root}", body.name());
+        return Err(here(body, "unexpected-root", &why).into());
+    }
+    let missing = |tree: &Tree, name: &str| here(tree, "missing-element", &format!("`{name}` is missing"));
+    body.first(NS, "id").and_then(instance).ok_or_else(|| missing(body, "id"))?;
+    let query = body.path(NS, &["controlActProcess", "queryByParameter"]);
+    let query = query.ok_or_else(|| missing(body, "controlActProcess/queryByParameter"))?;
+    query.first(NS, "queryId").and_then(instance).ok_or_else(|| missing(query, "queryId"))?;
+    if query.first(NS, "responsePriorityCode").is_some_and(|code| code.attribute("code") == Some("D")) {
+        return Err(Refusal::Unsupported("the deferred mode".into()));
+    }
+    Ok(query.first(NS, "parameterList").ok_or_else(|| missing(query, "parameterList"))?)
+}
+
+/// The values of a parameter, in whatever capitals its name is written.
+pub(super) fn values<'t>(list: &'t Tree, name: &'static str) -> impl Iterator<Item = &'t Tree> {
+    let named = list
+        .elements()
+        .filter(move |parameter| &*parameter.element.ns == NS && name.eq_ignore_ascii_case(parameter.name()));
+    named.flat_map(|parameter| parameter.all(NS, "value")).filter(|value| {
+        // An empty place that says so is none.
+        value.attribute("nullFlavor").is_none() || value.attribute("root").is_some()
+    })
 }
 
 /// A sender that names a home community other than its certificate's speaks for somebody else (decisions
@@ -156,7 +184,7 @@ fn fill(into: &mut Demographics, name: &str, value: &Tree) -> Result<(), (&'stat
     Ok(())
 }
 
-fn malformed(message: &Envelope, at: &Tree, code: &'static str, why: &str) -> Malformed {
+pub(super) fn malformed(message: &Envelope, at: &Tree, code: &'static str, why: &str) -> Malformed {
     let at = crate::xml::Reader::new(message.source()).malformed_at(at.range.start, code, why);
     Malformed { why: why.to_owned(), ..at }
 }
@@ -168,20 +196,27 @@ pub(super) fn write(request: &PatientDiscovery, addressing: &Addressing) -> Stri
     begin_act(&mut writer, "PRPA_TE201305UV02");
     writer.start("authorOrPerformer").attribute("typeCode", "AUT");
     writer.start("assignedDevice").attribute("classCode", "ASSIGNED");
-    super::values::write_root(&mut writer, "id", &addressing.authority.0);
+    write_root(&mut writer, "id", &addressing.authority.0);
     writer.end().end();
+    begin_query(&mut writer, &addressing.query);
+    writer.start("parameterList");
+    write_parameters(&mut writer, request, &[]);
+    writer.finish()
+}
+
+/// Begins queryByParameter up to where its parts begin to differ.
+pub(super) fn begin_query(writer: &mut Writer, query: &QueryId) {
     writer.start("queryByParameter");
-    write_instance(&mut writer, "queryId", &addressing.query);
+    write_instance(writer, "queryId", query);
     for (name, code) in [("statusCode", "new"), ("responseModalityCode", "R"), ("responsePriorityCode", "I")]
     {
         writer.start(name).attribute("code", code).end();
     }
-    writer.start("parameterList");
-    write_parameters(&mut writer, request);
-    writer.finish()
 }
 
-fn write_parameters(writer: &mut Writer, request: &PatientDiscovery) {
+/// Writes the parameters in schema order. `authorities` are the scoping organisations, of which only
+/// ITI-47 knows.
+pub(super) fn write_parameters(writer: &mut Writer, request: &PatientDiscovery, authorities: &[Authority]) {
     let person = request.demographics.reveal();
     if let Some(sex) = person.sex {
         parameter(
@@ -232,6 +267,12 @@ fn write_parameters(writer: &mut Writer, request: &PatientDiscovery) {
         let semantics = "Person.MothersMaidenName";
         parameter(writer, "mothersMaidenName", semantics, |writer| write_name(writer, "value", name));
     }
+    for authority in authorities {
+        let semantics = "OtherIDs.scopingOrganization.id";
+        parameter(writer, "otherIDsScopingOrganization", semantics, |writer| {
+            write_root(writer, "value", &authority.0);
+        });
+    }
     if let Some(address) = person.addresses.first() {
         let semantics = "Patient.addr";
         parameter(writer, "patientAddress", semantics, |writer| write_address(writer, "value", address));
@@ -243,7 +284,7 @@ fn write_parameters(writer: &mut Writer, request: &PatientDiscovery) {
     }
 }
 
-fn parameter(writer: &mut Writer, name: &str, semantics: &str, value: impl FnOnce(&mut Writer)) {
+pub(super) fn parameter(writer: &mut Writer, name: &str, semantics: &str, value: impl FnOnce(&mut Writer)) {
     writer.start(name);
     value(writer);
     writer.leaf("semanticsText", semantics).end();

@@ -1,4 +1,4 @@
-//! What each refusal becomes in ITI-55 (wire.md 22.3, decisions E1). No text names a rule, a patient
+//! What each refusal becomes in ITI-55 and its kin (wire.md 22.3, decisions E1). No text names a rule, a patient
 //! or a hospital.
 
 use super::answer_write::{Detail, Verdict};
@@ -22,7 +22,11 @@ pub(super) fn verdict(refusal: &Refusal, profile: &PeerProfile) -> Result<Verdic
         Refusal::TooManyResults => {
             Verdict::error(Detail::error("INTERR", "too many results"), Some("AnswerNotAvailable"))
         }
+        Refusal::UnknownAuthority(_) => {
+            Verdict::error(Detail::error("204", "unknown assigning authority"), None)
+        }
         Refusal::UnknownCommunity => Verdict::error(Detail::error("204", "unknown community"), None),
+        Refusal::UnknownQuery => Verdict::error(Detail::error("204", "unknown query"), None),
         Refusal::UnknownPatient(_) | Refusal::Withheld => nobody(profile),
         Refusal::Unsupported(what) => {
             Verdict::error(Detail::error("NS250", format!("not supported: {what}")), None)

@@ -78,6 +78,7 @@ pub(super) fn found(extension: &str) -> FoundPatient {
         id: PatientId::new(Authority(oid("2.999.6")), extension),
         demographics: Some(Phi::new(person())),
         confidence: 97,
+        also: Vec::new(),
     }
 }
 
@@ -367,18 +368,20 @@ fn an_answer_that_is_not_ours_or_not_theirs_to_give_counts_for_nothing() {
 fn a_lookup_keeps_the_id_at_home_when_demographics_are_known() {
     let known = PatientId::new(Authority(oid("2.999.3")), "NETWORK");
     let write = |demographics| {
-        let lookup = PatientIdLookup { known: known.clone(), demographics };
+        let lookup = PatientIdLookup { known: known.clone(), demographics, authorities: Vec::new() };
         CrossGatewayPatientIdLookup::write_request(&lookup, &addressing(), &asking())
     };
     let (payload, sent) = write(Some(Phi::new(person())));
     assert!(!payload.xml.contains("NETWORK"));
-    let lookup = PatientIdLookup { known: known.clone(), demographics: Some(Phi::new(person())) };
+    let demographics = Some(Phi::new(person()));
+    let lookup = PatientIdLookup { known: known.clone(), demographics, authorities: Vec::new() };
     let profile = PeerProfile { send_network_id: true, ..asking() };
     let (agreed, _) = CrossGatewayPatientIdLookup::write_request(&lookup, &addressing(), &profile);
     assert!(agreed.xml.contains("NETWORK"), "where the peer's file says so");
     let (by_id, _) = write(None);
     let read = CrossGatewayPatientIdLookup::read_request(&Envelope::bare(&by_id.xml), &asking());
-    assert_eq!(read, Ok(PatientIdLookup { known: known.clone(), demographics: None }));
+    let by_id_alone = PatientIdLookup { known: known.clone(), demographics: None, authorities: Vec::new() };
+    assert_eq!(read, Ok(by_id_alone));
     let request = Envelope::bare(&by_id.xml);
     let answer = Ok(Answer::found(vec![found("P1")]));
     let Reply::Payload(payload) =

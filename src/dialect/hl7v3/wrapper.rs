@@ -3,8 +3,9 @@
 
 use super::NS;
 use super::values::{instance, write_instance, write_root};
-use crate::dialect::Addressing;
-use crate::model::{CommunityId, Oid, QueryId};
+use crate::dialect::soap::{Envelope, Fault};
+use crate::dialect::{Addressing, Payload, Reply};
+use crate::model::{CommunityId, Malformed, Oid, QueryId};
 use crate::xml::{Tree, Writer};
 
 /// Interactions and their codes.
@@ -79,5 +80,17 @@ impl Echo {
         let parameters = body.path(NS, &["controlActProcess", "queryByParameter"])?;
         let query = parameters.first(NS, "queryId").and_then(instance)?;
         Some(Self { message, query, parameters: parameters.clone() })
+    }
+
+    /// The answer to a request, or a fault where there is nothing to echo.
+    pub(super) fn answered(request: &Envelope, write: impl FnOnce(&Self) -> String) -> Reply {
+        let echo = request.body_tree().and_then(|body| {
+            let why = "message id or queryId cannot be read";
+            Self::of(&body).ok_or_else(|| Malformed::new("missing-element", "", why))
+        });
+        match echo {
+            Ok(echo) => Reply::Payload(Payload { xml: write(&echo), attachments: Vec::new() }),
+            Err(malformed) => Reply::Fault(Fault::malformed(&malformed)),
+        }
     }
 }

@@ -48,15 +48,16 @@ pub fn check_request(
     // A blank within an action is met too, and admitted where the peer's file says so.
     let joined: String = action.split_whitespace().collect();
     let is_named = |o: &Offered| o.action == action || (profile.route_by_body && o.action == joined);
-    let Some(by_action) = offered.iter().position(is_named) else {
+    if !offered.iter().any(is_named) {
         return Err(Fault::sender(&["wsa:ActionNotSupported"], "the action is not offered here"));
-    };
+    }
     let (ns, root) = envelope.body_name().map_err(|malformed| Fault::malformed(&malformed))?;
     let fits = |o: &Offered| o.ns == &*ns && o.root == root;
-    let is_fitting = offered.get(by_action).is_some_and(fits);
-    let chosen = match offered.iter().position(fits) {
-        _ if is_fitting => by_action,
-        Some(by_body) if profile.route_by_body => by_body,
+    // One action may stand over several roots.
+    let fitting = offered.iter().position(|o| is_named(o) && fits(o));
+    let chosen = match (fitting, offered.iter().position(fits)) {
+        (Some(fitting), _) => fitting,
+        (None, Some(by_body)) if profile.route_by_body => by_body,
         _ => {
             let reason = "the body does not fit the action";
             return Err(Fault::sender(&[invalid, "wsa:ActionMismatch"], reason));

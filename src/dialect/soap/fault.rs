@@ -65,8 +65,10 @@ impl Fault {
             | Refusal::OverBudget(_)
             | Refusal::Throttled(_)
             | Refusal::TooManyResults
+            | Refusal::UnknownAuthority(_)
             | Refusal::UnknownCommunity
             | Refusal::UnknownPatient(_)
+            | Refusal::UnknownQuery
             | Refusal::Unsupported(_)
             | Refusal::Withheld => None,
         }

@@ -31,7 +31,7 @@ fn all_kinds() -> Vec<DocumentEntry> {
 
 fn found(id: PatientId) -> PatientMatch {
     let community = community(OKAYAMA);
-    PatientMatch::Found(FoundPatient { community, id, demographics: None, confidence: 100 })
+    PatientMatch::Found(FoundPatient { community, id, demographics: None, confidence: 100, also: Vec::new() })
 }
 
 fn tells(authorizer: &Authorizer, context: &RequestContext, found: PatientMatch) -> bool {

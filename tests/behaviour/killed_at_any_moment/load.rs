@@ -66,6 +66,7 @@ impl Neighbour {
                 id: patient("2.999.34.1", "H-1"),
                 demographics: Some(HANAKO.bare().into()),
                 confidence: 95,
+                also: Vec::new(),
             };
             let answer = Answer::found(vec![PatientMatch::Found(found)]);
             arrived.answer::<CrossGatewayPatientDiscovery>(Ok(answer))

@@ -78,6 +78,7 @@ fn truthful(arrived: &Arrived, of: &Planted, bend: impl FnOnce(String) -> String
                 id: who,
                 demographics: Some(of.demographics().into()),
                 confidence: 95,
+                also: Vec::new(),
             };
             let answer = Ok(Answer::found(vec![PatientMatch::Found(found)]));
             arrived.answer_bent::<CrossGatewayPatientDiscovery>(answer, bend)

@@ -13,7 +13,9 @@ use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
-use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use kakehashi::dialect::hl7v3::{
+    CrossGatewayPatientDiscovery, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
+};
 use kakehashi::dialect::soap::{self, Envelope, Fault, FramedBody};
 use kakehashi::dialect::{Addressing, Sent, Transaction};
 use kakehashi::identity::{Identity, Issuing, NameFormat, Signer};
@@ -130,6 +132,20 @@ impl Asked for CrossGatewayQuery {
 }
 impl Asked for CrossGatewayRetrieve {
     const PATH: &'static str = "/xca/retrieve";
+}
+
+impl Asked for PixQuery {
+    const PATH: &'static str = "/pix";
+}
+
+impl Asked for PdqQuery {
+    const PATH: &'static str = "/pdq";
+}
+impl Asked for PdqContinuation {
+    const PATH: &'static str = "/pdq";
+}
+impl Asked for PdqCancellation {
+    const PATH: &'static str = "/pdq";
 }
 
 pub fn oid(text: &str) -> Oid {

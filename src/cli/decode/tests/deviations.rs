@@ -196,3 +196,33 @@ fn requesters_are_shown_also_from_escaped_text() {
     );
     refused(&decoded(&envelope(&security(""), &asked())), "attribute-empty", "");
 }
+
+/// The seed of a reader of `fuzz/`, bent.
+fn bent(seed: &str, from: &str, to: &str) -> String {
+    let text = std::fs::read_to_string(format!("{}/fuzz/seeds/{seed}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    assert!(text.contains(from), "{seed} without {from}");
+    text.replacen(from, to, 1)
+}
+
+#[test]
+fn a_portals_query_is_refused_as_the_broker_refuses_it() {
+    let paged = ("hl7v3_pdq_query/paged", "ITI-47 request");
+    let next = ("hl7v3_pdq_continuation/next", "ITI-47 request");
+    let cancel = ("hl7v3_pdq_continuation/cancel", "ITI-47 request");
+    let ids = ("hl7v3_pix_query/two_sources", "ITI-45 request");
+    for ((seed, kind), from, to, code) in [
+        (paged, "<id", "<id", ""),
+        (paged, "initialQuantity value=\"2\"", "initialQuantity value=\"0\"", "bad-quantity"),
+        (paged, "root=\"2.999.33.20.1\"", "root=\"HOSPITAL\"", "root-not-oid"),
+        (next, "<id", "<id", ""),
+        (next, "startResultNumber value=\"3\"", "startResultNumber value=\"none\"", "bad-quantity"),
+        (next, "waitContinuedQueryResponse", "aborted", ""),
+        (cancel, "<id", "<id", ""),
+        (cancel, "queryId", "queryID", "missing-element"),
+        (ids, "<id", "<id", ""),
+        (ids, "<value root=\"2.999.33.1\" extension=\"N-1\"/>", "", "missing-parameter"),
+    ] {
+        let told = decoded_as(&bent(seed, from, to), kind);
+        assert_eq!((refusal(&told), told["kind"].as_str()), (code, Some(kind)), "{seed}: {told}");
+    }
+}
