@@ -113,6 +113,12 @@ pub struct EndpointUrls {
     pub document_query: String,
     /// ITI-39.
     pub document_retrieve: String,
+    /// ITI-45; a portal's only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient_ids: Option<String>,
+    /// ITI-47 and its continuations; a portal's only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub patient_demographics: Option<String>,
 }
 
 /// PEM files; relative ones start at the folder of client.json.

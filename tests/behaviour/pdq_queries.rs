@@ -222,3 +222,30 @@ async fn another_network_finds_no_such_service_and_the_paths_are_told_apart() {
     assert!(!reply.fault().subcodes.is_empty() && !reply.text().contains("0000012345"));
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_portal_over_its_rate_is_told_so_in_the_words_of_what_it_asked() {
+    let hospital = Hospital::okayama_university();
+    let mut plan = Plan::new(OKAYAMA).hospital(&hospital);
+    plan.portal = "[rates]\npeer_per_second = 1\npeer_burst = 1";
+    let okayama = plan.start().await;
+    let portal = okayama.portal(PHYSICIAN);
+    let asked = query(HANAKO.demographics(), Vec::new(), None);
+    let end = QueryCancellation { query: asked.query.clone() };
+    let mut texts = Vec::new();
+    for _ in 0..3 {
+        texts.push(portal.ask_raw::<PdqQuery>(&asked).await.text());
+        texts.push(continued(&portal, &asked).await.text());
+        texts.push(portal.ask_raw::<PdqCancellation>(&end).await.text());
+    }
+    let busy = texts.iter().filter(|text| text.contains("too many requests")).collect::<Vec<_>>();
+    for words in ["<queryByParameter", "QUQI", "<MCCI_IN000002UV01"] {
+        let is_worded = |text: &&&String| match words {
+            // A continuation has no query to repeat.
+            "QUQI" => text.contains("<PRPA_IN201306UV02") && !text.contains("<queryByParameter"),
+            words => text.contains(words),
+        };
+        assert!(busy.iter().any(|text| is_worded(&text)), "{words}: {texts:?}");
+    }
+    okayama.stop().await;
+}

@@ -18,7 +18,7 @@ use crate::demo::settings::{self, Ports};
 use crate::demo::{consents, hospitals};
 use crate::dialect::Transaction;
 use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
-use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, PIX_REQUEST_ROOT, PdqQuery, PixQuery};
 use crate::store::StoreLock;
 
 /// What was laid out.
@@ -130,6 +130,8 @@ fn client_file(layout: &Layout) -> ClientFile {
             transaction::<CrossGatewayPatientDiscovery>("patient_discovery", "PRPA_IN201305UV02"),
             transaction::<CrossGatewayQuery>("document_query", "AdhocQueryRequest"),
             transaction::<CrossGatewayRetrieve>("document_retrieve", "RetrieveDocumentSetRequest"),
+            transaction::<PixQuery>("patient_ids", PIX_REQUEST_ROOT),
+            transaction::<PdqQuery>("patient_demographics", "PRPA_IN201305UV02"),
         ],
         codes: Codes {
             roles: ROLES.map(|(word, value, display)| code(word, value, ROLE_SYSTEM, display)).to_vec(),
@@ -168,7 +170,7 @@ fn portal(layout: &Layout, network: &Network, ports: Ports) -> Door {
     let (clients, key) = (layout.folder.join("clients"), network.key);
     Door {
         about: format!("as a portal of {}: reaches its own hospitals and the other network", network.english),
-        endpoints: endpoints(ports.portal),
+        endpoints: within(ports.portal),
         tls: tls(&clients, &format!("{key}-portal-ca"), &format!("{key}-portal")),
         saml: saml(&clients, network.portal_issuer(), network, &format!("{key}-portal-idp")),
         asker: asker(network),
@@ -194,12 +196,20 @@ fn gateway(layout: &Layout, network: &Network, ports: Ports) -> Door {
     }
 }
 
+/// What a portal may ask beside what a gateway asks.
+fn within(port: u16) -> EndpointUrls {
+    let url = |path: &str| Some(format!("https://127.0.0.1:{port}{path}"));
+    EndpointUrls { patient_ids: url("/pix"), patient_demographics: url("/pdq"), ..endpoints(port) }
+}
+
 fn endpoints(port: u16) -> EndpointUrls {
     let url = |path: &str| format!("https://127.0.0.1:{port}{path}");
     EndpointUrls {
         patient_discovery: url("/xcpd"),
         document_query: url("/xca/query"),
         document_retrieve: url("/xca/retrieve"),
+        patient_ids: None,
+        patient_demographics: None,
     }
 }
 
