@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use super::arrival::{Arrival, Authenticated, closing, empty, retry_after};
 use super::place::Place;
 use super::serve::SoapEndpoint;
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::Envelope;
 use crate::model::{Purpose, Refusal};
@@ -129,7 +131,9 @@ impl SoapEndpoint {
         match here {
             0 => arrival.answer::<CrossGatewayPatientDiscovery>(arrived).await,
             1 => arrival.answer::<CrossGatewayQuery>(arrived).await,
-            _ => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+            2 => arrival.answer::<CrossGatewayRetrieve>(arrived).await,
+            3 => arrival.answer::<RegistryStoredQuery>(arrived).await,
+            _ => arrival.answer::<RetrieveDocumentSet>(arrived).await,
         }
     }
 }
@@ -145,7 +149,9 @@ async fn say(here: usize, arrival: &Arrival<'_>, envelope: &Envelope, refusal: R
     match here {
         0 => arrival.turn_away::<CrossGatewayPatientDiscovery>(envelope, refusal).await,
         1 => arrival.turn_away::<CrossGatewayQuery>(envelope, refusal).await,
-        _ => arrival.turn_away::<CrossGatewayRetrieve>(envelope, refusal).await,
+        2 => arrival.turn_away::<CrossGatewayRetrieve>(envelope, refusal).await,
+        3 => arrival.turn_away::<RegistryStoredQuery>(envelope, refusal).await,
+        _ => arrival.turn_away::<RetrieveDocumentSet>(envelope, refusal).await,
     }
 }
 

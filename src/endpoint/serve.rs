@@ -14,7 +14,9 @@ use super::lane::Lane;
 use super::place::Place;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::{Limits, Offered};
 use crate::identity::{Admission, SamlTrust};
@@ -26,14 +28,19 @@ const HL7: &str = "urn:hl7-org:v3";
 const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
 const XDSB: &str = "urn:ihe:iti:xds-b:2007";
 
-/// What is offered, and where.
-pub(super) const OFFERED: [Offered; 3] = [
+/// What is offered, in the order of [`PATHS`].
+pub(super) const OFFERED: [Offered; 5] = [
     Offered { action: CrossGatewayPatientDiscovery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
     Offered { action: CrossGatewayQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
     Offered { action: CrossGatewayRetrieve::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
+    Offered { action: RegistryStoredQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
+    Offered { action: RetrieveDocumentSet::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
 ];
 
-const PATHS: [&str; 3] = ["/xcpd", "/xca/query", "/xca/retrieve"];
+const PATHS: [&str; 5] = ["/xcpd", "/xca/query", "/xca/retrieve", "/xds/query", "/xds/retrieve"];
+
+/// What is spoken within one network: there is no such path on the peer side.
+const WITHIN: &str = "/xds/";
 
 /// An asking system: a portal or a peer.
 pub struct System {
@@ -113,7 +120,9 @@ impl SoapEndpoint {
     /// what had been opened on record is closed there.
     pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
         let received = Timestamp::now();
-        let Some(here) = PATHS.iter().position(|path| *path == request.uri().path()) else {
+        let is_here = |path: &str| self.side == Side::Home || !path.starts_with(WITHIN);
+        let called = request.uri().path();
+        let Some(here) = PATHS.iter().position(|path| *path == called && is_here(path)) else {
             return empty(StatusCode::NOT_FOUND);
         };
         if request.method() != Method::POST {

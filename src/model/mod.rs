@@ -36,8 +36,8 @@ pub use profile::{PatientUnknownPolicy, PeerProfile};
 pub use refusal::{Malformed, Refusal, Unauthenticated, Warning};
 pub use registry_object::RegistryObject;
 pub use request::{
-    Criteria, DocumentQuery, DocumentRetrieve, Operation, PatientDiscovery, PatientIdLookup, QueryKey,
-    Request, ReturnType, Slot, TimeRange,
+    Criteria, DocumentQuery, DocumentRetrieve, Homeless, Operation, PatientDiscovery, PatientIdLookup,
+    QueryKey, Request, ReturnType, Slot, TimeRange,
 };
 pub use requester::{AssertionRef, Organization, Person, Purpose, Requester, Role};
 pub use time::{Dtm, PartialDate, Timestamp};

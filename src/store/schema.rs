@@ -6,13 +6,14 @@ use std::borrow::Cow;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const STEPS: [(i64, &str, &str); 6] = [
+const STEPS: [(i64, &str, &str); 7] = [
     (1, "secrets", include_str!("migrations/0001_secrets.sql")),
     (2, "consents", include_str!("migrations/0002_consents.sql")),
     (3, "replay cache", include_str!("migrations/0003_replay_cache.sql")),
     (5, "audit index", include_str!("migrations/0005_audit_index.sql")),
     (8, "audit forward", include_str!("migrations/0008_audit_forward.sql")),
     (9, "asked", include_str!("migrations/0009_asked.sql")),
+    (11, "claims", include_str!("migrations/0011_claims.sql")),
 ];
 
 // Listed here rather than found by the library's macro, which would compile the library and the

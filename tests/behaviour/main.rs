@@ -27,6 +27,7 @@ mod nothing_about_patients_in_operation;
 mod one_person_or_nobody;
 mod peers_lie_and_die;
 mod planted_values_never_surface;
+mod portals_without_homes;
 mod reader_costs;
 mod replays;
 mod slow_and_failing_peers;
