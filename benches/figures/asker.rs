@@ -111,7 +111,7 @@ impl Asker {
                     repository: RepositoryId(oid(&format!("{THEIRS}.2"))),
                     unique: Phi::new(format!("{THEIRS}.7.{size}")),
                 };
-                let request = DocumentRetrieve { documents: vec![document] };
+                let request = DocumentRetrieve::of(vec![document]);
                 self.write::<CrossGatewayRetrieve>("/xca/retrieve", &request).await
             }
         }

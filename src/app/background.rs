@@ -272,6 +272,10 @@ impl Running {
         self.store.purge_replays(now).await?;
         self.store.purge_correlations(now).await?;
         self.store.purge_asked(now.plus_seconds(-ASKED_KEPT_S)).await?;
+        let limits = &self.settings.broker.limits;
+        let days = i64::try_from(limits.shown_ids_days).unwrap_or(i64::MAX);
+        let until = now.plus_seconds(days.saturating_mul(-86_400));
+        self.store.purge_claims(until, limits.shown_ids_max).await?;
         Ok(())
     }
 

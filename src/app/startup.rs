@@ -18,7 +18,7 @@ use super::background::{self, Running};
 use super::saml::trust;
 use super::targets;
 use crate::audit::{AuditLog, AuditOptions, Disk, FolderDisk};
-use crate::broker::{Broker, BrokerParts, Budgets, Identity, InboundRates, Limits, PeerDirectory};
+use crate::broker::{Broker, BrokerParts, Budgets, Claims, Identity, InboundRates, Limits, PeerDirectory};
 use crate::config::{ConfigErrors, ListenerConfig, Settings, TargetFile};
 use crate::dialect::soap;
 use crate::endpoint::{EndpointParts, Lane, SoapEndpoint, System};
@@ -121,6 +121,13 @@ pub async fn run_on(
         documents_max: usize::try_from(broker_settings.limits.documents_per_request_max)
             .unwrap_or(usize::MAX),
         results_max: usize::try_from(broker_settings.limits.results_max).unwrap_or(usize::MAX),
+        claims: Claims::load(
+            &store,
+            broker_settings.community.clone(),
+            broker_settings.limits.shown_ids_days,
+        )
+        .await
+        .map_err(|e| StartError::room("store", e))?,
         entry_cache_entries_max: broker_settings.limits.entry_cache_entries_max,
     }));
     let forwarded = Arc::default();

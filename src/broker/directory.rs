@@ -34,6 +34,19 @@ impl PeerDirectory {
         self.targets(asked_from).find(|t| !t.is_source() && t.descriptor().community == *community)
     }
 
+    /// Whether another community may claim ids, and this repository: its file is there, and names the
+    /// repository where it names any.
+    pub fn may_claim(
+        &self,
+        asked_from: Side,
+        community: &CommunityId,
+        repository: Option<&RepositoryId>,
+    ) -> bool {
+        let Some(peer) = self.peer(asked_from, community) else { return false };
+        let held = &peer.descriptor().repositories;
+        repository.is_none_or(|repository| held.is_empty() || held.contains(repository))
+    }
+
     /// The source that holds this repository.
     pub fn source(&self, repository: &RepositoryId) -> Option<&Arc<Target>> {
         self.sources().find(|target| target.descriptor().repositories.contains(repository))

@@ -1,27 +1,35 @@
 //! What differs between the requests inside the pipeline: how each is resolved, what its
 //! answer is concluded to, and what is remembered of it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::conclude::{Candidate, Conclusion, Standing, conclude};
-use super::entry_cache::EntryCache;
 use super::outbound::OutboundRequest;
 use super::pipeline::Broker;
 use super::resolve::{About, Resolver};
 use super::subjects::Counted;
 use crate::audit::Disclosed;
 use crate::model::{
-    Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient,
-    Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject,
-    Reported, Request, RequestContext, ReturnType, Severity, Side,
+    Answer, Criteria, Demographics, Document, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve,
+    FoundPatient, Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal,
+    RegistryObject, Reported, Request, RequestContext, ReturnType, Severity, Side,
 };
 use crate::policy::{Filtered, HospitalNumber, Standing as Consent};
 
 /// A request the pipeline can carry.
 pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
+    /// The request with the homes that it leaves open; None where it leaves none open.
+    fn placed<'a>(
+        &'a self,
+        _: &'a Resolver<'a>,
+        _: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<Option<Self>, Refusal>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Queries that have to be answered before this request can be judged.
     fn prerequisites(&self, _: &Broker, _: &RequestContext) -> Vec<DocumentQuery> {
         Vec::new()
@@ -52,8 +60,10 @@ pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
     /// Keeps for later pages what is not shown on this one.
     fn cut(&self, _: &Broker, _: &RequestContext, _: &Phi<Bytes>, _: &mut Filtered<Self::Found>) {}
 
-    /// Remembers what was released.
-    fn remember(&self, _: &EntryCache, _: &RequestContext, _: &Answer<Self::Found>) {}
+    /// The entries of an answer, to be remembered when it was released.
+    fn entries(_: &Answer<Self::Found>) -> Vec<&DocumentEntry> {
+        Vec::new()
+    }
 }
 
 impl Handled for PatientDiscovery {
@@ -244,31 +254,38 @@ impl Handled for DocumentQuery {
         resolver: &'a Resolver<'a>,
         context: &'a RequestContext,
         about: &'a About,
-        answer: Answer<RegistryObject>,
+        mut answer: Answer<RegistryObject>,
     ) -> BoxFuture<'a, Answer<RegistryObject>> {
-        let readdressed = |object| match object {
-            // Not ours: nothing but the id changes.
-            RegistryObject::Entry(mut entry) if entry.origin.is_none() => {
-                if let Some(asked) = &about.asked {
-                    entry.patient.clone_from(asked);
+        Box::pin(async move {
+            let shown = match &about.asked {
+                Some(_) => HashMap::new(),
+                None => resolver.shown_under(context, &answer.found).await,
+            };
+            let readdressed = |object| match object {
+                // Not ours: nothing but the id changes.
+                RegistryObject::Entry(mut entry) if entry.origin.is_none() => {
+                    if let Some(asked) = about.asked.as_ref().or_else(|| shown.get(&entry.id)) {
+                        entry.patient.clone_from(asked);
+                    }
+                    RegistryObject::Entry(entry)
                 }
-                RegistryObject::Entry(entry)
+                RegistryObject::Entry(entry) => {
+                    let asked = about.asked.as_ref().or_else(|| shown.get(&entry.id));
+                    RegistryObject::Entry(resolver.readdress(context, &entry, asked))
+                }
+                other => other,
+            };
+            let found = std::mem::take(&mut answer.found);
+            answer.found = once_each(found).map(readdressed).collect();
+            if about.routes.as_ref().is_some_and(|routes| routes.has_ambiguous) {
+                answer.reported.push(ambiguous(None, "an id of several communities; name its home"));
             }
-            RegistryObject::Entry(entry) => {
-                RegistryObject::Entry(resolver.readdress(context, &entry, about.asked.as_ref()))
-            }
-            other => other,
-        };
-        let found = once_each(answer.found).map(readdressed).collect();
-        Box::pin(std::future::ready(Answer { found, ..answer }))
+            answer
+        })
     }
 
-    fn remember(&self, cache: &EntryCache, context: &RequestContext, answer: &Answer<RegistryObject>) {
-        let entries = answer.found.iter().filter_map(|object| match object {
-            RegistryObject::Entry(entry) => Some(entry),
-            RegistryObject::Other { .. } => None,
-        });
-        cache.insert(context, entries);
+    fn entries(answer: &Answer<RegistryObject>) -> Vec<&DocumentEntry> {
+        answer.found.iter().filter_map(RegistryObject::entry).collect()
     }
 }
 
@@ -288,7 +305,15 @@ fn once_each(found: Vec<RegistryObject>) -> impl Iterator<Item = RegistryObject>
 
 impl Handled for DocumentRetrieve {
     fn documents(&self) -> usize {
-        self.documents.len()
+        self.documents.len() + self.homeless.len()
+    }
+
+    fn placed<'a>(
+        &'a self,
+        resolver: &'a Resolver<'a>,
+        context: &'a RequestContext,
+    ) -> BoxFuture<'a, Result<Option<Self>, Refusal>> {
+        Box::pin(resolver.placed(context, self))
     }
 
     fn prerequisites(&self, broker: &Broker, context: &RequestContext) -> Vec<DocumentQuery> {
@@ -333,17 +358,16 @@ impl Handled for DocumentRetrieve {
         // Every document asked for is either there or named with a reason. One that may not be shown
         // reads as one that does not exist.
         for id in &self.documents {
+            let is_told = answer.found.iter().any(|document| document.id == *id)
+                || answer.reported.iter().any(|reported| reported.document.as_ref() == Some(id));
+            if is_told {
+                continue;
+            }
             // A peer's error about no document in particular is passed on as it is and stands for all
-            // that it did not give (wire.md 14.4).
-            let is_about = |reported: &Reported| match &reported.document {
-                Some(document) => document == id,
-                None => {
-                    reported.severity == Severity::Error && reported.community.as_ref() == Some(&id.community)
-                }
-            };
-            let told = answer.found.iter().any(|document| document.id == *id)
-                || answer.reported.iter().any(is_about);
-            if told {
+            // that it did not give (wire.md 14.4). Told with each: whose a document is that was named
+            // without its home, the answer's writer does not know.
+            if let Some(code) = general_error(&answer, id) {
+                answer.reported.push(not_delivered(id, &code));
                 continue;
             }
             let missing = about.missing.iter().find(|(missing, _)| missing == id).map(|(_, code)| *code);
@@ -357,6 +381,10 @@ impl Handled for DocumentRetrieve {
             };
             answer.reported.push(not_delivered(id, code));
         }
+        for document in &self.homeless {
+            let here = document.at(&broker.identity.community);
+            answer.reported.push(ambiguous(Some(here), "a repository of several communities; name its home"));
+        }
         let found = std::mem::take(&mut answer.found);
         answer.found =
             found.into_iter().map(|document| broker.as_announced(context, about, document)).collect();
@@ -366,6 +394,18 @@ impl Handled for DocumentRetrieve {
     }
 }
 
+fn general_error(answer: &Answer<Document>, id: &DocumentId) -> Option<String> {
+    if answer.unavailable.iter().any(|outage| outage.community == id.community) {
+        return None;
+    }
+    let of_all = |reported: &&Reported| {
+        reported.document.is_none()
+            && reported.severity == Severity::Error
+            && reported.community.as_ref() == Some(&id.community)
+    };
+    answer.reported.iter().find(of_all).map(|reported| reported.code.clone())
+}
+
 fn not_delivered(id: &DocumentId, code: &str) -> Reported {
     Reported {
         code: code.to_owned(),
@@ -373,5 +413,16 @@ fn not_delivered(id: &DocumentId, code: &str) -> Reported {
         severity: Severity::Error,
         community: Some(id.community.clone()),
         document: Some(id.clone()),
+    }
+}
+
+// An id that several communities claim is refused, never guessed.
+fn ambiguous(document: Option<DocumentId>, why: &str) -> Reported {
+    Reported {
+        code: "XDSMissingHomeCommunityId".to_owned(),
+        context: why.to_owned(),
+        severity: Severity::Error,
+        community: document.as_ref().map(|document| document.community.clone()),
+        document,
     }
 }

@@ -4,6 +4,7 @@ mod announced;
 mod breaker;
 mod budgets;
 mod carry;
+mod claims;
 mod conclude;
 mod correlations;
 mod demographics;
@@ -27,6 +28,7 @@ mod target;
 
 pub use breaker::BreakerSettings;
 pub use budgets::Budgets;
+pub use claims::Claims;
 pub use directory::PeerDirectory;
 pub use handled::Handled;
 pub use identity::Identity;

@@ -7,8 +7,9 @@ use super::resemblance::{resembles, speaks_for};
 use super::resolve::About;
 use super::target::Target;
 use crate::model::{
-    Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound, Outcome,
-    PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext, ReturnType,
+    Community, CommunityId, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound,
+    Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
+    ReturnType,
 };
 
 /// What is to be asked of one target.
@@ -94,6 +95,11 @@ impl DocumentQuery {
     fn whole(&self) -> Self {
         Self { returns: ReturnType::LeafClass, ..self.clone() }
     }
+
+    // The part of it that one community can answer.
+    fn at(&self, home: &CommunityId, by: &QueryKey) -> Self {
+        Self { by: by.clone(), home: Some(home.clone()), ..self.whole() }
+    }
 }
 
 impl OutboundRequest for DocumentQuery {
@@ -109,11 +115,15 @@ impl OutboundRequest for DocumentQuery {
                 .map(|id| Ask::Plain(self.about_patient(id)))
                 .chain(about.correlates(to).then(|| Ask::Correlated(self.whole())))
                 .collect(),
-            // Ids belong to one community: a query by id never goes to several (wire.md 14.1).
-            QueryKey::Objects(_) | QueryKey::UniqueIds(_) if about.means(to) => {
-                vec![Ask::Plain(self.whole())]
-            }
-            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => Vec::new(),
+            // Ids belong to one community: none ever goes to several (wire.md 14.1).
+            QueryKey::Objects(_) | QueryKey::UniqueIds(_) => match &about.routes {
+                Some(routes) => {
+                    let here = routes.at.iter().filter(|(home, _)| *home == to.descriptor().community);
+                    here.map(|(home, by)| Ask::Plain(self.at(home, by))).collect()
+                }
+                None if about.means(to) => vec![Ask::Plain(self.whole())],
+                None => Vec::new(),
+            },
         }
     }
 
@@ -160,7 +170,7 @@ impl OutboundRequest for DocumentRetrieve {
             limit => limit,
         };
         let parts = documents.chunks(at_a_time);
-        parts.map(|documents| Ask::Plain(Self { documents: documents.to_vec() })).collect()
+        parts.map(|documents| Ask::Plain(Self::of(documents.to_vec()))).collect()
     }
 
     fn about_patient(&self, _: PatientId) -> Self {

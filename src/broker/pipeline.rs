@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Identity;
 use super::budgets::{Budgets, Question};
+use super::claims::Claims;
 use super::correlations::Correlations;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
@@ -40,6 +41,7 @@ pub struct Broker {
     pub(super) correlations: Correlations,
     pub(super) entry_cache: EntryCache,
     pub(super) pages: Pages,
+    claims: Claims,
     pub(super) metrics: Arc<Metrics>,
     pub(super) results_max: usize,
     documents_max: usize,
@@ -67,6 +69,8 @@ pub struct BrokerParts {
     pub documents_max: usize,
     /// Findings an answer may hold.
     pub results_max: usize,
+    /// Whose the ids are that portals were shown.
+    pub claims: Claims,
     /// Entries remembered between a query and its retrieves.
     pub entry_cache_entries_max: u64,
 }
@@ -90,6 +94,7 @@ impl Broker {
             store: parts.store,
             entry_cache: EntryCache::new(parts.entry_cache_entries_max),
             pages: Pages::default(),
+            claims: parts.claims,
             metrics: parts.metrics,
             results_max: parts.results_max,
             documents_max: parts.documents_max,
@@ -107,6 +112,11 @@ impl Broker {
         request: &R,
         element: Phi<Bytes>,
     ) -> Result<Released<R>, Refusal> {
+        let placed = match self.placed(context, request).await {
+            Ok(placed) => placed,
+            Err(refusal) => return Err(self.audit.refuse(context, R::OPERATION, refusal).await),
+        };
+        let request = placed.as_ref().unwrap_or(request);
         let subjects = request.subjects(&self.budgets, &self.entry_cache, context);
         let (queries, question) = match self.prepare(context, request, &subjects).await {
             Ok(prepared) => prepared,
@@ -130,17 +140,23 @@ impl Broker {
         self.carry(context, request, element, (&question, subjects.as_slice())).await
     }
 
-    /// What is settled before anything is asked of anybody: the person's rate, whether they may ask
-    /// this, the budgets, the size of the request. Gives the queries that have to be answered first.
+    /// What is settled before anything is looked up: the person's rate, whether they may ask this, the
+    /// size of the request. Gives the request with the homes that it leaves open.
+    async fn placed<R: Handled>(&self, context: &RequestContext, request: &R) -> Result<Option<R>, Refusal> {
+        self.throttle(context, R::OPERATION)?;
+        self.authorizer.may_ask(context, R::OPERATION)?;
+        self.cap(request.documents())?;
+        request.placed(&self.resolver(&self.directory.load_full()), context).await
+    }
+
+    /// What is settled before anything is asked of anybody: the budgets. Gives the queries that have to
+    /// be answered first.
     async fn prepare<'a, R: Handled>(
         &'a self,
         context: &'a RequestContext,
         request: &R,
         subjects: &[Subject],
     ) -> Result<(Vec<DocumentQuery>, Question<'a>), Refusal> {
-        self.throttle(context, R::OPERATION)?;
-        self.authorizer.may_ask(context, R::OPERATION)?;
-        self.cap(request.documents())?;
         let question = self.within_budget(context, subjects).await?;
         let directory = self.directory.load_full();
         let is_reachable = |query: &DocumentQuery| {
@@ -169,7 +185,9 @@ impl Broker {
             Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
         };
         if let Ok(released) = &released {
-            request.remember(&self.entry_cache, context, released.answer());
+            let entries = R::entries(released.answer());
+            self.entry_cache.insert(context, entries.iter().copied());
+            self.claims.keep(context, &entries).await;
         }
         self.pace(context, R::OPERATION, released.as_ref().is_ok_and(|released| released.shown() == 0)).await;
         released
@@ -302,8 +320,8 @@ impl Broker {
 
     fn resolver<'a>(&'a self, directory: &'a PeerDirectory) -> Resolver<'a> {
         let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &self.entry_cache);
-        let correlations = &self.correlations;
-        Resolver { identity, authorizer, directory, cache, correlations, pages: &self.pages }
+        let (correlations, claims, pages) = (&self.correlations, &self.claims, &self.pages);
+        Resolver { identity, authorizer, directory, cache, claims, correlations, pages }
     }
 
     // Empty answers to peers leave on the next step of 50 ms after arrival, the record's wait

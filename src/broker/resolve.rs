@@ -1,10 +1,11 @@
 //! Whom a request is about: resolved at home, from consents and our own sources. Nothing leaves the
 //! house here; a peer's id of the person is asked for inside an outbound request, after the record.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::Identity;
+use super::claims::{Claims, Routes};
 use super::correlations::Correlations;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
@@ -32,6 +33,8 @@ pub struct About {
     pub entries: Vec<DocumentEntry>,
     /// For a retrieve: what does not exist, with its error code.
     pub missing: Vec<(DocumentId, &'static str)>,
+    /// For a query by id that names no home: where each id lies.
+    pub routes: Option<Routes>,
     /// What correlating the person at peers would send.
     pub correlation: Option<Correlation>,
     /// What peers call the person, as they once said and allow to be remembered.
@@ -106,6 +109,7 @@ pub struct Resolver<'a> {
     pub(super) cache: &'a EntryCache,
     pub(super) correlations: &'a Correlations,
     pub(super) pages: &'a Pages,
+    pub(super) claims: &'a Claims,
 }
 
 impl Resolver<'_> {
@@ -119,7 +123,8 @@ impl Resolver<'_> {
     /// peers a consent row names.
     ///
     /// # Errors
-    /// `UnknownCommunity` when the home named is not ours and not a peer this side may reach.
+    /// `UnknownCommunity` when the home named is not ours and not a peer this side may reach; `Internal`
+    /// when it cannot be told whose an id is.
     pub async fn query(&self, context: &RequestContext, request: &DocumentQuery) -> Result<About, Refusal> {
         if let Some(home) = &request.home {
             let reachable =
@@ -133,7 +138,11 @@ impl Resolver<'_> {
             Side::Home => request.home.clone(),
         };
         let QueryKey::Patient(asked) = &request.by else {
-            return Ok(About { only, ..About::default() });
+            let routes = match only {
+                Some(_) => None,
+                None => Some(self.claims.routes(context, &request.by, self.directory).await?),
+            };
+            return Ok(About { only, routes, ..About::default() });
         };
         let mut about = About { asked: Some(asked.clone()), only, ..About::default() };
         match context.side {
@@ -351,6 +360,28 @@ impl Resolver<'_> {
         None
     }
 
+    /// A retrieve with the homes that it leaves open; None where it leaves none open.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be told whose a repository is.
+    pub async fn placed(
+        &self,
+        context: &RequestContext,
+        request: &DocumentRetrieve,
+    ) -> Result<Option<DocumentRetrieve>, Refusal> {
+        if request.homeless.is_empty() {
+            return Ok(None);
+        }
+        let placed = self.claims.place(context, &request.homeless, self.directory).await?;
+        let mut documents = request.documents.clone();
+        for document in placed.documents {
+            if !documents.contains(&document) {
+                documents.push(document);
+            }
+        }
+        Ok(Some(DocumentRetrieve { documents, homeless: placed.ambiguous }))
+    }
+
     /// A retrieve: the entry of each document, from our own sources or as it was shown a moment ago.
     pub async fn retrieve(&self, context: &RequestContext, request: &DocumentRetrieve) -> About {
         let mut about = About::default();
@@ -392,6 +423,22 @@ impl Resolver<'_> {
             }
             Err(_) => about.missing.push((id.clone(), "XDSRepositoryError")),
         }
+    }
+
+    /// The patient ids under which this requester, or where homes are not named their portal, was shown
+    /// entries before.
+    pub async fn shown_under(
+        &self,
+        context: &RequestContext,
+        found: &[RegistryObject],
+    ) -> HashMap<DocumentId, PatientId> {
+        let mut shown = self.claims.shown_under(context, found).await;
+        for entry in found.iter().filter_map(RegistryObject::entry) {
+            if let Some(last) = self.cache.shown(context, &entry.id) {
+                shown.insert(last.id, last.patient);
+            }
+        }
+        shown
     }
 
     /// An own entry under the id it is shown with: the one asked for, the one it was shown under, or

@@ -149,7 +149,7 @@ async fn carry_out(args: &AskArgs) -> Result<u8, AskError> {
         }
         AskCommand::Fetch(fetch) => {
             let documents = fetch.document.iter().map(|text| document_id(text)).collect::<Result<_, _>>()?;
-            let request = DocumentRetrieve { documents };
+            let request = DocumentRetrieve::of(documents);
             if args.print_request {
                 return asker.print::<CrossGatewayRetrieve>(&request);
             }

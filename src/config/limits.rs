@@ -96,6 +96,10 @@ pub struct Limits {
     pub rates: Rates,
     /// Findings of one answer after the filter; more is XDSTooManyResults.
     pub results_max: u64,
+    /// Days for which it is kept whose an id is that a portal was shown.
+    pub shown_ids_days: u64,
+    /// Objects of one community of which that is kept.
+    pub shown_ids_max: u64,
     /// HTTP/2 streams of one connection.
     pub streams_max: u64,
 }
@@ -131,6 +135,8 @@ impl Limits {
             more_attributes_per_hour: small(s, "more_attributes_per_hour", 10, 10_000),
             rates: Rates::read(s, Rates::DEFAULT),
             results_max: s.number("results_max", 1_000, 1..=100_000),
+            shown_ids_days: s.number("shown_ids_days", 90, 1..=3_650),
+            shown_ids_max: s.number("shown_ids_max", 200_000, 1_000..=10_000_000),
             streams_max: s.number("streams_max", 64, 1..=1_024),
         };
         section.finish();

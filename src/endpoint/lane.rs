@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout_at};
 use super::arrival::{Arrival, Authenticated, addressed, closing, empty, retry_after};
 use super::place::Place;
 use super::serve::SoapEndpoint;
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
 use crate::dialect::hl7v3::{
     CrossGatewayPatientDiscovery, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
 };
@@ -130,7 +132,9 @@ impl SoapEndpoint {
             3 => arrival.answer::<PixQuery>(arrived).await,
             4 => arrival.answer::<PdqQuery>(arrived).await,
             5 => arrival.answer::<PdqContinuation>(arrived).await,
-            _ => arrival.answer::<PdqCancellation>(arrived).await,
+            6 | 7 => arrival.answer::<PdqCancellation>(arrived).await,
+            8 => arrival.answer::<RegistryStoredQuery>(arrived).await,
+            _ => arrival.answer::<RetrieveDocumentSet>(arrived).await,
         }
     }
 }
@@ -151,7 +155,9 @@ async fn say(here: usize, arrival: &Arrival<'_>, envelope: &Envelope, refusal: R
         3 => arrival.turn_away::<PixQuery>(envelope, refusal).await,
         4 => arrival.turn_away::<PdqQuery>(envelope, refusal).await,
         5 => arrival.turn_away::<PdqContinuation>(envelope, refusal).await,
-        _ => arrival.turn_away::<PdqCancellation>(envelope, refusal).await,
+        6 | 7 => arrival.turn_away::<PdqCancellation>(envelope, refusal).await,
+        8 => arrival.turn_away::<RegistryStoredQuery>(envelope, refusal).await,
+        _ => arrival.turn_away::<RetrieveDocumentSet>(envelope, refusal).await,
     }
 }
 

@@ -14,7 +14,9 @@ use super::lane::Lane;
 use super::place::Place;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
 use crate::dialect::hl7v3::{
     CANCELLATION_ROOT, CONTINUATION_ROOT, CrossGatewayPatientDiscovery, PIX_REQUEST_ROOT, PdqCancellation,
     PdqContinuation, PdqQuery, PixQuery,
@@ -30,7 +32,7 @@ const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
 const XDSB: &str = "urn:ihe:iti:xds-b:2007";
 
 /// What is offered, in the order of [`PATHS`].
-pub(super) const OFFERED: [Offered; 8] = [
+pub(super) const OFFERED: [Offered; 10] = [
     Offered { action: CrossGatewayPatientDiscovery::REQUEST_ACTION, ns: HL7, root: "PRPA_IN201305UV02" },
     Offered { action: CrossGatewayQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
     Offered { action: CrossGatewayRetrieve::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
@@ -39,14 +41,26 @@ pub(super) const OFFERED: [Offered; 8] = [
     Offered { action: PdqContinuation::REQUEST_ACTION, ns: HL7, root: CONTINUATION_ROOT },
     Offered { action: PdqCancellation::REQUEST_ACTION, ns: HL7, root: CANCELLATION_ROOT },
     Offered { action: PdqCancellation::REQUEST_ACTION, ns: HL7, root: CONTINUATION_ROOT },
+    Offered { action: RegistryStoredQuery::REQUEST_ACTION, ns: QUERY, root: "AdhocQueryRequest" },
+    Offered { action: RetrieveDocumentSet::REQUEST_ACTION, ns: XDSB, root: "RetrieveDocumentSetRequest" },
 ];
 
 /// Where. Several transactions may share a path; their rows stand together.
-pub(super) const PATHS: [&str; 8] =
-    ["/xcpd", "/xca/query", "/xca/retrieve", "/pix", "/pdq", "/pdq", "/pdq", "/pdq"];
+pub(super) const PATHS: [&str; 10] = [
+    "/xcpd",
+    "/xca/query",
+    "/xca/retrieve",
+    "/pix",
+    "/pdq",
+    "/pdq",
+    "/pdq",
+    "/pdq",
+    "/xds/query",
+    "/xds/retrieve",
+];
 
 /// What is spoken within one network: there is no such path on the peer side.
-const WITHIN: [&str; 2] = ["/pix", "/pdq"];
+const WITHIN: [&str; 4] = ["/pix", "/pdq", "/xds/query", "/xds/retrieve"];
 
 /// An asking system: a portal or a peer.
 pub struct System {

@@ -128,7 +128,7 @@ pub struct ObjectId(pub Phi<String>);
 
 impl ObjectId {
     /// Without `urn:uuid:` and in lower case, for comparing.
-    fn folded(&self) -> String {
+    pub fn folded(&self) -> String {
         let lower = self.0.reveal().trim().to_ascii_lowercase();
         lower.strip_prefix("urn:uuid:").map_or(lower.clone(), str::to_owned)
     }

@@ -36,7 +36,7 @@ pub use profile::{PatientUnknownPolicy, PeerProfile};
 pub use refusal::{Malformed, Refusal, Unauthenticated, Warning};
 pub use registry_object::RegistryObject;
 pub use request::{
-    Criteria, DemographicsQuery, DocumentQuery, DocumentRetrieve, Operation, PatientDiscovery,
+    Criteria, DemographicsQuery, DocumentQuery, DocumentRetrieve, Homeless, Operation, PatientDiscovery,
     PatientIdLookup, QueryCancellation, QueryContinuation, QueryKey, Request, ReturnType, Slot, TimeRange,
 };
 pub use requester::{AssertionRef, Organization, Person, Purpose, Requester, Role};

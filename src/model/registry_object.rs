@@ -22,6 +22,16 @@ pub enum RegistryObject {
     },
 }
 
+impl RegistryObject {
+    /// The document entry, where it is one.
+    pub const fn entry(&self) -> Option<&DocumentEntry> {
+        match self {
+            Self::Entry(entry) => Some(entry),
+            Self::Other { .. } => None,
+        }
+    }
+}
+
 impl Finding for RegistryObject {
     fn subject(&self) -> Subject<'_> {
         match self {

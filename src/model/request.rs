@@ -5,7 +5,7 @@ use std::fmt;
 
 use super::{
     Authority, Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm,
-    Finding, FoundPatient, ObjectId, PatientId, PatientMatch, Phi, QueryId, RegistryObject,
+    Finding, FoundPatient, ObjectId, PatientId, PatientMatch, Phi, QueryId, RegistryObject, RepositoryId,
 };
 
 /// What a request is for: the word in policies, limits, metrics and the audit record.
@@ -239,10 +239,39 @@ impl Request for DocumentQuery {
 }
 
 /// Give me these documents. (ITI-43, ITI-39) In the order asked, no id twice.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct DocumentRetrieve {
     /// What is asked for.
     pub documents: Vec<DocumentId>,
+    /// What is asked for without saying where it lies (ITI-43).
+    pub homeless: Vec<Homeless>,
+}
+
+impl DocumentRetrieve {
+    /// Of documents whose homes are known.
+    pub const fn of(documents: Vec<DocumentId>) -> Self {
+        Self { documents, homeless: Vec::new() }
+    }
+}
+
+/// A document named without its home community.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Homeless {
+    /// Its repository.
+    pub repository: RepositoryId,
+    /// XDSDocumentEntry.uniqueId, byte for byte.
+    pub unique: Phi<String>,
+}
+
+impl Homeless {
+    /// The document, once it is known where it lies.
+    pub fn at(&self, community: &CommunityId) -> DocumentId {
+        DocumentId {
+            community: community.clone(),
+            repository: self.repository.clone(),
+            unique: self.unique.clone(),
+        }
+    }
 }
 
 impl Request for DocumentRetrieve {

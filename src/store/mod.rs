@@ -1,9 +1,10 @@
-//! Floor 3: the small tables: consents, emergency ids, replay cache, index of the audit log.
+//! Floor 3: the small tables: consents, emergency ids, replay cache, claimed ids, index of the audit log.
 //! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
 
 mod asked;
 mod audit_forward;
 mod audit_index;
+mod claims;
 mod consent_row;
 mod consents;
 mod correlations;
@@ -15,6 +16,7 @@ mod schema;
 
 pub use asked::AskedRow;
 pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
+pub use claims::{ClaimRow, Claimed, IdHash};
 pub use consent_row::{ConsentRow, ConsentState, Terms};
 pub use consents::{AddError, ConsentChange};
 pub use emergency_ids::EmergencyId;

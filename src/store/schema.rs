@@ -6,13 +6,14 @@ use std::borrow::Cow;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const STEPS: [(i64, &str, &str); 8] = [
+const STEPS: [(i64, &str, &str); 9] = [
     (1, "secrets", include_str!("migrations/0001_secrets.sql")),
     (2, "consents", include_str!("migrations/0002_consents.sql")),
     (3, "replay cache", include_str!("migrations/0003_replay_cache.sql")),
     (5, "audit index", include_str!("migrations/0005_audit_index.sql")),
     (8, "audit forward", include_str!("migrations/0008_audit_forward.sql")),
     (9, "asked", include_str!("migrations/0009_asked.sql")),
+    (10, "claims", include_str!("migrations/0010_claims.sql")),
     (11, "correlations", include_str!("migrations/0011_correlations.sql")),
     (12, "audit index by key", include_str!("migrations/0012_audit_index_by_key.sql")),
 ];

@@ -30,6 +30,7 @@ mod peers_lie_and_die;
 mod pix_queries;
 mod planted_values_never_surface;
 mod portal_time;
+mod portals_without_homes;
 mod reader_costs;
 mod remembered;
 mod replays;

@@ -146,11 +146,7 @@ pub fn retrieve(data: &[u8]) {
         let (payload, sent) = CrossGatewayRetrieve::write_request(&asked, &addressing(), &profile);
         let again = CrossGatewayRetrieve::read_request(&Envelope::bare(&payload.xml), &profile);
         let again = again.unwrap_or_else(|refusal| panic!("our own request is refused: {refusal}"));
-        assert!(
-            again == DocumentRetrieve { documents: sent.documents },
-            "a retrieve changed: {}",
-            payload.xml
-        );
+        assert!(again == DocumentRetrieve::of(sent.documents), "a retrieve changed: {}", payload.xml);
     }
     let received = Received { envelope, parts: None };
     let _ = CrossGatewayRetrieve::read_answer(received, &sent(), &PeerProfile::default());

@@ -1,6 +1,7 @@
 //! ITI-38 Cross Gateway Query (ITI TF-2 3.38). The body is that of ITI-18, so a further transaction
 //! over it differs in name and actions only. No stored query but FindDocuments and GetDocuments.
 
+use super::checked_query::HomeRule;
 use super::vocabulary::QUERY;
 use super::{query_answer, query_request, query_response};
 use crate::dialect::soap::Envelope;
@@ -24,7 +25,7 @@ impl Transaction for CrossGatewayQuery {
     const PACKAGING: Packaging = Packaging::Simple;
 
     fn read_request(message: &Envelope, profile: &PeerProfile) -> Result<DocumentQuery, Refusal> {
-        query_request::read(message, profile)
+        query_request::read(message, profile, HomeRule::Required)
     }
 
     fn write_answer(
@@ -41,7 +42,7 @@ impl Transaction for CrossGatewayQuery {
         addressing: &Addressing,
         profile: &PeerProfile,
     ) -> (Payload, Sent) {
-        query_request::write(request, addressing, profile)
+        query_request::write(request, addressing, profile, HomeRule::Required)
     }
 
     fn read_answer(received: Received, sent: &Sent, profile: &PeerProfile) -> Outcome<RegistryObject> {

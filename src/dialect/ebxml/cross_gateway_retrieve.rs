@@ -1,6 +1,7 @@
 //! ITI-39 Cross Gateway Retrieve (ITI TF-2 3.39). The body is that of ITI-43, so a further
 //! transaction over it differs in name, actions and the rule on homes only.
 
+use super::checked_query::HomeRule;
 use super::vocabulary::XDSB;
 use super::{retrieve_answer, retrieve_request, retrieve_response};
 use crate::dialect::soap::Envelope;
@@ -24,7 +25,7 @@ impl Transaction for CrossGatewayRetrieve {
     const PACKAGING: Packaging = Packaging::Mtom;
 
     fn read_request(message: &Envelope, _: &PeerProfile) -> Result<DocumentRetrieve, Refusal> {
-        retrieve_request::read(message)
+        retrieve_request::read(message, HomeRule::Required)
     }
 
     fn write_answer(
@@ -33,7 +34,7 @@ impl Transaction for CrossGatewayRetrieve {
         profile: &PeerProfile,
         answer: Result<Answer<Document>, Refusal>,
     ) -> Reply {
-        retrieve_answer::reply(request, addressing, profile, answer)
+        retrieve_answer::reply(request, addressing, profile, HomeRule::Required, answer)
     }
 
     fn write_request(

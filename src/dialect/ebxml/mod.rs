@@ -16,9 +16,11 @@ mod query_request;
 mod query_response;
 mod refusal;
 mod registry_response;
+mod registry_stored_query;
 #[cfg(test)]
 mod relay_tests;
 mod retrieve_answer;
+mod retrieve_document_set;
 mod retrieve_request;
 mod retrieve_response;
 #[cfg(test)]
@@ -37,4 +39,6 @@ pub use cross_gateway_retrieve::CrossGatewayRetrieve;
 pub use decode::{Decoded, decode};
 pub use entry_view::{EntryView, metadata};
 pub use query_response::OBJECTS_MAX;
+pub use registry_stored_query::RegistryStoredQuery;
+pub use retrieve_document_set::RetrieveDocumentSet;
 pub use retrieve_request::DOCUMENTS_MAX;

@@ -19,8 +19,8 @@ use crate::xml::{Tree, Writer};
 /// # Errors
 /// As [`check`]; `Unsupported` for queries other than FindDocuments and GetDocuments,
 /// `UnknownCommunity` when the home is no OID.
-pub fn read(message: &Envelope, profile: &PeerProfile) -> Result<DocumentQuery, Refusal> {
-    check(message, profile, HomeRule::Required)?.into_document_query()
+pub fn read(message: &Envelope, profile: &PeerProfile, rule: HomeRule) -> Result<DocumentQuery, Refusal> {
+    check(message, profile, rule)?.into_document_query()
 }
 
 /// The returnType of a request, for its answer; LeafClass when it cannot be told.
@@ -30,12 +30,20 @@ pub fn returns_of(tree: &Tree) -> ReturnType {
 }
 
 /// Writes a request.
-pub fn write(query: &DocumentQuery, addressing: &Addressing, profile: &PeerProfile) -> (Payload, Sent) {
+pub fn write(
+    query: &DocumentQuery,
+    addressing: &Addressing,
+    profile: &PeerProfile,
+    rule: HomeRule,
+) -> (Payload, Sent) {
     let (stored, patient) = match &query.by {
         QueryKey::Patient(id) => (&FIND_DOCUMENTS, Some(id.clone())),
         QueryKey::Objects(_) | QueryKey::UniqueIds(_) => (&GET_DOCUMENTS, None),
     };
-    let is_home_written = stored.needs_home || profile.send_home_on_patient_query;
+    let is_home_written = match rule {
+        HomeRule::Required => stored.needs_home || profile.send_home_on_patient_query,
+        HomeRule::Optional => query.home.is_some(),
+    };
     let home = query.home.as_ref().unwrap_or(&addressing.receiver).to_string();
     let mut w = Writer::new();
     w.start("query:AdhocQueryRequest").attribute("xmlns:query", QUERY).attribute("xmlns:rim", RIM);

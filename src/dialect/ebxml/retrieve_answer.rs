@@ -3,9 +3,10 @@
 
 use uuid::Uuid;
 
+use super::checked_query::HomeRule;
 use super::refusal::{Actor, Said, say};
 use super::registry_response::{RegistryError, Status, write_errors};
-use super::retrieve_request::{self, Asked};
+use super::retrieve_request::{self, Asked, Wanted};
 use super::vocabulary::{RIM, RS, XDSB, XOP};
 use crate::dialect::soap::{Attachment, Envelope};
 use crate::dialect::{Addressing, Payload, Reply};
@@ -17,9 +18,10 @@ pub fn reply(
     request: &Envelope,
     addressing: &Addressing,
     profile: &PeerProfile,
+    rule: HomeRule,
     answer: Result<Answer<Document>, Refusal>,
 ) -> Reply {
-    let asked = retrieve_request::asked(request).unwrap_or_default();
+    let asked = retrieve_request::asked(request, rule).unwrap_or_default();
     let writing = Writing { asked, addressing };
     let refusal = match answer {
         Ok(answer) => return Reply::Payload(writing.answer(answer)),
@@ -50,7 +52,7 @@ impl Writing<'_> {
         let found = std::mem::take(&mut answer.found);
         let mut delivered: Vec<(&Asked, Document)> = Vec::new();
         for document in found {
-            let asked = self.asked.iter().find(|asked| asked.document.as_ref() == Ok(&document.id));
+            let asked = self.asked.iter().find(|asked| asked.is(&document.id));
             let is_new = !delivered.iter().any(|(_, known)| known.id == document.id);
             // INVARIANT: nothing leaves that this request did not ask for.
             if let Some(asked) = asked.filter(|_| is_new) {
@@ -96,14 +98,17 @@ impl Writing<'_> {
 
     /// The error of a document that is not delivered.
     fn error(&self, asked: &Asked, answer: &Answer<Document>) -> RegistryError {
-        let id = match &asked.document {
-            Ok(id) => id,
+        let wanted = match &asked.document {
+            Ok(wanted) => wanted,
             Err(code) => return self.named(asked, code),
         };
         let errors = || answer.reported.iter().filter(|reported| reported.severity == Severity::Error);
-        if let Some(own) = errors().find(|reported| reported.document.as_ref() == Some(id)) {
+        let is_own = |document: &DocumentId| wanted.is(document);
+        if let Some(own) = errors().find(|reported| reported.document.as_ref().is_some_and(is_own)) {
             return self.named(asked, &own.code);
         }
+        // Where a document without home lies is known to whoever placed it, and told with its id.
+        let Wanted::At(id) = wanted else { return self.named(asked, "XDSDocumentUniqueIdError") };
         if let Some(code) = self.outage(id, answer) {
             return self.named(asked, code);
         }
@@ -124,10 +129,15 @@ impl Writing<'_> {
         })
     }
 
-    /// An error whose codeContext is the unique id and whose location is the home asked.
+    /// An error whose codeContext is the unique id and whose location is the home asked, or the
+    /// repository where none was said.
     fn named(&self, asked: &Asked, code: &str) -> RegistryError {
-        let home = asked.document.as_ref().map_or(&self.addressing.community, |id| &id.community);
-        RegistryError::new(code, asked.unique.reveal().trim(), home.to_string())
+        let location = match &asked.document {
+            Ok(Wanted::At(id)) => id.community.to_string(),
+            Ok(Wanted::Homeless(id)) => id.repository.0.to_string(),
+            Err(_) => self.addressing.community.to_string(),
+        };
+        RegistryError::new(code, asked.unique.reveal().trim(), location)
     }
 
     fn write(&self, status: Status, errors: &[RegistryError], delivered: Vec<(&Asked, Document)>) -> Payload {

@@ -3,10 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use super::checked_query::HomeRule;
 use super::vocabulary::XDSB;
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Payload, Sent};
-use crate::model::{CommunityId, DocumentId, DocumentRetrieve, Malformed, Oid, Phi, Refusal, RepositoryId};
+use crate::model::{
+    CommunityId, DocumentId, DocumentRetrieve, Homeless, Malformed, Oid, Phi, Refusal, RepositoryId,
+};
 use crate::xml::{Reader, Tree, Writer};
 
 /// Documents of one request at most.
@@ -25,16 +28,51 @@ pub struct Asked {
     pub is_ordered: bool,
     /// The document, or the code of the error that answers it: XDSMissingHomeCommunityId,
     /// XDSUnknownCommunity, XDSUnknownRepositoryId.
-    pub document: Result<DocumentId, &'static str>,
+    pub document: Result<Wanted, &'static str>,
 }
 
-fn document(home: Option<&str>, repository: &str, unique: &str) -> Result<DocumentId, &'static str> {
-    let home = Oid::parse(home.ok_or("XDSMissingHomeCommunityId")?).ok_or("XDSUnknownCommunity")?;
-    let repository = Oid::parse(repository).ok_or("XDSUnknownRepositoryId")?;
-    Ok(DocumentId {
-        community: CommunityId(home),
-        repository: RepositoryId(repository),
-        unique: Phi::new(unique.trim().to_owned()),
+impl Asked {
+    /// Whether this document was asked for.
+    pub fn is(&self, id: &DocumentId) -> bool {
+        self.document.as_ref().is_ok_and(|wanted| wanted.is(id))
+    }
+}
+
+/// A document as it was named.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Wanted {
+    /// With its home.
+    At(DocumentId),
+    /// Without one.
+    Homeless(Homeless),
+}
+
+impl Wanted {
+    /// Whether this document was meant.
+    pub fn is(&self, id: &DocumentId) -> bool {
+        match self {
+            Self::At(named) => named == id,
+            Self::Homeless(named) => named.repository == id.repository && named.unique == id.unique,
+        }
+    }
+}
+
+fn document(
+    home: Option<&str>,
+    repository: &str,
+    unique: &str,
+    rule: HomeRule,
+) -> Result<Wanted, &'static str> {
+    let home = match home {
+        Some(home) => Some(CommunityId(Oid::parse(home).ok_or("XDSUnknownCommunity")?)),
+        None if rule == HomeRule::Required => return Err("XDSMissingHomeCommunityId"),
+        None => None,
+    };
+    let repository = RepositoryId(Oid::parse(repository).ok_or("XDSUnknownRepositoryId")?);
+    let unique = Phi::new(unique.trim().to_owned());
+    Ok(match home {
+        Some(community) => Wanted::At(DocumentId { community, repository, unique }),
+        None => Wanted::Homeless(Homeless { repository, unique }),
     })
 }
 
@@ -43,7 +81,7 @@ fn document(home: Option<&str>, repository: &str, unique: &str) -> Result<Docume
 /// # Errors
 /// `malformed-xml` and the like, `unexpected-element` for another root, `XDSRepositoryError` when
 /// an id is missing, `XDSRepositoryOutOfResources` for too many.
-pub fn asked(message: &Envelope) -> Result<Vec<Asked>, Malformed> {
+pub fn asked(message: &Envelope, rule: HomeRule) -> Result<Vec<Asked>, Malformed> {
     let tree = message.body_tree()?;
     let at = |tree: &Tree, code, why: String| {
         Reader::new(message.source()).malformed_at(tree.element.at, code, why)
@@ -67,7 +105,7 @@ pub fn asked(message: &Envelope) -> Result<Vec<Asked>, Malformed> {
         let home = text("HomeCommunityId").or_else(|| text("homeCommunityId"));
         let repository = text("RepositoryUniqueId").ok_or_else(|| missing("RepositoryUniqueId"))?;
         let unique = text("DocumentUniqueId").ok_or_else(|| missing("DocumentUniqueId"))?;
-        let document = document(home.as_deref(), &repository, &unique);
+        let document = document(home.as_deref(), &repository, &unique, rule);
         let is_new = match &document {
             Ok(id) => known.insert(id.clone()),
             Err(_) => unknown.insert((home.clone(), repository.clone(), unique.clone())),
@@ -88,25 +126,36 @@ pub fn asked(message: &Envelope) -> Result<Vec<Asked>, Malformed> {
 /// names them.
 ///
 /// # Errors
-/// As [`asked`]; `XDSMissingHomeCommunityId` when no document has a home.
-pub fn read(message: &Envelope) -> Result<DocumentRetrieve, Refusal> {
-    let asked = asked(message)?;
+/// As [`asked`]; `XDSMissingHomeCommunityId` when homes are required and no document has one.
+pub fn read(message: &Envelope, rule: HomeRule) -> Result<DocumentRetrieve, Refusal> {
+    let asked = asked(message, rule)?;
     let homeless = |asked: &Asked| asked.document == Err("XDSMissingHomeCommunityId");
     if !asked.is_empty() && asked.iter().all(homeless) {
         let why = "DocumentRequest without HomeCommunityId";
         return Err(Malformed::new("XDSMissingHomeCommunityId", "", why).into());
     }
-    Ok(DocumentRetrieve { documents: asked.into_iter().filter_map(|asked| asked.document.ok()).collect() })
+    let mut request = DocumentRetrieve::default();
+    for wanted in asked.into_iter().filter_map(|asked| asked.document.ok()) {
+        match wanted {
+            Wanted::At(document) => request.documents.push(document),
+            Wanted::Homeless(document) => request.homeless.push(document),
+        }
+    }
+    Ok(request)
 }
 
 /// Writes a request.
 pub fn write(request: &DocumentRetrieve, addressing: &Addressing) -> (Payload, Sent) {
     let mut w = Writer::new();
     w.start("xdsb:RetrieveDocumentSetRequest").attribute("xmlns:xdsb", XDSB);
-    for document in &request.documents {
-        w.start("xdsb:DocumentRequest")
-            .leaf("xdsb:HomeCommunityId", &document.community.to_string())
-            .leaf("xdsb:RepositoryUniqueId", document.repository.0.as_str())
+    let homeless = request.homeless.iter().map(|document| document.at(&addressing.receiver));
+    let documents: Vec<DocumentId> = request.documents.iter().cloned().chain(homeless).collect();
+    for (n, document) in documents.iter().enumerate() {
+        w.start("xdsb:DocumentRequest");
+        if n < request.documents.len() {
+            w.leaf("xdsb:HomeCommunityId", &document.community.to_string());
+        }
+        w.leaf("xdsb:RepositoryUniqueId", document.repository.0.as_str())
             .leaf("xdsb:DocumentUniqueId", document.unique.reveal())
             .end();
     }
@@ -115,7 +164,7 @@ pub fn write(request: &DocumentRetrieve, addressing: &Addressing) -> (Payload, S
         query: addressing.query.clone(),
         home: addressing.receiver.clone(),
         patient: None,
-        documents: request.documents.clone(),
+        documents,
     };
     (Payload { xml: w.finish(), attachments: Vec::new() }, sent)
 }

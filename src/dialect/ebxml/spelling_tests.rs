@@ -91,7 +91,7 @@ proptest! {
             repository: RepositoryId(samples::oid("2.999.1.4")),
             unique: Phi::new(unique.clone()),
         };
-        let wanted = DocumentRetrieve { documents: uniques.iter().map(id).collect() };
+        let wanted = DocumentRetrieve::of(uniques.iter().map(id).collect());
         let profile = PeerProfile::default();
         let (payload, sent) = CrossGatewayRetrieve::write_request(&wanted, &asking(), &profile);
         let envelope = write_request(CrossGatewayRetrieve::REQUEST_ACTION, &asking(), None, &payload.xml);

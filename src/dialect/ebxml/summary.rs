@@ -177,7 +177,7 @@ pub fn query_response(message: &Envelope, rule: HomeRule) -> Summary {
 
 /// A RetrieveDocumentSetRequest. ITI-39 needs a home for every document.
 pub fn retrieve_request(message: &Envelope, rule: HomeRule) -> Summary {
-    let asked = match retrieve_request::asked(message) {
+    let asked = match retrieve_request::asked(message, rule) {
         Ok(asked) => asked,
         Err(malformed) => return Summary::refused(malformed),
     };

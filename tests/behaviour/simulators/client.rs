@@ -12,7 +12,9 @@ use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client as HyperClient;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
-use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use kakehashi::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
 use kakehashi::dialect::hl7v3::{
     CrossGatewayPatientDiscovery, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
 };
@@ -147,6 +149,12 @@ impl Asked for PdqContinuation {
 impl Asked for PdqCancellation {
     const PATH: &'static str = "/pdq";
 }
+impl Asked for RegistryStoredQuery {
+    const PATH: &'static str = "/xds/query";
+}
+impl Asked for RetrieveDocumentSet {
+    const PATH: &'static str = "/xds/retrieve";
+}
 
 pub fn oid(text: &str) -> Oid {
     Oid::parse(text).unwrap()
@@ -169,7 +177,7 @@ pub fn documents_of(patient: &PatientId) -> DocumentQuery {
 }
 
 pub fn retrieve_of(documents: impl IntoIterator<Item = DocumentId>) -> DocumentRetrieve {
-    DocumentRetrieve { documents: documents.into_iter().collect() }
+    DocumentRetrieve::of(documents.into_iter().collect())
 }
 
 pub(super) fn tls(certificate: &str) -> ClientConfig {

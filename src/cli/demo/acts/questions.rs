@@ -126,7 +126,7 @@ impl Asking {
     async fn retrieve(&self, entry: &Shown) -> Result<crate::model::Answer<crate::model::Document>, String> {
         let id = format!("{}|{}|{}", entry.home, entry.repository, entry.unique);
         let documents = vec![document_id(&id).map_err(|e| e.to_string())?];
-        self.asker()?.fetch(&DocumentRetrieve { documents }).await.map_err(|e| e.to_string())
+        self.asker()?.fetch(&DocumentRetrieve::of(documents)).await.map_err(|e| e.to_string())
     }
 }
 

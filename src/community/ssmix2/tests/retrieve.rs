@@ -12,7 +12,7 @@ const AT: &str = "20240712100000000";
 
 async fn fetch(source: &Ssmix2, ids: Vec<DocumentId>) -> Answer<Document> {
     let (context, leg) = context();
-    source.document_retrieve(&context, &leg, &DocumentRetrieve { documents: ids }).await.unwrap()
+    source.document_retrieve(&context, &leg, &DocumentRetrieve::of(ids)).await.unwrap()
 }
 
 async fn body(document: Document) -> Result<Vec<u8>, Interrupted> {

@@ -28,7 +28,7 @@ fn request(uniques: &[&str]) -> (Envelope, Sent) {
     let documents = uniques.iter().map(|unique| id(unique)).collect();
     let addressing = Addressing { receiver: samples::home(), ..samples::addressing() };
     let (payload, sent) = CrossGatewayRetrieve::write_request(
-        &DocumentRetrieve { documents },
+        &DocumentRetrieve::of(documents),
         &addressing,
         &PeerProfile::default(),
     );

@@ -27,7 +27,7 @@ fn message(id: &str, home: &str, slots: &[(&str, &str)]) -> Envelope {
 }
 
 fn outcome(message: &Envelope, profile: &PeerProfile) -> Result<DocumentQuery, String> {
-    read(message, profile).map_err(|refusal| match refusal {
+    read(message, profile, HomeRule::Required).map_err(|refusal| match refusal {
         Refusal::Malformed(malformed) => malformed.code.to_owned(),
         Refusal::Unsupported(what) => format!("unsupported {what}"),
         other => other.to_string(),
@@ -138,7 +138,7 @@ fn bare_words_and_lists_without_parentheses_are_read_only_with_the_switch() {
     ];
     let message = message(FIND, "", &slots);
     assert!(outcome(&message, &lenient).is_ok());
-    let refused = read(&message, &PeerProfile::default()).unwrap_err();
+    let refused = read(&message, &PeerProfile::default(), HomeRule::Required).unwrap_err();
     assert!(refused.to_string().contains("accept_unquoted_params"));
     for hostile in ["P,1^^^&amp;2.999&amp;ISO", "P'1^^^&amp;2.999&amp;ISO", "P(1)^^^&amp;2.999&amp;ISO"] {
         let slots = [("$XDSDocumentEntryPatientId", hostile), STATUS];
@@ -175,6 +175,7 @@ fn an_error_names_line_and_column_and_no_value() {
     let malformed = match read(
         &message(FIND, "", &[STATUS, ("$XDSDocumentEntryPatientId", "SECRET")]),
         &PeerProfile::default(),
+        HomeRule::Required,
     ) {
         Err(Refusal::Malformed(malformed)) => malformed,
         other => panic!("{other:?}"),
@@ -186,7 +187,7 @@ fn an_error_names_line_and_column_and_no_value() {
 fn a_hint_to_the_gateway_goes_no_further() {
     let query = find(&[("$targetCommunityIdList", "('urn:oid:2.999.2')")]).unwrap();
     let addressing = super::super::samples::addressing();
-    let (payload, _) = write(&query, &addressing, &PeerProfile::default());
+    let (payload, _) = write(&query, &addressing, &PeerProfile::default(), HomeRule::Required);
     assert!(!payload.xml.contains("targetCommunityIdList"));
 }
 
