@@ -189,6 +189,12 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let dropped = all - answer.found.len() + std::mem::take(&mut answer.set_aside);
         self.dropped("not_asked", dropped);
         self.came(&leg, None, answer.found.len(), dropped);
+        if let Some((known, ids)) = request.learned(&answer) {
+            let descriptor = self.planned.target.descriptor();
+            let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
+            let from = (&descriptor.name, &descriptor.community);
+            self.around.correlations.learned(self.context, &known, from, &ids, keep_for).await;
+        }
         self.keep(at, answer);
         Ok(())
     }

@@ -60,6 +60,7 @@ pub fn plan<R: OutboundRequest>(
         for ask in request.asks(about, target) {
             match ask {
                 Ask::Plain(request) => messages.push((request, identity.leg())),
+                Ask::Remembered => {}
                 Ask::Correlated(request) => {
                     let remembered = about.remembered_at(target);
                     let leg = remembered.is_empty().then(|| identity.leg());

@@ -34,6 +34,9 @@ impl OutboundRequest for PatientIdLookup {
             let number = |known| Ask::Plain(Self { known, demographics: None, authorities: Vec::new() });
             return about.ids_at(to).into_iter().map(number).collect();
         }
+        if about.correlates(to) && !about.remembered_at(to).is_empty() {
+            return vec![Ask::Remembered];
+        }
         let correlation = about.correlation.as_ref().filter(|_| about.correlates(to));
         let ask = correlation.and_then(|correlation| {
             let demographics = correlation.demographics(&descriptor.community)?.clone();
@@ -41,6 +44,12 @@ impl OutboundRequest for PatientIdLookup {
             Some(Ask::Plain(Self { known, demographics, authorities: Vec::new() }))
         });
         ask.into_iter().collect()
+    }
+
+    fn learned(&self, answer: &Answer<FoundPatient>) -> Option<(PatientId, Vec<PatientId>)> {
+        // By demographics a peer is asked, by its number a hospital of ours.
+        self.demographics.as_ref()?;
+        Some((self.known.clone(), answer.found.iter().map(|found| found.id.clone()).collect()))
     }
 
     fn about_patient(&self, known: PatientId) -> Self {
@@ -86,8 +95,8 @@ impl Handled for PatientIdLookup {
     fn conclude<'a>(
         &'a self,
         broker: &'a Broker,
-        _: &'a Resolver<'a>,
-        _: &'a RequestContext,
+        resolver: &'a Resolver<'a>,
+        context: &'a RequestContext,
         about: &'a About,
         mut answer: Answer<FoundPatient>,
     ) -> BoxFuture<'a, Answer<FoundPatient>> {
@@ -96,6 +105,22 @@ impl Handled for PatientIdLookup {
         // The consents were asked too, and answer whatever hospital is silent.
         answer.answered += own.len().min(1);
         answer.found.extend(own);
+        // A network whose ids are remembered is not asked again.
+        for target in resolver.directory.targets(context.side).filter(|target| about.correlates(target)) {
+            let descriptor = target.descriptor();
+            let ids = about.remembered_at(target);
+            if !ids.is_empty() {
+                resolver.correlations.remembered(&descriptor.name);
+                answer.answered += 1;
+            }
+            answer.found.extend(ids.into_iter().map(|id| FoundPatient {
+                community: descriptor.community.clone(),
+                id,
+                demographics: None,
+                confidence: 100,
+                also: Vec::new(),
+            }));
+        }
         // The id that was asked by is told again only to who asks for its authority.
         answer.found.retain(|found| {
             let is_asked_by = found.id == self.known && self.authorities.is_empty();

@@ -7,9 +7,9 @@ use super::resemblance::{resembles, speaks_for};
 use super::resolve::About;
 use super::target::Target;
 use crate::model::{
-    Community, CommunityId, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg, Outbound,
-    Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request, RequestContext,
-    ReturnType,
+    Answer, Community, CommunityId, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg,
+    Outbound, Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request,
+    RequestContext, ReturnType,
 };
 
 /// What is to be asked of one target.
@@ -19,6 +19,8 @@ pub enum Ask<R> {
     Plain(R),
     /// This, once the patient's id there is known: the target is asked for it first.
     Correlated(R),
+    /// Nothing: what it would say is remembered. It has to be permitted all the same.
+    Remembered,
 }
 
 /// A request the broker can send out.
@@ -44,6 +46,11 @@ pub trait OutboundRequest: Request {
         leg: &'a Leg,
         to: &'a dyn Community,
     ) -> BoxFuture<'a, Outcome<Self::Found>>;
+
+    /// Whose ids at a network an answer to this request has brought, and which.
+    fn learned(&self, _: &Answer<Self::Found>) -> Option<(PatientId, Vec<PatientId>)> {
+        None
+    }
 
     /// Whether a finding from there answers this request.
     fn accepts(&self, from: &Descriptor, found: &Self::Found) -> bool;

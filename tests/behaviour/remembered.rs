@@ -6,9 +6,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use http_body_util::{BodyExt, Full};
 use kakehashi::dialect::ebxml::CrossGatewayQuery;
-use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
+use kakehashi::dialect::hl7v3::{CrossGatewayPatientDiscovery, PixQuery};
 use kakehashi::model::{
-    Answer, CommunityId, FoundPatient, PatientMatch, Phi, QueryKey, Refusal, RegistryObject, Timestamp,
+    Answer, CommunityId, FoundPatient, PatientIdLookup, PatientMatch, Phi, QueryKey, Refusal, RegistryObject,
+    Timestamp,
 };
 use kakehashi::store::Store;
 
@@ -163,5 +164,21 @@ async fn a_withdrawal_ends_what_was_learned_under_the_consent() {
     let portal = okayama.portal(PHYSICIAN);
     portal.ask_raw::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", "N-1"))).await;
     assert_eq!(hiroshima.seen().len(), before, "they are not asked at all");
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_an_id_query_of_a_portal_has_learned_serves_its_next_questions() {
+    let hiroshima = hiroshima(|| "H-1".to_owned(), TO_LIVE).await;
+    let (okayama, _hospital) = okayama(&hiroshima, "").await;
+    let portal = okayama.portal(PHYSICIAN);
+    let known = patient("2.999.33.1", "N-1");
+    let lookup = PatientIdLookup { known, demographics: None, authorities: Vec::new() };
+    for _ in 0..2 {
+        let answer = portal.ask::<PixQuery>(&lookup).await.unwrap();
+        assert!(answer.found.iter().any(|found| found.id == patient("2.999.34.1", "H-1")));
+        assert_eq!(hiroshima.seen().len(), 1, "asked once");
+    }
+    assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query"]);
     okayama.stop().await;
 }
