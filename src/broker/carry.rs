@@ -10,6 +10,7 @@ use futures_util::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
 use super::Identity;
+use super::correlations::SUSPECT_FROM_S;
 use super::fan_out::{Around, Correlated, Planned};
 use super::outbound::OutboundRequest;
 use super::resemblance::{Taken, ids_of};
@@ -91,28 +92,48 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         }
         let descriptor = self.planned.target.descriptor();
         self.around.correlations.remembered(&descriptor.name);
-        self.send_all(community, messages).await?;
-        if !self.brought().answers.values().any(|answer| answer.is_patient_unknown) {
-            return Ok(());
+        let sent = self.send_all(community, messages).await;
+        if !self.is_stale(correlated) {
+            return sent;
         }
         // A number is given up when records are merged or a card is issued anew: whose it was is asked
         // once more, and what is found replaces what the old number brought.
         let known = &correlated.lookup.known;
         let from = (&descriptor.name, &descriptor.community);
         self.around.correlations.is_stale(self.context, known, from).await;
+        let earlier = std::mem::take(&mut self.brought().answers);
+        match self.correlate_anew(community, correlated).await {
+            Ok(messages) => self.send_all(community, messages).await,
+            Err(failure) => {
+                self.brought().answers = earlier;
+                Err(failure)
+            }
+        }
+    }
+
+    // The target says so, or finds nothing under an id that was learned some time ago: a gateway may answer
+    // for an id it has given up as for nobody.
+    fn is_stale(&self, correlated: &Correlated<R>) -> bool {
+        let brought = self.brought();
+        let is_unknown = brought.answers.values().any(|answer| answer.is_patient_unknown);
+        let is_empty = brought.answers.values().all(|answer| answer.found.is_empty());
+        let suspect_until = self.context.received.plus_seconds(-SUSPECT_FROM_S);
+        let is_suspect = correlated.since.is_some_and(|since| since < suspect_until);
+        is_unknown || (is_suspect && is_empty && !brought.answers.is_empty())
+    }
+
+    async fn correlate_anew(
+        &self,
+        community: &dyn Community,
+        correlated: &Correlated<R>,
+    ) -> Result<Vec<(R, Recorded)>, Failure> {
         let lookup = Outbound::PatientIdLookup(&correlated.lookup);
-        let leg = self
-            .planned
-            .messages
-            .first()
-            .map(|(_, leg)| Identity::another(leg))
-            .ok_or(Failure::Unrecorded)?;
+        let leg = self.planned.messages.first().map(|(_, leg)| Identity::another(leg));
+        let leg = leg.ok_or(Failure::Unrecorded)?;
         let record = self.planned.record(self.context, &leg, lookup);
         let mut recorded = self.opened.supplement(vec![record]).await.map_err(|_| Failure::Unrecorded)?;
         let recorded = recorded.pop().ok_or(Failure::Unrecorded)?;
-        self.brought().answers.clear();
-        let messages = self.correlate(community, correlated, recorded).await?;
-        self.send_all(community, messages).await
+        self.correlate(community, correlated, recorded).await
     }
 
     async fn send_all(&self, community: &dyn Community, messages: Vec<(R, Recorded)>) -> Result<(), Failure> {

@@ -137,24 +137,27 @@ impl Claims {
     }
 
     /// The patient ids under which a portal was shown entries before; none where it cannot be told.
+    /// None where it cannot be read.
     pub(super) async fn shown_under(
         &self,
         context: &RequestContext,
         found: &[RegistryObject],
-    ) -> HashMap<DocumentId, PatientId> {
+    ) -> Option<HashMap<DocumentId, PatientId>> {
         let entries = found.iter().filter_map(RegistryObject::entry);
         let by_hash: Vec<(IdHash, &DocumentEntry)> =
             entries.map(|entry| (self.object(&entry.object), entry)).collect();
         if by_hash.is_empty() || !names_no_homes(context) {
-            return HashMap::new();
+            return Some(HashMap::new());
         }
         let hashes: Vec<IdHash> = by_hash.iter().map(|(hash, _)| *hash).collect();
         let system = &context.requester.system;
-        let rows = match self.store.shown_under(&system.0, &hashes, self.since(context)).await {
-            Ok(rows) => rows,
-            Err(error) => {
-                tracing::error!(request = %context.id, %error, "under which ids entries were shown cannot be read");
-                return HashMap::new();
+        let reading = timeout(READING_MAX, self.store.shown_under(&system.0, &hashes, self.since(context)));
+        let rows = match reading.await {
+            Ok(Ok(rows)) => rows,
+            failed => {
+                let error = failed.map_or_else(|_| "no answer in time".to_owned(), |read| told(read.err()));
+                tracing::error!(request = %context.id, error, "under which ids entries were shown cannot be read");
+                return None;
             }
         };
         let known: HashMap<(IdHash, CommunityId), Phi<String>> =
@@ -163,7 +166,7 @@ impl Claims {
             let cx = known.get(&(hash, entry.id.community.clone()))?;
             Some((entry.id.clone(), PatientId::from_cx(cx.reveal())?))
         };
-        by_hash.into_iter().filter_map(under).collect()
+        Some(by_hash.into_iter().filter_map(under).collect())
     }
 
     async fn told<T>(
@@ -175,10 +178,15 @@ impl Claims {
         context: &RequestContext,
     ) -> Result<Vec<BTreeSet<CommunityId>>, Refusal> {
         let hashes: Vec<IdHash> = ids.iter().map(hash).collect();
-        let rows = self.store.claims(claimed, &hashes, self.since(context)).await.map_err(|error| {
-            tracing::error!(request = %context.id, %error, "whose an id is cannot be read");
-            Refusal::Internal("whose an id is cannot be read".to_owned())
-        })?;
+        let reading = timeout(READING_MAX, self.store.claims(claimed, &hashes, self.since(context)));
+        let rows = match reading.await {
+            Ok(Ok(rows)) => rows,
+            failed => {
+                let error = failed.map_or_else(|_| "no answer in time".to_owned(), |read| told(read.err()));
+                tracing::error!(request = %context.id, error, "whose an id is cannot be read");
+                return Err(Refusal::Internal("whose an id is cannot be read".to_owned()));
+            }
+        };
         let mut told: HashMap<IdHash, BTreeSet<CommunityId>> = HashMap::new();
         for (hash, community) in rows {
             // Who is no longer configured claims nothing.
@@ -239,5 +247,11 @@ fn names_no_homes(context: &RequestContext) -> bool {
     context.side == Side::Home && context.transaction == "ITI-18"
 }
 
+fn told(error: Option<StoreError>) -> String {
+    error.map(|error| error.to_string()).unwrap_or_default()
+}
+
+/// How long a request waits for what was kept.
+const READING_MAX: Duration = Duration::from_secs(2);
 /// How long an answer waits for its claims to be kept.
 const KEEPING_MAX: Duration = Duration::from_secs(1);

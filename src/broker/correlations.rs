@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::model::{CommunityId, PatientId, RequestContext, TargetName};
-use crate::store::{Store, StoreError};
+use crate::store::{Correlation, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// The correlations.
@@ -13,6 +13,10 @@ pub struct Correlations {
     store: Store,
     metrics: Arc<Metrics>,
 }
+
+/// Beyond this age an id under which nothing is found is looked up anew: a gateway may answer for an id
+/// that it has given up as for nobody.
+pub const SUSPECT_FROM_S: i64 = 86_400;
 
 /// How long a request waits for the store.
 const STORE_WAIT: Duration = Duration::from_secs(2);
@@ -24,7 +28,7 @@ impl Correlations {
     }
 
     /// What other networks call this person, as far as it is remembered.
-    pub async fn of(&self, context: &RequestContext, known: &PatientId) -> Vec<(CommunityId, PatientId)> {
+    pub async fn of(&self, context: &RequestContext, known: &PatientId) -> Vec<Correlation> {
         let reading = self.store.correlations(&known.value, context.received);
         within(context, reading).await.unwrap_or_default()
     }
@@ -43,7 +47,8 @@ impl Correlations {
         let Some(keep_for) = keep_for else { return };
         let seconds = i64::try_from(keep_for.as_secs()).unwrap_or(i64::MAX);
         let until = context.received.plus_seconds(seconds);
-        within(context, self.store.keep_correlations(&known.value, community, ids, until)).await;
+        let times = (context.received, until);
+        within(context, self.store.keep_correlations(&known.value, community, ids, times)).await;
     }
 
     /// The person was asked about under a remembered id.

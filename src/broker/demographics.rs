@@ -254,10 +254,15 @@ impl Handled for QueryContinuation {
         _: &'a About,
         mut answer: Answer<PatientMatch>,
     ) -> BoxFuture<'a, Answer<PatientMatch>> {
+        // Behind it stands the next one only when it has been released.
         if let Some((found, page)) = broker.pages.page(context, &self.query, self.from, self.page) {
             answer = Answer { found, page, answered: 1, ..answer };
         }
         Box::pin(std::future::ready(answer))
+    }
+
+    fn released(&self, broker: &Broker, context: &RequestContext) {
+        broker.pages.released(context, &self.query);
     }
 }
 

@@ -13,7 +13,7 @@ use super::outbound::{Ask, OutboundRequest};
 use super::resolve::About;
 use super::target::Target;
 use crate::audit::{LegOutcome, LegRecord, Opened};
-use crate::model::{Answer, Leg, Outage, Outbound, PatientIdLookup, RequestContext};
+use crate::model::{Answer, Leg, Outage, Outbound, PatientIdLookup, RequestContext, Timestamp};
 use crate::policy::Permit;
 use crate::telemetry::{self, Metrics};
 
@@ -33,6 +33,8 @@ pub(super) struct Correlated<R> {
     /// The look-up's, where it comes first. The requests behind it get theirs, and a record, when their
     /// ids are known. None where the ids are remembered: they are looked up only if they have gone stale.
     pub leg: Option<Leg>,
+    /// Since when the remembered ids have been known.
+    pub since: Option<Timestamp>,
 }
 
 /// What stands around every request.
@@ -60,13 +62,14 @@ pub fn plan<R: OutboundRequest>(
         for ask in request.asks(about, target) {
             match ask {
                 Ask::Plain(request) => messages.push((request, identity.leg())),
-                Ask::Remembered => {}
                 Ask::Correlated(request) => {
                     let remembered = about.remembered_at(target);
                     let leg = remembered.is_empty().then(|| identity.leg());
                     messages
                         .extend(remembered.into_iter().map(|id| (request.about_patient(id), identity.leg())));
-                    correlated = lookup(about, target).map(|lookup| Correlated { request, lookup, leg });
+                    let since = about.remembered_since(target);
+                    correlated =
+                        lookup(about, target).map(|lookup| Correlated { request, lookup, leg, since });
                 }
             }
         }

@@ -60,6 +60,9 @@ pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
     /// Keeps for later pages what is not shown on this one.
     fn cut(&self, _: &Broker, _: &RequestContext, _: &Phi<Bytes>, _: &mut Filtered<Self::Found>) {}
 
+    /// Its answer has been released.
+    fn released(&self, _: &Broker, _: &RequestContext) {}
+
     /// The entries of an answer, to be remembered when it was released.
     fn entries(_: &Answer<Self::Found>) -> Vec<&DocumentEntry> {
         Vec::new()
@@ -258,8 +261,22 @@ impl Handled for DocumentQuery {
     ) -> BoxFuture<'a, Answer<RegistryObject>> {
         Box::pin(async move {
             let shown = match &about.asked {
-                Some(_) => HashMap::new(),
+                Some(_) => Some(HashMap::new()),
                 None => resolver.shown_under(context, &answer.found).await,
+            };
+            // Under an id that the portal does not know an entry would be misfiled.
+            let Some(shown) = shown else {
+                let why = "whose ids the documents had here cannot be read; try again";
+                let unread = Reported {
+                    code: "XDSRegistryError".to_owned(),
+                    context: why.to_owned(),
+                    severity: Severity::Error,
+                    community: None,
+                    document: None,
+                };
+                answer.found.clear();
+                answer.reported.push(unread);
+                return answer;
             };
             let readdressed = |object| match object {
                 // Not ours: nothing but the id changes.

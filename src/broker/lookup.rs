@@ -34,8 +34,8 @@ impl OutboundRequest for PatientIdLookup {
             let number = |known| Ask::Plain(Self { known, demographics: None, authorities: Vec::new() });
             return about.ids_at(to).into_iter().map(number).collect();
         }
-        if about.correlates(to) && !about.remembered_at(to).is_empty() {
-            return vec![Ask::Remembered];
+        if self.remembers(about, to) {
+            return Vec::new();
         }
         let correlation = about.correlation.as_ref().filter(|_| about.correlates(to));
         let ask = correlation.and_then(|correlation| {
@@ -44,6 +44,11 @@ impl OutboundRequest for PatientIdLookup {
             Some(Ask::Plain(Self { known, demographics, authorities: Vec::new() }))
         });
         ask.into_iter().collect()
+    }
+
+    // Whose ids are remembered is not asked, and has to be permitted all the same.
+    fn concerns(&self, about: &About, to: &Target) -> bool {
+        self.remembers(about, to) || !self.asks(about, to).is_empty()
     }
 
     fn learned(&self, answer: &Answer<FoundPatient>) -> Option<(PatientId, Vec<PatientId>)> {
@@ -83,6 +88,13 @@ impl OutboundRequest for PatientIdLookup {
     }
 }
 
+impl PatientIdLookup {
+    fn remembers(&self, about: &About, to: &Target) -> bool {
+        let is_wanted = to.descriptor().authorities.iter().any(|authority| self.wants(authority));
+        is_wanted && about.correlates(to) && !about.remembered_at(to).is_empty()
+    }
+}
+
 impl Handled for PatientIdLookup {
     fn resolve<'a>(
         &'a self,
@@ -106,13 +118,12 @@ impl Handled for PatientIdLookup {
         answer.answered += own.len().min(1);
         answer.found.extend(own);
         // A network whose ids are remembered is not asked again.
-        for target in resolver.directory.targets(context.side).filter(|target| about.correlates(target)) {
+        for target in resolver.directory.targets(context.side).filter(|target| self.remembers(about, target))
+        {
             let descriptor = target.descriptor();
             let ids = about.remembered_at(target);
-            if !ids.is_empty() {
-                resolver.correlations.remembered(&descriptor.name);
-                answer.answered += 1;
-            }
+            resolver.correlations.remembered(&descriptor.name);
+            answer.answered += 1;
             answer.found.extend(ids.into_iter().map(|id| FoundPatient {
                 community: descriptor.community.clone(),
                 id,

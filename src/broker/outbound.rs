@@ -19,8 +19,6 @@ pub enum Ask<R> {
     Plain(R),
     /// This, once the patient's id there is known: the target is asked for it first.
     Correlated(R),
-    /// Nothing: what it would say is remembered. It has to be permitted all the same.
-    Remembered,
 }
 
 /// A request the broker can send out.

@@ -37,6 +37,8 @@ struct Kept {
     // The query as it came: every page repeats it.
     asked: Phi<Bytes>,
     next: usize,
+    // Behind the page that is on its way.
+    leaving: usize,
     page: Option<usize>,
     bytes: usize,
     until: Timestamp,
@@ -64,7 +66,17 @@ impl Pages {
         let kept = systems.entry(context.requester.system.clone()).or_default();
         kept.retain(|kept| !(kept.asker == asker && kept.query == *query));
         let page = Some(shown);
-        kept.push_back(Kept { asker, query: query.clone(), found, asked, next: shown, page, bytes, until });
+        kept.push_back(Kept {
+            asker,
+            query: query.clone(),
+            found,
+            asked,
+            next: shown,
+            leaving: shown,
+            page,
+            bytes,
+            until,
+        });
         while kept.len() > KEPT_MAX || kept.iter().map(|kept| kept.bytes).sum::<usize>() > BYTES_MAX {
             kept.pop_front();
         }
@@ -89,10 +101,15 @@ impl Pages {
             let before = from.map_or(kept.next, |from| from.saturating_sub(1)).min(all);
             let until = before.saturating_add(page.or(kept.page).unwrap_or(all)).min(all);
             let found = kept.found.get(before..until).unwrap_or_default().to_vec();
-            kept.next = until;
+            kept.leaving = until;
             kept.until = context.received.plus_seconds(KEPT_S);
             (found, Page { before, remaining: all - until, asked: Some(kept.asked.clone()) })
         })
+    }
+
+    /// The page that was asked for last has been released: the next one is the one behind it.
+    pub fn released(&self, context: &RequestContext, query: &QueryId) {
+        self.with(context, query, |kept| kept.next = kept.leaving);
     }
 
     /// Forgets what is kept under this queryId.

@@ -185,6 +185,7 @@ impl Broker {
             Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
         };
         if let Ok(released) = &released {
+            request.released(self, context);
             let entries = R::entries(released.answer());
             self.entry_cache.insert(context, entries.iter().copied());
             self.claims.keep(context, &entries).await;

@@ -13,12 +13,13 @@ use super::outbound::holds;
 use super::pages::Pages;
 use super::target::Target;
 use crate::model::{
-    Authority, CommunityId, Criteria, Demographics, DemographicsQuery, DocumentEntry, DocumentId,
+    Authority, CommunityId, Criteria, Demographics, DemographicsQuery, Descriptor, DocumentEntry, DocumentId,
     DocumentQuery, DocumentRetrieve, GradedRecord, PatientDiscovery, PatientId, PatientIdLookup,
     PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side,
-    TargetName,
+    TargetName, Timestamp,
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
+use crate::store::Correlation as KnownId;
 
 /// Whom a request is about, as home knows them.
 #[derive(Debug, Default)]
@@ -38,7 +39,7 @@ pub struct About {
     /// What correlating the person at peers would send.
     pub correlation: Option<Correlation>,
     /// What peers call the person, as they once said and allow to be remembered.
-    pub remembered: Vec<(CommunityId, PatientId)>,
+    pub remembered: Vec<KnownId>,
     numbers: Vec<(TargetName, PatientId)>,
     at_peer: Option<(CommunityId, PatientId)>,
 }
@@ -88,11 +89,20 @@ impl About {
 
     /// The remembered ids of the person that are this target's own.
     pub fn remembered_at(&self, target: &Target) -> Vec<PatientId> {
-        let descriptor = target.descriptor();
-        let is_its_own = |(community, id): &&(CommunityId, PatientId)| {
-            *community == descriptor.community && descriptor.authorities.contains(&id.authority)
+        self.correlations_at(target).map(|known| known.id.clone()).collect()
+    }
+
+    /// Since when the oldest of them has been known.
+    pub fn remembered_since(&self, target: &Target) -> Option<Timestamp> {
+        self.correlations_at(target).map(|known| known.at).min()
+    }
+
+    fn correlations_at(&self, target: &Target) -> impl Iterator<Item = &KnownId> {
+        let Descriptor { community, authorities, .. } = target.descriptor();
+        let is_its_own = move |known: &&KnownId| {
+            known.community == *community && authorities.contains(&known.id.authority)
         };
-        self.remembered.iter().filter(is_its_own).map(|(_, id)| id.clone()).collect()
+        self.remembered.iter().filter(is_its_own)
     }
 
     /// Whether the entry of a document has been found.
@@ -431,14 +441,14 @@ impl Resolver<'_> {
         &self,
         context: &RequestContext,
         found: &[RegistryObject],
-    ) -> HashMap<DocumentId, PatientId> {
-        let mut shown = self.claims.shown_under(context, found).await;
+    ) -> Option<HashMap<DocumentId, PatientId>> {
+        let mut shown = self.claims.shown_under(context, found).await?;
         for entry in found.iter().filter_map(RegistryObject::entry) {
             if let Some(last) = self.cache.shown(context, &entry.id) {
                 shown.insert(last.id, last.patient);
             }
         }
-        shown
+        Some(shown)
     }
 
     /// An own entry under the id it is shown with: the one asked for, the one it was shown under, or

@@ -5,7 +5,15 @@ use super::open::{Store, StoreError};
 use crate::model::{Authority, CommunityId, Oid, PatientId, Phi, Timestamp};
 
 /// A network's id of a person.
-pub type Correlation = (CommunityId, PatientId);
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Correlation {
+    /// The network.
+    pub community: CommunityId,
+    /// What it calls them.
+    pub id: PatientId,
+    /// When it was learned.
+    pub at: Timestamp,
+}
 
 impl Store {
     /// The ids remembered of the person whom we know under this network id.
@@ -17,16 +25,17 @@ impl Store {
         network_id: &Phi<String>,
         now: Timestamp,
     ) -> Result<Vec<Correlation>, StoreError> {
-        let rows: Vec<(String, String, String)> = sqlx::query_as(
-            "SELECT community, authority, value FROM correlation WHERE network_id = $1 AND until_us > $2",
+        let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
+            "SELECT community, authority, value, at_us FROM correlation WHERE network_id = $1 AND until_us > $2",
         )
         .bind(network_id.reveal())
         .bind(now.micros())
         .fetch_all(&self.reader)
         .await?;
-        let read = |(community, authority, value): (String, String, String)| {
-            let authority = Authority(Oid::parse(&authority)?);
-            Some((CommunityId(Oid::parse(&community)?), PatientId { authority, value: Phi::new(value) }))
+        let read = |(community, authority, value, at): (String, String, String, i64)| {
+            let id = PatientId { authority: Authority(Oid::parse(&authority)?), value: Phi::new(value) };
+            let community = CommunityId(Oid::parse(&community)?);
+            Some(Correlation { community, id, at: Timestamp::from_micros(at) })
         };
         let read = rows.into_iter().map(read).collect::<Option<Vec<_>>>();
         read.ok_or_else(|| StoreError::Unreadable("a correlation".to_owned()))
@@ -41,19 +50,20 @@ impl Store {
         network_id: &Phi<String>,
         community: &CommunityId,
         ids: &[PatientId],
-        until: Timestamp,
+        (at, until): (Timestamp, Timestamp),
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         sqlx::query(FORGET).bind(network_id.reveal()).bind(community.0.as_str()).execute(&mut *tx).await?;
         for id in ids {
             sqlx::query(
-                "INSERT INTO correlation (network_id, community, authority, value, until_us)
-                 VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING",
+                "INSERT INTO correlation (network_id, community, authority, value, at_us, until_us)
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
             )
             .bind(network_id.reveal())
             .bind(community.0.as_str())
             .bind(id.authority.0.as_str())
             .bind(id.value.reveal())
+            .bind(at.micros())
             .bind(until.micros())
             .execute(&mut *tx)
             .await?;
@@ -105,16 +115,17 @@ mod tests {
         let (person, there) = (Phi::new("N-1".to_owned()), CommunityId(Oid::parse("2.999.34").unwrap()));
         let store = Store::open_file(&path).await.unwrap();
         let until = NOW.plus_seconds(60);
-        store.keep_correlations(&person, &there, &[id("H-0")], until).await.unwrap();
-        store.keep_correlations(&person, &there, &[id("H-1"), id("H-2")], until).await.unwrap();
+        store.keep_correlations(&person, &there, &[id("H-0")], (NOW, until)).await.unwrap();
+        store.keep_correlations(&person, &there, &[id("H-1"), id("H-2")], (NOW, until)).await.unwrap();
         drop(store);
         let store = Store::open_file(&path).await.unwrap();
         let kept = store.correlations(&person, NOW).await.unwrap();
-        assert_eq!(kept, [(there.clone(), id("H-1")), (there.clone(), id("H-2"))]);
+        let learned = |value| Correlation { community: there.clone(), id: id(value), at: NOW };
+        assert_eq!(kept, [learned("H-1"), learned("H-2")]);
         assert!(store.correlations(&Phi::new("N-2".to_owned()), NOW).await.unwrap().is_empty());
         assert!(store.correlations(&person, until).await.unwrap().is_empty(), "their time is over");
         assert_eq!(store.purge_correlations(until).await.unwrap(), 2);
-        store.keep_correlations(&person, &there, &[id("H-1")], until).await.unwrap();
+        store.keep_correlations(&person, &there, &[id("H-1")], (NOW, until)).await.unwrap();
         store.forget_correlations(&person, &there).await.unwrap();
         assert!(store.correlations(&person, NOW).await.unwrap().is_empty());
     }

@@ -19,6 +19,7 @@ pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
 pub use claims::{ClaimRow, Claimed, IdHash};
 pub use consent_row::{ConsentRow, ConsentState, Terms};
 pub use consents::{AddError, ConsentChange};
+pub use correlations::Correlation;
 pub use emergency_ids::EmergencyId;
 pub use lock::StoreLock;
 pub use open::{Store, StoreError};

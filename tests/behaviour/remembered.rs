@@ -182,3 +182,68 @@ async fn what_an_id_query_of_a_portal_has_learned_serves_its_next_questions() {
     assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query"]);
     okayama.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_id_under_which_nothing_is_found_is_looked_up_anew_once_it_is_a_day_old() {
+    let now = Arc::new(AtomicUsize::new(1));
+    let number = Arc::clone(&now);
+    let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+        let number = format!("H-{}", number.load(Ordering::SeqCst));
+        async move {
+            if arrived.path == "/xcpd" {
+                return with_header(look_up(&arrived, &number), TO_LIVE).await;
+            }
+            let QueryKey::Patient(asked) = arrived.request::<CrossGatewayQuery>().by else { panic!() };
+            // As kakehashi answers for an id it does not know: as for nobody.
+            let own = (*asked.value.reveal() == number).then(|| entry(HIROSHIMA, asked, "2.999.34.7.1"));
+            let found = own.into_iter().map(RegistryObject::Entry).collect();
+            arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(found)))
+        }
+    })
+    .await;
+    let (okayama, _hospital) = okayama(&hiroshima, "").await;
+    asked(&okayama, &hiroshima).await;
+    now.store(2, Ordering::SeqCst);
+    let portal = okayama.portal(PHYSICIAN);
+    let person = patient("2.999.33.1", "N-1");
+    let before = hiroshima.seen().len();
+    portal.ask_raw::<CrossGatewayQuery>(&documents_of(&person)).await;
+    assert_eq!(
+        hiroshima.seen().len(),
+        before + 1,
+        "a moment old: who has no documents is not looked up each time"
+    );
+    let store = Store::open(&settings(okayama.path()).broker.store_url).await.unwrap();
+    let (community, times) = (CommunityId(oid("2.999.34")), Timestamp::now());
+    let times = (times.plus_seconds(-2 * 86_400), times.plus_seconds(86_400));
+    let ids = [patient("2.999.34.1", "H-1")];
+    store.keep_correlations(&person.value, &community, &ids, times).await.unwrap();
+    assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query", "/xcpd", "/xca/query"]);
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_number_brought_stays_where_the_look_up_for_another_fails() {
+    let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
+        if arrived.path == "/xcpd" {
+            return arrived.answer::<CrossGatewayPatientDiscovery>(Err(Refusal::TooManyResults));
+        }
+        let QueryKey::Patient(asked) = arrived.request::<CrossGatewayQuery>().by else { panic!() };
+        if *asked.value.reveal() == "H-2" {
+            return unknown(&arrived).await;
+        }
+        let one = entry(HIROSHIMA, asked, "2.999.34.7.1");
+        arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(vec![RegistryObject::Entry(one)])))
+    })
+    .await;
+    let (okayama, _hospital) = okayama(&hiroshima, "").await;
+    let store = Store::open(&settings(okayama.path()).broker.store_url).await.unwrap();
+    let (person, now) = (patient("2.999.33.1", "N-1"), Timestamp::now());
+    let ids = ["H-1", "H-2"].map(|number| patient("2.999.34.1", number));
+    let community = CommunityId(oid("2.999.34"));
+    store.keep_correlations(&person.value, &community, &ids, (now, now.plus_seconds(600))).await.unwrap();
+    let reply = okayama.portal(PHYSICIAN).ask_raw::<CrossGatewayQuery>(&documents_of(&person)).await;
+    assert!(reply.text().contains("2.999.34.7.1"), "{}", reply.text());
+    assert_eq!(reply.error_codes(), ["XDSUnavailableCommunity"], "and the failure is told");
+    okayama.stop().await;
+}

@@ -46,7 +46,14 @@ fn told(ids: &[&str], before: usize, remaining: usize) -> Option<(Vec<String>, u
 fn pages_follow_each_other_and_any_of_them_can_be_had_again() {
     let (pages, asker) = (Pages::default(), asker());
     pages.keep(&asker, &query(1), 2, found(5, 1), Phi::default());
-    let next = |from, page| ids(pages.page(&asker, &query(1), from, page));
+    let asked = |from, page| ids(pages.page(&asker, &query(1), from, page));
+    assert_eq!(asked(None, None), told(&["2", "3"], 2, 1));
+    // It did not leave: who asks again gets the same.
+    let next = |from, page| {
+        let page = asked(from, page);
+        pages.released(&asker, &query(1));
+        page
+    };
     assert_eq!(next(None, None), told(&["2", "3"], 2, 1));
     assert_eq!(next(None, None), told(&["4"], 4, 0));
     assert_eq!(next(None, None), told(&[], 5, 0));

@@ -4,6 +4,7 @@ CREATE TABLE correlation (
     community  TEXT NOT NULL,
     authority  TEXT NOT NULL,
     value      TEXT NOT NULL,
+    at_us      BIGINT NOT NULL,
     until_us   BIGINT NOT NULL,
     PRIMARY KEY (network_id, community, authority, value)
 ) WITHOUT ROWID;
