@@ -67,7 +67,7 @@ unit:
 
 bench: rust
 	@[ "$(FIGURES)" = short ] || ./benches/run.sh
-	$(CARGO) bench --locked --bench figures
+	$(CARGO) bench --profile shipped --locked --bench figures
 
 fuzz: rust
 	RUNS=$(RUNS) ./fuzz/run.sh $(TARGET)
