@@ -20,6 +20,7 @@ use crate::model::{
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
 use crate::store::Correlation as KnownId;
+use crate::telemetry;
 
 /// Whom a request is about, as home knows them.
 #[derive(Debug, Default)]
@@ -150,7 +151,11 @@ impl Resolver<'_> {
         let QueryKey::Patient(asked) = &request.by else {
             let routes = match only {
                 Some(_) => None,
-                None => Some(self.claims.routes(context, &request.by, self.directory).await?),
+                None => {
+                    let mut routes = self.claims.routes(context, &request.by, self.directory).await?;
+                    self.leave_out_what_is_ours(context, &mut routes).await;
+                    Some(routes)
+                }
             };
             return Ok(About { only, routes, ..About::default() });
         };
@@ -160,6 +165,46 @@ impl Resolver<'_> {
             Side::Home => self.known_at_home(context, asked, &mut about).await,
         }
         Ok(about)
+    }
+
+    // Home claims what its sources hold, whether or not anybody was shown it: what a peer alone was shown
+    // with would else be drawn to that peer.
+    async fn leave_out_what_is_ours(&self, context: &RequestContext, routes: &mut Routes) {
+        for (home, by) in routes.at.iter_mut().filter(|(home, _)| *home != self.identity.community) {
+            let ours = self.held(context, by).await;
+            if ours.is_empty() {
+                continue;
+            }
+            tracing::warn!(request = %context.id, %home, "a network claims an id that is ours");
+            routes.has_ambiguous = true;
+            match by {
+                QueryKey::Objects(ids) => ids.retain(|id| !ours.iter().any(|entry| entry.object == *id)),
+                QueryKey::UniqueIds(ids) => ids.retain(|id| !ours.iter().any(|entry| entry.id.unique == *id)),
+                QueryKey::Patient(_) => {}
+            }
+        }
+        routes.at.retain(|(_, by)| match by {
+            QueryKey::Objects(ids) => !ids.is_empty(),
+            QueryKey::UniqueIds(ids) => !ids.is_empty(),
+            QueryKey::Patient(_) => true,
+        });
+    }
+
+    // The entries of our own sources under these ids. A source that does not answer could not show its own
+    // either.
+    async fn held(&self, context: &RequestContext, by: &QueryKey) -> Vec<DocumentEntry> {
+        let (mut held, query) = (Vec::new(), by_ids(by.clone()));
+        for source in self.directory.sources() {
+            match source.entries_at_home(context, &self.identity.leg(), &query).await {
+                Ok(answer) => held.extend(answer.found.iter().filter_map(RegistryObject::entry).cloned()),
+                Err(failure) => {
+                    let (target_name, failure) =
+                        (&source.descriptor().name, telemetry::failure_detail(&failure));
+                    tracing::warn!(request = %context.id, %target_name, failure, "whether an id is ours is not known");
+                }
+            }
+        }
+        held
     }
 
     // Toward a peer only ids under our authority exist: the network's own, or one made for an
@@ -415,12 +460,7 @@ impl Resolver<'_> {
     }
 
     async fn own_entry(&self, context: &RequestContext, source: &Target, id: &DocumentId, about: &mut About) {
-        let query = DocumentQuery {
-            by: QueryKey::UniqueIds(vec![id.unique.clone()]),
-            home: None,
-            criteria: Criteria::default(),
-            returns: ReturnType::LeafClass,
-        };
+        let query = by_ids(QueryKey::UniqueIds(vec![id.unique.clone()]));
         match source.entries_at_home(context, &self.identity.leg(), &query).await {
             Ok(answer) => {
                 let entry = answer.found.into_iter().find_map(|found| match found {
@@ -476,4 +516,9 @@ impl Resolver<'_> {
             (None, Side::Home) => entry.clone(),
         }
     }
+}
+
+// Whole objects, at one place.
+fn by_ids(by: QueryKey) -> DocumentQuery {
+    DocumentQuery { by, home: None, criteria: Criteria::default(), returns: ReturnType::LeafClass }
 }

@@ -1,7 +1,7 @@
 //! A portal that speaks plain XDS.b changes nothing: it names no home, sees what other networks show
 //! beside its own documents, and fetches it. Nothing is guessed for it.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use kakehashi::dialect::ebxml::{
     CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
@@ -268,5 +268,43 @@ async fn neither_is_answered_without_an_assertion_nor_offered_to_other_networks(
     message.path = "/xca/query";
     let fault = portal.send(&message).await.fault();
     assert!(fault.subcodes.iter().any(|code| code == "wsa:ActionNotSupported"), "{fault:?}");
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_that_lists_an_entry_under_an_id_of_ours_does_not_draw_questions_about_ours_to_itself() {
+    let listed = Arc::new(Mutex::new(vec![entry(HIROSHIMA, number(HIROSHIMA), "2.999.34.7.1")]));
+    let told = Arc::clone(&listed);
+    let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+        let entries = told.lock().unwrap().clone();
+        async move { answering(&arrived, &entries) }
+    })
+    .await;
+    let (okayama, _kept) = okayama(&[(&hiroshima, HIROSHIMA)]).await;
+    let portal = okayama.portal(PHYSICIAN);
+    // A portal that knows homes: nothing is kept of what it was shown.
+    let ours =
+        portal.entries(&asked()).await.into_iter().find(|entry| entry.id.community.0 == oid("2.999.33"));
+    let ours = ours.unwrap();
+    let imposter =
+        DocumentEntry { object: ours.object.clone(), ..entry(HIROSHIMA, number(HIROSHIMA), "2.999.34.7.2") };
+    let unique = DocumentEntry {
+        id: DocumentId { unique: ours.id.unique.clone(), ..imposter.id.clone() },
+        ..imposter.clone()
+    };
+    *listed.lock().unwrap() =
+        vec![imposter, DocumentEntry { object: entry(HIROSHIMA, asked(), "1").object, ..unique }];
+    let theirs = portal.ask_raw::<RegistryStoredQuery>(&documents_of(&number(HIROSHIMA))).await;
+    assert_eq!(objects(&theirs).len(), 2, "{}", theirs.text());
+    let before = hiroshima.seen().len();
+    for by in
+        [QueryKey::Objects(vec![ours.object.clone()]), QueryKey::UniqueIds(vec![ours.id.unique.clone()])]
+    {
+        let reply = portal.ask_raw::<RegistryStoredQuery>(&by_id(by)).await;
+        let refused = ("Failure".to_owned(), vec!["XDSMissingHomeCommunityId".to_owned()]);
+        assert_eq!(codes_of(&reply), refused, "{}", reply.text());
+        assert!(objects(&reply).is_empty());
+    }
+    assert_eq!(hiroshima.seen().len(), before, "they are not asked");
     okayama.stop().await;
 }
