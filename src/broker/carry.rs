@@ -16,7 +16,8 @@ use super::outbound::OutboundRequest;
 use super::resemblance::{Taken, ids_of};
 use crate::audit::{LegOutcome, Opened, Recorded};
 use crate::model::{
-    Answer, Community, Failure, FoundPatient, Leg, Outage, Outbound, Outcome, RequestContext,
+    Answer, Community, Descriptor, Failure, FoundPatient, Leg, Outage, Outbound, Outcome, PatientId,
+    RequestContext,
 };
 use crate::policy::Permit;
 
@@ -171,9 +172,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         };
         dropped.iter().for_each(|(reason, count)| self.dropped(reason, *count));
         self.came(&leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
-        let from = (&descriptor.name, &descriptor.community);
         let keep_for = keep_for.filter(|_| !ids.is_empty());
-        self.around.correlations.learned(self.context, &lookup.known, from, &ids, keep_for).await;
+        self.learned(&lookup.known, &ids, keep_for).await;
         if ids.is_empty() {
             self.keep(0, Answer::found(Vec::new()));
             return Ok(Vec::new());
@@ -184,6 +184,13 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let records = requests.iter().map(record).collect();
         let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
         Ok(requests.into_iter().zip(recorded).collect())
+    }
+
+    async fn learned(&self, known: &PatientId, ids: &[PatientId], keep_for: Option<Duration>) {
+        let Descriptor { name, community, .. } = self.planned.target.descriptor();
+        let version = self.permit.decision().consent_version;
+        let (correlations, from) = (self.around.correlations, (name, community));
+        correlations.learned(self.context, known, from, ids, keep_for, version).await;
     }
 
     async fn send(
@@ -211,10 +218,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         self.dropped("not_asked", dropped);
         self.came(&leg, None, answer.found.len(), dropped);
         if let Some((known, ids)) = request.learned(&answer) {
-            let descriptor = self.planned.target.descriptor();
             let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
-            let from = (&descriptor.name, &descriptor.community);
-            self.around.correlations.learned(self.context, &known, from, &ids, keep_for).await;
+            self.learned(&known, &ids, keep_for).await;
         }
         self.keep(at, answer);
         Ok(())

@@ -33,7 +33,7 @@ impl Correlations {
         within(context, reading).await.unwrap_or_default()
     }
 
-    /// A look-up has brought these ids, to be remembered for that long.
+    /// A look-up, permitted under these consents, has brought these ids, to be remembered for that long.
     pub async fn learned(
         &self,
         context: &RequestContext,
@@ -41,6 +41,7 @@ impl Correlations {
         from: (&TargetName, &CommunityId),
         ids: &[PatientId],
         keep_for: Option<Duration>,
+        consent_version: u64,
     ) {
         let (target, community) = from;
         self.metrics.correlation(&target.0, "asked");
@@ -48,7 +49,8 @@ impl Correlations {
         let seconds = i64::try_from(keep_for.as_secs()).unwrap_or(i64::MAX);
         let until = context.received.plus_seconds(seconds);
         let times = (context.received, until);
-        within(context, self.store.keep_correlations(&known.value, community, ids, times)).await;
+        let keeping = self.store.keep_correlations(&known.value, community, ids, times, consent_version);
+        within(context, keeping).await;
     }
 
     /// The person was asked about under a remembered id.

@@ -171,7 +171,9 @@ fn weight(found: &PatientMatch) -> usize {
 
 fn texts(person: &Demographics) -> usize {
     let names = person.names.iter().map(|name| name.family.len() + name.given.len() + ROOM);
-    names.sum()
+    let addresses = person.addresses.iter().map(|address| address.text.len() + ROOM);
+    let phones = person.phones.iter().map(|phone| phone.len() + ROOM);
+    names.chain(addresses).chain(phones).sum()
 }
 
 const ROOM: usize = 128;

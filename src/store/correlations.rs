@@ -41,7 +41,8 @@ impl Store {
         read.ok_or_else(|| StoreError::Unreadable("a correlation".to_owned()))
     }
 
-    /// Remembers a network's ids of a person until then, and forgets what it called them before.
+    /// Remembers a network's ids of a person until then, and forgets what it called them before. Nothing
+    /// is kept where the consents are no longer those under which it was asked.
     ///
     /// # Errors
     /// The database's; all is as before then.
@@ -51,8 +52,15 @@ impl Store {
         community: &CommunityId,
         ids: &[PatientId],
         (at, until): (Timestamp, Timestamp),
+        consent_version: u64,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let present: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM consent_change")
+            .fetch_one(&mut *tx)
+            .await?;
+        if present.unsigned_abs() != consent_version {
+            return Ok(());
+        }
         sqlx::query(FORGET).bind(network_id.reveal()).bind(community.0.as_str()).execute(&mut *tx).await?;
         for id in ids {
             sqlx::query(
@@ -115,8 +123,8 @@ mod tests {
         let (person, there) = (Phi::new("N-1".to_owned()), CommunityId(Oid::parse("2.999.34").unwrap()));
         let store = Store::open_file(&path).await.unwrap();
         let until = NOW.plus_seconds(60);
-        store.keep_correlations(&person, &there, &[id("H-0")], (NOW, until)).await.unwrap();
-        store.keep_correlations(&person, &there, &[id("H-1"), id("H-2")], (NOW, until)).await.unwrap();
+        store.keep_correlations(&person, &there, &[id("H-0")], (NOW, until), 0).await.unwrap();
+        store.keep_correlations(&person, &there, &[id("H-1"), id("H-2")], (NOW, until), 0).await.unwrap();
         drop(store);
         let store = Store::open_file(&path).await.unwrap();
         let kept = store.correlations(&person, NOW).await.unwrap();
@@ -125,7 +133,10 @@ mod tests {
         assert!(store.correlations(&Phi::new("N-2".to_owned()), NOW).await.unwrap().is_empty());
         assert!(store.correlations(&person, until).await.unwrap().is_empty(), "their time is over");
         assert_eq!(store.purge_correlations(until).await.unwrap(), 2);
-        store.keep_correlations(&person, &there, &[id("H-1")], (NOW, until)).await.unwrap();
+        store.keep_correlations(&person, &there, &[id("H-1")], (NOW, until), 0).await.unwrap();
+        store.keep_correlations(&person, &there, &[id("H-9")], (NOW, until), 1).await.unwrap();
+        let kept = store.correlations(&person, NOW).await.unwrap();
+        assert_eq!(kept, [learned("H-1")], "asked under other consents than are in force");
         store.forget_correlations(&person, &there).await.unwrap();
         assert!(store.correlations(&person, NOW).await.unwrap().is_empty());
     }

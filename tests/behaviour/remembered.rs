@@ -217,7 +217,8 @@ async fn an_id_under_which_nothing_is_found_is_looked_up_anew_once_it_is_a_day_o
     let (community, times) = (CommunityId(oid("2.999.34")), Timestamp::now());
     let times = (times.plus_seconds(-2 * 86_400), times.plus_seconds(86_400));
     let ids = [patient("2.999.34.1", "H-1")];
-    store.keep_correlations(&person.value, &community, &ids, times).await.unwrap();
+    let version = store.consent_version().await.unwrap();
+    store.keep_correlations(&person.value, &community, &ids, times, version).await.unwrap();
     assert_eq!(asked(&okayama, &hiroshima).await, ["/xca/query", "/xcpd", "/xca/query"]);
     okayama.stop().await;
 }
@@ -241,7 +242,8 @@ async fn what_one_number_brought_stays_where_the_look_up_for_another_fails() {
     let (person, now) = (patient("2.999.33.1", "N-1"), Timestamp::now());
     let ids = ["H-1", "H-2"].map(|number| patient("2.999.34.1", number));
     let community = CommunityId(oid("2.999.34"));
-    store.keep_correlations(&person.value, &community, &ids, (now, now.plus_seconds(600))).await.unwrap();
+    let (times, version) = ((now, now.plus_seconds(600)), store.consent_version().await.unwrap());
+    store.keep_correlations(&person.value, &community, &ids, times, version).await.unwrap();
     let reply = okayama.portal(PHYSICIAN).ask_raw::<CrossGatewayQuery>(&documents_of(&person)).await;
     assert!(reply.text().contains("2.999.34.7.1"), "{}", reply.text());
     assert_eq!(reply.error_codes(), ["XDSUnavailableCommunity"], "and the failure is told");
