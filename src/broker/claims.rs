@@ -91,19 +91,23 @@ impl Claims {
         by: &QueryKey,
         directory: &PeerDirectory,
     ) -> Result<Routes, Refusal> {
-        match by {
-            QueryKey::Patient(_) => Ok(Routes::default()),
+        let routes = match by {
+            QueryKey::Patient(_) => Routes::default(),
             QueryKey::Objects(ids) => {
                 let hash = |id: &ObjectId| self.object(id);
                 let told = self.told(Claimed::Object, ids, hash, directory, context).await?;
-                Ok(self.route(ids, told, QueryKey::Objects))
+                self.route(ids, told, QueryKey::Objects)
             }
             QueryKey::UniqueIds(ids) => {
                 let hash = |id: &Phi<String>| self.hash(b'u', id.reveal());
                 let told = self.told(Claimed::Unique, ids, hash, directory, context).await?;
-                Ok(self.route(ids, told, QueryKey::UniqueIds))
+                self.route(ids, told, QueryKey::UniqueIds)
             }
+        };
+        if routes.has_ambiguous {
+            tracing::warn!(request = %context.id, "an id was named that several communities claim");
         }
+        Ok(routes)
     }
 
     /// Where documents named without a home lie: by their repository, from what was shown and from the

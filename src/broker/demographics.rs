@@ -34,8 +34,9 @@ impl OutboundRequest for DemographicsQuery {
             ids.extend(about.ids_at(to));
             !typed.is_empty() || !ids.is_empty()
         } else {
-            // A gateway looks for a name and a birth date, or for its own id.
-            let is_enough = !typed.names.is_empty() && (typed.birth.is_some() || typed.birth_range.is_some());
+            // A gateway looks for a whole name and a birth date, or for its own id.
+            let has_name = !typed.names.is_empty() && typed.names.iter().all(|name| !name.family.is_empty());
+            let is_enough = has_name && (typed.birth.is_some() || typed.birth_range.is_some());
             let is_wanted = descriptor.authorities.iter().any(|authority| self.wants(authority));
             is_wanted && (is_enough || !ids.is_empty())
         };

@@ -119,6 +119,12 @@ pub struct EndpointUrls {
     /// ITI-47 and its continuations; a portal's only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub patient_demographics: Option<String>,
+    /// ITI-18; a portal's only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+    /// ITI-43; a portal's only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub repository: Option<String>,
 }
 
 /// PEM files; relative ones start at the folder of client.json.

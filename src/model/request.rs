@@ -1,4 +1,4 @@
-//! What can be requested, and what comes back for it: the four operations.
+//! What can be requested, and what comes back for it: by operation.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -37,11 +37,11 @@ impl Operation {
     }
 }
 
-/// One of the four requests.
+/// What can be requested, message by message.
 pub trait Request: Clone + fmt::Debug + Send + Sync + 'static {
     /// What is found for it.
     type Found: Finding;
-    /// Which of the four it is.
+    /// Which operation it belongs to.
     const OPERATION: Operation;
 }
 

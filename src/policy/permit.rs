@@ -100,12 +100,11 @@ impl<T> Filtered<T> {
         &self.decision
     }
 
-    /// Leaves so many findings, the first, and gives the rest back: they are told on later pages, each
-    /// judged and put on record then.
-    pub fn first(&mut self, shown: usize) -> Vec<T> {
-        let rest = self.answer.found.split_off(shown.min(self.answer.found.len()));
-        self.answer.page.remaining = rest.len();
-        rest
+    /// Leaves so many findings, the first: the others are told on later pages, each judged and put on
+    /// record then.
+    pub fn first(&mut self, shown: usize) {
+        self.answer.page.remaining = self.answer.found.len().saturating_sub(shown);
+        self.answer.found.truncate(shown);
     }
 
     /// Takes the answer out, for `audit` to release.

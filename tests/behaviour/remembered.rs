@@ -121,12 +121,15 @@ async fn demographics_cross_once_as_long_as_the_peer_lets_its_id_be_remembered_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_id_is_remembered_where_the_peers_file_says_so_and_else_not_at_all() {
-    for (more, second) in [("correlation_days = 7", 1), ("", 2)] {
-        let hiroshima = hiroshima(|| "H-1".to_owned(), "").await;
+async fn an_id_is_remembered_where_the_peers_file_says_so_unless_its_answer_does_not_allow_it() {
+    const NOT_AT_ALL: &str =
+        "<x:CorrelationTimeToLive xmlns:x=\"urn:ihe:iti:xcpd:2009\">P0D</x:CorrelationTimeToLive>";
+    let cases = [("correlation_days = 7", "", 1), ("", "", 2), ("correlation_days = 7", NOT_AT_ALL, 2)];
+    for (more, header, second) in cases {
+        let hiroshima = hiroshima(|| "H-1".to_owned(), header).await;
         let (okayama, _hospital) = okayama(&hiroshima, more).await;
         assert_eq!(asked(&okayama, &hiroshima).await.len(), 2);
-        assert_eq!(asked(&okayama, &hiroshima).await.len(), second, "{more}");
+        assert_eq!(asked(&okayama, &hiroshima).await.len(), second, "{more} {header}");
         okayama.stop().await;
     }
 }

@@ -17,8 +17,13 @@ use crate::demo::network::{Network, PURPOSE_SYSTEM, ROLE_SYSTEM, ROLES, other};
 use crate::demo::settings::{self, Ports};
 use crate::demo::{consents, hospitals};
 use crate::dialect::Transaction;
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
-use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, PIX_REQUEST_ROOT, PdqQuery, PixQuery};
+use crate::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
+use crate::dialect::hl7v3::{
+    CANCELLATION_ROOT, CONTINUATION_ROOT, CrossGatewayPatientDiscovery, PIX_REQUEST_ROOT, PdqCancellation,
+    PdqContinuation, PdqQuery, PixQuery,
+};
 use crate::store::StoreLock;
 
 /// What was laid out.
@@ -132,6 +137,10 @@ fn client_file(layout: &Layout) -> ClientFile {
             transaction::<CrossGatewayRetrieve>("document_retrieve", "RetrieveDocumentSetRequest"),
             transaction::<PixQuery>("patient_ids", PIX_REQUEST_ROOT),
             transaction::<PdqQuery>("patient_demographics", "PRPA_IN201305UV02"),
+            transaction::<PdqContinuation>("patient_demographics", CONTINUATION_ROOT),
+            transaction::<PdqCancellation>("patient_demographics", CANCELLATION_ROOT),
+            transaction::<RegistryStoredQuery>("registry", "AdhocQueryRequest"),
+            transaction::<RetrieveDocumentSet>("repository", "RetrieveDocumentSetRequest"),
         ],
         codes: Codes {
             roles: ROLES.map(|(word, value, display)| code(word, value, ROLE_SYSTEM, display)).to_vec(),
@@ -199,7 +208,13 @@ fn gateway(layout: &Layout, network: &Network, ports: Ports) -> Door {
 /// What a portal may ask beside what a gateway asks.
 fn within(port: u16) -> EndpointUrls {
     let url = |path: &str| Some(format!("https://127.0.0.1:{port}{path}"));
-    EndpointUrls { patient_ids: url("/pix"), patient_demographics: url("/pdq"), ..endpoints(port) }
+    EndpointUrls {
+        patient_ids: url("/pix"),
+        patient_demographics: url("/pdq"),
+        registry: url("/xds/query"),
+        repository: url("/xds/retrieve"),
+        ..endpoints(port)
+    }
 }
 
 fn endpoints(port: u16) -> EndpointUrls {
@@ -210,6 +225,8 @@ fn endpoints(port: u16) -> EndpointUrls {
         document_retrieve: url("/xca/retrieve"),
         patient_ids: None,
         patient_demographics: None,
+        registry: None,
+        repository: None,
     }
 }
 

@@ -2,7 +2,6 @@
 //! transaction over it differs in name, actions and the rule on homes only.
 
 use super::checked_query::HomeRule;
-use super::vocabulary::XDSB;
 use super::{retrieve_answer, retrieve_request, retrieve_response};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
@@ -11,11 +10,6 @@ use crate::model::{Answer, Document, DocumentRetrieve, Outcome, PeerProfile, Ref
 /// ITI-39.
 #[derive(Debug, Clone, Copy)]
 pub struct CrossGatewayRetrieve;
-
-impl CrossGatewayRetrieve {
-    /// Namespace and local name of the body's child in a request.
-    pub const REQUEST_ROOT: (&'static str, &'static str) = (XDSB, "RetrieveDocumentSetRequest");
-}
 
 impl Transaction for CrossGatewayRetrieve {
     type Request = DocumentRetrieve;

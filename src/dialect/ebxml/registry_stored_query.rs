@@ -2,7 +2,6 @@
 //! that there are homes: they are read where they are said, and never missed.
 
 use super::checked_query::HomeRule;
-use super::vocabulary::QUERY;
 use super::{query_answer, query_request, query_response};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
@@ -13,11 +12,6 @@ use crate::model::{
 /// ITI-18.
 #[derive(Debug, Clone, Copy)]
 pub struct RegistryStoredQuery;
-
-impl RegistryStoredQuery {
-    /// Namespace and local name of the body's child in a request.
-    pub const REQUEST_ROOT: (&'static str, &'static str) = (QUERY, "AdhocQueryRequest");
-}
 
 impl Transaction for RegistryStoredQuery {
     type Request = DocumentQuery;

@@ -2,7 +2,6 @@
 //! without its home, as it is by a portal that knows of none.
 
 use super::checked_query::HomeRule;
-use super::vocabulary::XDSB;
 use super::{retrieve_answer, retrieve_request, retrieve_response};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Packaging, Payload, Received, Reply, Sent, Transaction};
@@ -11,11 +10,6 @@ use crate::model::{Answer, Document, DocumentRetrieve, Outcome, PeerProfile, Ref
 /// ITI-43.
 #[derive(Debug, Clone, Copy)]
 pub struct RetrieveDocumentSet;
-
-impl RetrieveDocumentSet {
-    /// Namespace and local name of the body's child in a request.
-    pub const REQUEST_ROOT: (&'static str, &'static str) = (XDSB, "RetrieveDocumentSetRequest");
-}
 
 impl Transaction for RetrieveDocumentSet {
     type Request = DocumentRetrieve;

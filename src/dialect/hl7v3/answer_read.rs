@@ -1,4 +1,4 @@
-//! Reads the answer of ITI-55 (wire.md 8.2, 21.3): first as it stands, then judged against what was
+//! Reads the answers of ITI-55, ITI-45 and ITI-47 (wire.md 8.2, 9, 21.3): first as it stands, then judged against what was
 //! asked and for whom the peer may speak.
 
 use std::collections::BTreeSet;

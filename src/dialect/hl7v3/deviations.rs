@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::NS;
-use super::wrapper::{INTERACTIONS, XSI};
+use super::wrapper::{INTERACTIONS, XSI, interaction_of};
 use crate::model::{PartialDate, Warning};
 use crate::xml::Tree;
 
@@ -43,7 +43,8 @@ fn wrapper(body: &Tree, is_request: bool, found: &mut Found) {
     }
     let interaction = body.first(NS, "interactionId");
     let fits = |id: &Tree| {
-        id.attribute("root") == Some(INTERACTIONS) && id.attribute("extension") == Some(body.name())
+        id.attribute("root") == Some(INTERACTIONS)
+            && id.attribute("extension") == Some(interaction_of(body.name()))
     };
     if !interaction.is_some_and(fits) {
         found.insert("interaction-id", "interactionId does not name the root element");

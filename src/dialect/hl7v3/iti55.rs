@@ -152,6 +152,9 @@ impl Transaction for CrossGatewayPatientIdLookup {
             PatientMatch::Found(found) => Some(found),
             PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => None,
         };
-        Ok(Answer { keep_for: told.or(by_file), ..answer.filter_map(found) })
+        Ok(Answer {
+            keep_for: told.or(by_file).filter(|keep_for| !keep_for.is_zero()),
+            ..answer.filter_map(found)
+        })
     }
 }

@@ -38,6 +38,10 @@ pub(super) fn read(message: &Envelope, profile: &PeerProfile) -> Result<PatientD
         let why = format!("`{name}` is missing, and there is no livingSubjectId instead");
         return Err(malformed(message, list, "missing-parameter", &why).into());
     }
+    if demographics.names.iter().any(|name| name.family.is_empty()) {
+        let why = "a livingSubjectName without family name";
+        return Err(malformed(message, list, "missing-parameter", why).into());
+    }
     Ok(read)
 }
 
@@ -161,9 +165,6 @@ fn fill(into: &mut Demographics, name: &str, value: &Tree) -> Result<(), (&'stat
         }
         "livingSubjectName" => {
             if let Some(name) = read_name(value) {
-                if name.family.is_empty() {
-                    return Err(("missing-parameter", "a livingSubjectName without family name".to_owned()));
-                }
                 into.names.push(name);
             }
         }

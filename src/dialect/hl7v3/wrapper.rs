@@ -25,7 +25,8 @@ pub(super) fn begin(interaction: &str, accept: &str, addressing: &Addressing) ->
     write_instance(&mut writer, "id", if numbered { &addressing.query } else { &own });
     let created = format!("{}+0000", addressing.at.dtm_seconds());
     writer.start("creationTime").attribute("value", &created).end();
-    let interaction_id = QueryId { root: INTERACTIONS.into(), extension: Some(interaction.into()) };
+    let interaction_id =
+        QueryId { root: INTERACTIONS.into(), extension: Some(interaction_of(interaction).into()) };
     write_instance(&mut writer, "interactionId", &interaction_id);
     for (name, code) in [("processingCode", "P"), ("processingModeCode", "T"), ("acceptAckCode", accept)] {
         writer.start(name).attribute("code", code).end();
@@ -34,6 +35,11 @@ pub(super) fn begin(interaction: &str, accept: &str, addressing: &Addressing) ->
     device(&mut writer, ("receiver", "RCV"), &addressing.receiver_device, to, &addressing.receiver);
     device(&mut writer, ("sender", "SND"), &addressing.device, None, &addressing.community);
     writer
+}
+
+/// The interaction of a root element: cancelling is the same as going on (wire.md 9).
+pub(super) fn interaction_of(root: &str) -> &str {
+    root.strip_suffix("_Cancel").unwrap_or(root)
 }
 
 fn device(

@@ -6,23 +6,25 @@ use std::time::Duration;
 const LONGEST_S: u64 = 366 * DAY_S;
 const DAY_S: u64 = 86_400;
 
-/// A duration of the lexical form `P1Y2M3DT4H5M6S`, a month of 30 days and a year of 365, a year at
-/// most; None for what is none, and for none at all or a negative one.
+/// A duration of the lexical form `P1Y2M3DT4H5M6S`, a month of 30 days and a year of 365, parts of a
+/// second left out, a year at most; None for what is none, and for a negative one.
 pub fn duration(text: &str) -> Option<Duration> {
-    let (days, time) = match text.strip_prefix('P')?.split_once('T') {
-        Some((days, time)) => (days, Some(time)),
-        None => (text.strip_prefix('P')?, None),
+    let text = text.strip_prefix('P').filter(|text| !text.is_empty())?;
+    let (days, time) = match text.split_once('T') {
+        Some((days, time)) => (days, Some(whole_seconds(time)?)),
+        None => (text, None),
     };
-    let mut seconds = fields(days, &[('Y', 365 * DAY_S), ('M', 30 * DAY_S), ('D', DAY_S)])?;
-    if let Some(time) =
-        time.map(|time| time.split_once('.').map_or(time.to_owned(), |(whole, _)| format!("{whole}S")))
-    {
-        if time.is_empty() {
-            return None;
-        }
-        seconds = seconds.checked_add(fields(&time, &[('H', 3_600), ('M', 60), ('S', 1)])?)?;
-    }
-    (seconds > 0).then(|| Duration::from_secs(seconds.min(LONGEST_S)))
+    let days = fields(days, &[('Y', 365 * DAY_S), ('M', 30 * DAY_S), ('D', DAY_S)])?;
+    let time = time.map_or(Some(0), |time| fields(&time, &[('H', 3_600), ('M', 60), ('S', 1)]))?;
+    Some(Duration::from_secs(days.saturating_add(time).min(LONGEST_S)))
+}
+
+fn whole_seconds(time: &str) -> Option<String> {
+    let Some((whole, fraction)) = time.split_once('.') else {
+        return (!time.is_empty()).then(|| time.to_owned());
+    };
+    let digits = fraction.strip_suffix('S').filter(|digits| !digits.is_empty())?;
+    digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| format!("{whole}S"))
 }
 
 // Numbers with their letters, each letter once at most and in this order.
@@ -56,14 +58,28 @@ mod tests {
         assert_eq!(seconds("PT36H"), Some(36 * 3_600));
         assert_eq!(seconds("P1DT2H3M4.5S"), Some(DAY_S + 7_384));
         assert_eq!(seconds("P10Y"), Some(LONGEST_S), "a year at most");
-        assert_eq!(seconds("P99999999999999999999999D"), Some(LONGEST_S));
+        assert_eq!(seconds("P99999999999999999999999DT1S"), Some(LONGEST_S));
+        assert_eq!((seconds("P0D"), seconds("PT0S")), (Some(0), Some(0)), "not at all");
     }
 
     #[test]
-    fn what_is_no_time_to_remember_is_none() {
-        for text in
-            ["", "P", "PT", "7D", "P7", "-P7D", "P0D", "PT0S", "P7D1Y", "P1S", "PD", "P1DT", "P 7D", "P7d"]
-        {
+    fn what_is_no_duration_is_none() {
+        for text in [
+            "",
+            "P",
+            "PT",
+            "7D",
+            "P7",
+            "-P7D",
+            "P7D1Y",
+            "P1S",
+            "PD",
+            "P1DT",
+            "P 7D",
+            "P7d",
+            "PT1.garbage",
+            "PT1.S",
+        ] {
             assert_eq!(seconds(text), None, "{text}");
         }
     }

@@ -23,7 +23,8 @@ pub struct Header {
     pub message_id: Option<MessageId>,
     /// wsa:RelatesTo, verbatim.
     pub relates_to: Option<MessageId>,
-    /// xcpd:CorrelationTimeToLive (ITI-55 3.55.4.1.2.4): how long the ids learned may be remembered.
+    /// xcpd:CorrelationTimeToLive (ITI-55 3.55.4.1.2.4): how long the ids learned may be remembered; zero
+    /// is not at all.
     pub correlation_time_to_live: Option<Duration>,
     /// wsa:To.
     pub to: Option<String>,
@@ -260,7 +261,11 @@ impl Header {
                 "MessageID" => self.message_id = text(block).map(MessageId),
                 "RelatesTo" if self.relates_to.is_none() => self.relates_to = text(block).map(MessageId),
                 "To" => self.to = text(block),
-                CORRELATION => self.correlation_time_to_live = text(block).and_then(|text| duration(&text)),
+                // What is said and cannot be read is no leave to remember anything.
+                CORRELATION => {
+                    let said = duration(&text(block).unwrap_or_default());
+                    self.correlation_time_to_live = Some(said.unwrap_or_default());
+                }
                 "ReplyTo" => self.reply_to(block),
                 "Security" => self.security = Some(block.range.clone()),
                 _ => {}

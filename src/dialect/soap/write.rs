@@ -38,14 +38,14 @@ pub fn write_around(action: &str, message: Option<&MessageId>, request: Option<&
 }
 
 fn answer_body(action: &str, message: Option<&MessageId>, request: Option<&Header>) -> Writer {
-    let mut writer = answering(action, message, request, 0);
+    let mut writer = answering(action, message, request);
     writer.end().start("s:Body");
     writer
 }
 
 /// A fault envelope, to go out under HTTP 500.
 pub fn write_fault(fault: &Fault, message: Option<&MessageId>, request: Option<&Header>) -> String {
-    let mut writer = answering(fault.action(), message, request, 0);
+    let mut writer = answering(fault.action(), message, request);
     for (namespace, local) in &fault.not_understood {
         writer.start("s:NotUnderstood");
         if namespace.is_empty() {
@@ -86,8 +86,8 @@ fn begun(action: &str, body: usize) -> Writer {
     writer
 }
 
-fn answering(action: &str, message: Option<&MessageId>, request: Option<&Header>, body: usize) -> Writer {
-    let mut writer = begun(action, body);
+fn answering(action: &str, message: Option<&MessageId>, request: Option<&Header>) -> Writer {
+    let mut writer = begun(action, 0);
     if let Some(message) = message {
         writer.leaf("wsa:MessageID", &message.0);
     }

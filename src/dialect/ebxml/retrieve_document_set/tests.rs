@@ -98,3 +98,11 @@ fn a_document_of_another_repository_than_the_one_named_never_leaves() {
     let xml = answered(&request, Answer::found(vec![document(elsewhere)]));
     assert!(xml.contains("XDSDocumentUniqueIdError") && !xml.contains("DocumentResponse>"), "{xml}");
 }
+
+#[test]
+fn a_document_named_with_its_home_and_without_is_there_once_and_missing_nowhere() {
+    let (_, request) = request(&["1"], &["1"]);
+    let xml = answered(&request, Answer::found(vec![document(homeless("1").at(&samples::peer()))]));
+    assert!(xml.contains("ResponseStatusType:Success") && !xml.contains("errorCode"), "{xml}");
+    assert_eq!(xml.matches("<xdsb:DocumentResponse>").count(), 1, "{xml}");
+}

@@ -8,7 +8,9 @@ use super::*;
 use crate::dialect::hl7v3::tests::{addressing, answering, asking, discovery, found, oid, text};
 use crate::dialect::respelling::received;
 use crate::dialect::soap::{self, Offered, check_request};
-use crate::model::{Attribute, Demographics, Failure, FoundPatient, PatientDiscovery, PatientId, Phi};
+use crate::model::{
+    Attribute, Demographics, Failure, FoundPatient, PartialDate, PatientDiscovery, PatientId, PersonName, Phi,
+};
 
 fn query_id() -> QueryId {
     QueryId { root: "2.999.1".into(), extension: Some("Q".into()) }
@@ -235,4 +237,29 @@ fn what_a_query_lacks_is_named_and_no_value_is() {
 fn pages_that_are_kept_print_no_patient() {
     let page = Page { before: 0, remaining: 0, asked: Some(Phi::new(Bytes::from_static(b"SECRET"))) };
     assert!(!format!("{page:?}").contains("SECRET"));
+}
+
+#[test]
+fn a_given_name_alone_is_a_query_within_a_network_and_none_across_it() {
+    let mut request = by_id(None);
+    request.person.ids.clear();
+    let only_given = PersonName { given: "花子".to_owned(), ..PersonName::default() };
+    let birth = PartialDate::day(1960, 1, 1);
+    let person = Demographics { names: vec![only_given.clone()], birth, ..Demographics::default() };
+    request.person.demographics = Phi::new(person);
+    let read = PdqQuery::read_request(&written::<PdqQuery>(&request), &asking()).unwrap();
+    let names = &read.person.demographics.reveal().names;
+    assert_eq!((names.len(), names[0].family.as_str(), names[0].given.as_str()), (1, "", "花子"));
+    let across = written::<super::super::CrossGatewayPatientDiscovery>(&request.person);
+    let refused = super::super::CrossGatewayPatientDiscovery::read_request(&across, &asking());
+    assert!(matches!(refused, Err(Refusal::Malformed(why)) if why.code == "missing-parameter"));
+}
+
+#[test]
+fn a_cancellation_names_the_interaction_of_a_continuation() {
+    let query = QueryId { root: "2.999.7".into(), extension: Some("1".into()) };
+    let envelope = written::<PdqCancellation>(&QueryCancellation { query });
+    let xml = envelope.source();
+    assert!(xml.starts_with("<QUQI_IN000003UV01_Cancel"), "{xml}");
+    assert_eq!(attribute(xml, &["interactionId"], "extension"), "QUQI_IN000003UV01");
 }
