@@ -4,7 +4,7 @@
 set -euo pipefail
 declare -A package=([xmlsec1]=xmlsec1 [openssl]=openssl [curl]=curl [promtool]=prometheus
   [rsyslogd]=rsyslog [xmllint]=libxml2-utils [mvn]=maven [jar]=default-jdk-headless
-  [python3]=python3 [nginx]=nginx-light)
+  [python3]=python3 [nginx]=nginx-light [ip]=iproute2 [unshare]=util-linux)
 missing=()
 # Daemons lie where an ordinary user's PATH may not lead.
 PATH="$PATH:/usr/sbin:/sbin"

@@ -187,9 +187,11 @@ async fn open(running: &Running) -> Result<Listeners, StartError> {
     let mut soap = Vec::new();
     for config in settings.broker.listeners() {
         let trust = Trust::new(config, &settings.targets).map_err(|e| StartError::room("TLS", e))?;
-        let listener = Listener::bind(config.listen)
-            .await
-            .map_err(|e| StartError::room("listener", format!("{}: {e}", config.listen)))?;
+        let interface = config.interface.as_deref();
+        let listener = Listener::bind(config.listen, interface).await.map_err(|e| {
+            let through = interface.map(|name| format!(" through {name}")).unwrap_or_default();
+            StartError::room("listener", format!("{}{through}: {e}", config.listen))
+        })?;
         tracing::info!(side = config.side.word(), address = %listener.local_addr(), "listening");
         let serving = Serving {
             limits: Arc::clone(&limits),

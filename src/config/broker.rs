@@ -20,6 +20,8 @@ pub struct ListenerConfig {
     pub side: Side,
     /// Address and port; port 0 takes a free one.
     pub listen: SocketAddr,
+    /// The only network interface through which it is reached; None is any.
+    pub interface: Option<String>,
     /// Our server certificate on this side.
     pub identity: KeyPair,
     /// Who signs the certificates of files that name no CA of their own.
@@ -182,10 +184,11 @@ fn listener(mut section: Section<'_>, side: Side, certs: &Path) -> Option<Listen
         let _ = section.required("listen", "\"0.0.0.0:9443\"");
     }
     let listen = address(&mut section);
+    let interface = interface(&mut section);
     let identity = KeyPair::read(&mut section, certs, "\"our-server\"");
     let client_ca = CaFile::read(&mut section, "client_ca", certs);
     section.finish();
-    Some(ListenerConfig { side, listen: listen?, identity: identity?, client_ca })
+    Some(ListenerConfig { side, listen: listen?, interface: interface?, identity: identity?, client_ca })
 }
 
 fn address(section: &mut Section<'_>) -> Option<SocketAddr> {
@@ -195,6 +198,16 @@ fn address(section: &mut Section<'_>) -> Option<SocketAddr> {
         section.fault("listen", format!("\"{text}\" is not an address and port"), "like 0.0.0.0:9443");
     }
     address
+}
+
+// Some(None) where none is named; None where the name is none that Linux takes.
+fn interface(section: &mut Section<'_>) -> Option<Option<String>> {
+    let Some(name) = section.text("interface") else { return Some(None) };
+    let is_name = (1..=15).contains(&name.len()) && !name.contains(|c: char| c == '/' || c.is_whitespace());
+    if !is_name {
+        section.fault("interface", format!("\"{name}\" is no name of an interface"), "as `ip link` shows it");
+    }
+    is_name.then_some(Some(name))
 }
 
 fn saml(mut section: Section<'_>, certs: &Path) -> Option<SamlConfig> {

@@ -284,6 +284,21 @@ fn settings_that_are_doubtful_are_warnings_and_sockets_used_twice_are_errors() {
     assert!(errors.iter().any(|e| e.message == "127.0.0.1:9443 is used twice"), "{errors:?}");
 }
 
+#[test]
+fn a_listener_is_held_to_the_interface_named_and_to_no_name_that_cannot_be_one() {
+    let fixture = Fixture::new();
+    let with = |name: &str| BROKER.replace("peer = {", &format!("peer = {{ interface = \"{name}\","));
+    fixture.write("kakehashi.toml", &with("segment0"));
+    let listener = fixture.load().unwrap().broker.peer.unwrap();
+    assert_eq!(listener.interface.as_deref(), Some("segment0"));
+    for name in ["", "a name", "../eth0", "sixteen-letters!"] {
+        fixture.write("kakehashi.toml", &with(name));
+        let errors = fixture.load().unwrap_err().0;
+        let told: Vec<&str> = errors.iter().map(|error| error.key.as_str()).collect();
+        assert_eq!(told, ["peer.interface"], "{name}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 

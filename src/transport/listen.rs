@@ -12,6 +12,7 @@ use arc_swap::ArcSwap;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use rustls::{CertificateError, Error, HandshakeKind, ProtocolVersion};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout};
@@ -124,12 +125,24 @@ pub struct Serving {
 }
 
 impl Listener {
-    /// Binds; port 0 takes a free one.
+    /// Binds; port 0 takes a free one. With an interface named, what comes in through another one does
+    /// not reach it: without, Linux takes a connection to any address of the machine on every interface.
     ///
     /// # Errors
-    /// As the system says.
-    pub async fn bind(address: SocketAddr) -> io::Result<Self> {
-        let socket = TcpListener::bind(address).await?;
+    /// As the system says; an interface that is not there.
+    pub async fn bind(address: SocketAddr, interface: Option<&str>) -> io::Result<Self> {
+        let socket = match interface {
+            None => TcpListener::bind(address).await?,
+            Some(interface) => {
+                let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+                socket.set_reuse_address(true)?;
+                socket.set_nonblocking(true)?;
+                socket.bind_device(Some(interface.as_bytes()))?;
+                socket.bind(&address.into())?;
+                socket.listen(BACKLOG)?;
+                TcpListener::from_std(socket.into())?
+            }
+        };
         Ok(Self { local: socket.local_addr()?, socket })
     }
 
@@ -195,6 +208,9 @@ impl Listener {
         }
     }
 }
+
+/// Connections that wait in the kernel, as tokio has it for the others.
+const BACKLOG: i32 = 1_024;
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 

@@ -19,6 +19,7 @@ mod floods;
 mod hostile_xml;
 mod http2_floods;
 mod http_framing;
+mod interconnect_segment;
 mod killed_at_any_moment;
 mod lying_peers;
 mod messages_and_assertions;

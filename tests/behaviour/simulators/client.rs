@@ -257,6 +257,13 @@ impl Client {
         self
     }
 
+    /// Asks the broker at this address of another machine.
+    pub fn at(mut self, host: &str, port: u16) -> Self {
+        self.base = format!("https://{host}:{port}");
+        self.issuing.recipient = format!("{}/", self.base);
+        self
+    }
+
     /// Who sits in front of it.
     pub const fn who(&self) -> Who {
         self.who

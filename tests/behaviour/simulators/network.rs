@@ -53,6 +53,8 @@ pub struct Plan {
     pub peers: Vec<(&'static str, String)>,
     /// Where other networks are to ask; any free port when None.
     pub peer_port: Option<u16>,
+    /// Where it is reached, and where its peers are.
+    pub hosts: Hosts,
     pub disk: Option<SimulatedDisk>,
     /// As the program of its own that operators start, logging to `log.jsonl`.
     pub is_process: bool,
@@ -60,6 +62,29 @@ pub struct Plan {
     pub log: &'static str,
     pub policies: PathBuf,
 }
+
+/// Addresses in the networks around a broker, and the interfaces that lead there where listeners are held
+/// to them.
+#[derive(Clone, Copy)]
+pub struct Hosts {
+    /// Our own portals' listener.
+    pub portal: &'static str,
+    /// The other networks' listener.
+    pub peer: &'static str,
+    /// Where the other networks' listeners are.
+    pub others: &'static str,
+    pub portal_interface: Option<&'static str>,
+    pub peer_interface: Option<&'static str>,
+}
+
+/// All on this machine.
+pub const LOCAL: Hosts = Hosts {
+    portal: "127.0.0.1",
+    peer: "127.0.0.1",
+    others: "127.0.0.1",
+    portal_interface: None,
+    peer_interface: None,
+};
 
 /// Where a broker is laid out: its files, and the ports at which it is spoken to while it runs.
 pub struct Site {
@@ -138,6 +163,7 @@ impl Plan {
             portal_ms: None,
             peers: Vec::new(),
             peer_port: None,
+            hosts: LOCAL,
             disk: None,
             is_process: false,
             log: "debug",
@@ -182,7 +208,7 @@ impl Plan {
 
     pub fn peer_with(mut self, peer: Place, port: u16, more: &str) -> Self {
         let Place { name, community } = peer;
-        let url = format!("https://127.0.0.1:{port}");
+        let url = format!("https://{}:{port}", self.hosts.others);
         let text = format!(
             r#"
 kind = "xca"
@@ -213,6 +239,10 @@ document_retrieve = "{url}/xca/retrieve"
         let Place { name, community } = self.place;
         let (certs, policies) = (pki::CERTS.path(), &self.policies);
         let Ports { admin, peer, portal } = ports;
+        let hosts = self.hosts;
+        let held_to = |interface: Option<&str>| {
+            interface.map(|name| format!("interface = \"{name}\"")).unwrap_or_default()
+        };
         let text = format!(
             r#"
 community = "urn:oid:{community}"
@@ -226,12 +256,14 @@ authority = "urn:oid:{community}.1"
 roles = "2.999.1.1"
 
 [portal]
-listen = "127.0.0.1:{portal}"
+listen = "{at_portal}:{portal}"
+{portal_interface}
 certificate = "{name}-server"
 client_ca = "net-ca"
 
 [peer]
-listen = "127.0.0.1:{peer}"
+listen = "{at_peer}:{peer}"
+{peer_interface}
 certificate = "{name}-server"
 client_ca = "net-ca"
 
@@ -242,7 +274,7 @@ listen = "127.0.0.1:{admin}"
 issuer = "https://{name}.example/idp"
 certificate = "{name}-saml"
 audiences = ["urn:oid:{community}"]
-recipients = ["https://127.0.0.1:{portal}/", "https://127.0.0.1:{peer}/"]
+recipients = ["https://{at_portal}:{portal}/", "https://{at_peer}:{peer}/"]
 
 [folders]
 certs = {certs:?}
@@ -255,7 +287,11 @@ drain_ms = 200
 {tables}
 "#,
             limits = self.limits,
-            tables = self.tables
+            tables = self.tables,
+            at_portal = hosts.portal,
+            at_peer = hosts.peer,
+            portal_interface = held_to(hosts.portal_interface),
+            peer_interface = held_to(hosts.peer_interface),
         );
         std::fs::write(folder.join("kakehashi.toml"), text).unwrap();
         let peers = folder.join("peers");

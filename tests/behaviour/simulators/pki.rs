@@ -63,7 +63,8 @@ fn make() -> TempDir {
     std::fs::write(folder.path().join("net-ca.crl.pem"), list.pem().unwrap()).unwrap();
     for (name, uri) in SYSTEMS {
         let hosts: Vec<String> = if name.ends_with("server") {
-            vec!["localhost".to_owned(), "127.0.0.1".to_owned()]
+            // The last three are machines of `interconnect_segment`.
+            ["localhost", "127.0.0.1", "10.33.0.1", "10.34.0.1", "10.34.0.2"].map(str::to_owned).to_vec()
         } else {
             Vec::new()
         };
