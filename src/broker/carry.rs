@@ -2,7 +2,7 @@
 //! brings is kept whatever becomes of the others; what does not answer what was asked of whom is
 //! dropped before anything else sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -208,20 +208,37 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         request: R,
         recorded: Recorded,
     ) -> Result<(), Failure> {
-        let (leg, answer) = self.ask(community, &request, recorded).await?;
+        let (leg, mut answer) = self.exchange(community, (&request, &request), recorded).await?;
+        let mut waiting: VecDeque<R> = request.further(community, &mut answer).into();
         if let Some((known, ids)) = request.learned(&answer) {
             let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
             self.learned(&known, &ids, keep_for).await;
         }
         self.keep(at, request.clone(), &leg, answer);
+        while !waiting.is_empty() {
+            // On record together, then asked one after the other: whoever finds a list too long is not
+            // asked for all of it at once.
+            let pieces: Vec<R> = waiting.drain(..).collect();
+            let record =
+                |piece: &R| self.planned.record(self.context, &Identity::another(&leg), piece.outbound());
+            let records = pieces.iter().map(record).collect();
+            let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
+            for (piece, recorded) in pieces.into_iter().zip(recorded) {
+                let (_, mut answer) = self.exchange(community, (&piece, &request), recorded).await?;
+                waiting.extend(piece.further(community, &mut answer));
+                if let Some(kept) = self.brought().answers.get_mut(&at) {
+                    kept.answer.merge(answer);
+                }
+            }
+        }
         self.look_up(community, at, &request).await
     }
 
-    /// One message and what of its answer answers it.
-    async fn ask(
+    /// One message, and what of its answer answers it and the request that it is a piece of.
+    async fn exchange(
         &self,
         community: &dyn Community,
-        request: &R,
+        (request, whole): (&R, &R),
         recorded: Recorded,
     ) -> Result<(Leg, Answer<R::Found>), Failure> {
         let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<R::Found>> {
@@ -236,7 +253,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
             }
         };
         let all = answer.found.len();
-        answer.found.retain(|found| request.accepts(self.planned.target.descriptor(), found));
+        let from = self.planned.target.descriptor();
+        answer.found.retain(|found| request.accepts(from, found) && whole.accepts(from, found));
         let dropped = all - answer.found.len() + std::mem::take(&mut answer.set_aside);
         self.dropped("not_asked", dropped);
         self.came(&leg, None, answer.found.len(), dropped);
@@ -261,7 +279,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
             let records = lookups.iter().map(record).collect();
             let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
             let asked = lookups.iter().zip(recorded);
-            let asked = asked.map(|(lookup, recorded)| self.ask(community, lookup, recorded));
+            let asked = asked.map(|(lookup, recorded)| self.exchange(community, (lookup, lookup), recorded));
             let mut failed = Ok(());
             for outcome in join_all(asked).await {
                 match outcome {

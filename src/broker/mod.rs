@@ -21,6 +21,7 @@ mod lookup;
 mod ours;
 mod outbound;
 mod pages;
+mod pieces;
 mod pipeline;
 mod related;
 mod resemblance;

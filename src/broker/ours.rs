@@ -1,5 +1,7 @@
 //! What home claims because its own sources hold it, whether or not anybody was shown it.
 
+use futures_util::future::join_all;
+
 use super::claims::Routes;
 use super::resolve::{Resolver, by_ids};
 use crate::model::{Criteria, DocumentQuery, QueryKey, RegistryObject, RequestContext, Wanted};
@@ -35,16 +37,21 @@ impl Resolver<'_> {
     // The objects of our own sources under these ids. A source that does not answer could not show its
     // own either.
     async fn held(&self, context: &RequestContext, wanted: Wanted, by: &QueryKey) -> Vec<RegistryObject> {
+        let (queries, leg) = (questions(wanted, by), self.identity.leg());
+        let asked =
+            self.directory.sources().flat_map(|source| queries.iter().map(move |query| (source, query)));
+        let asked = asked.map(|(source, query)| {
+            let leg = &leg;
+            async move { (source, source.entries_at_home(context, leg, query).await) }
+        });
         let mut held = Vec::new();
-        for source in self.directory.sources() {
-            for query in questions(wanted, by) {
-                match source.entries_at_home(context, &self.identity.leg(), &query).await {
-                    Ok(answer) => held.extend(answer.found.into_iter().filter(|object| by.names(object))),
-                    Err(failure) => {
-                        let (target_name, failure) =
-                            (&source.descriptor().name, telemetry::failure_detail(&failure));
-                        tracing::warn!(request = %context.id, %target_name, failure, "whether an id is ours is not known");
-                    }
+        for (source, answer) in join_all(asked).await {
+            match answer {
+                Ok(answer) => held.extend(answer.found.into_iter().filter(|object| by.names(object))),
+                Err(failure) => {
+                    let (target_name, failure) =
+                        (&source.descriptor().name, telemetry::failure_detail(&failure));
+                    tracing::warn!(request = %context.id, %target_name, failure, "whether an id is ours is not known");
                 }
             }
         }

@@ -15,6 +15,7 @@ use super::limits::{BreakerSettings, Rates, TargetLimits};
 use super::saml::PeerSaml;
 use super::section::{Reading, Section, Source};
 use super::tls::PeerTls;
+use super::xds::XdsConfig;
 use crate::model::{Authority, CommunityId, Oid, Operation, PeerProfile, RepositoryId, Side, TargetName};
 
 /// What sort of system it is.
@@ -26,12 +27,14 @@ pub enum TargetKind {
     Ssmix2,
     /// An XCA gateway of another network.
     Xca,
+    /// A PIX/PDQ manager, a registry and repositories: a source of our own, or another network.
+    Xds,
 }
 
 impl TargetKind {
     /// The words in files.
-    const WORDS: [(&'static str, Self); 3] =
-        [("portal", Self::Portal), ("ssmix2", Self::Ssmix2), ("xca", Self::Xca)];
+    const WORDS: [(&'static str, Self); 4] =
+        [("portal", Self::Portal), ("ssmix2", Self::Ssmix2), ("xca", Self::Xca), ("xds", Self::Xds)];
 
     /// The word in files.
     pub const fn word(self) -> &'static str {
@@ -39,14 +42,17 @@ impl TargetKind {
             Self::Portal => "portal",
             Self::Ssmix2 => "ssmix2",
             Self::Xca => "xca",
+            Self::Xds => "xds",
         }
     }
 
-    /// The only side it can be on: peers are never reached from peers (no transit).
-    pub const fn side(self) -> Side {
+    /// The only side it can be on: peers are never reached from peers (no transit). None where its file
+    /// says which.
+    pub const fn side(self) -> Option<Side> {
         match self {
-            Self::Portal | Self::Ssmix2 => Side::Home,
-            Self::Xca => Side::Peer,
+            Self::Portal | Self::Ssmix2 => Some(Side::Home),
+            Self::Xca => Some(Side::Peer),
+            Self::Xds => None,
         }
     }
 }
@@ -107,6 +113,10 @@ pub struct TargetFile {
     pub tls: Option<PeerTls>,
     /// Its habits on the wire.
     pub wire: PeerProfile,
+    /// URLs and habits, for `kind = "xds"`.
+    pub xds: Option<XdsConfig>,
+    /// What our assertions toward a source say; None is none. A source asks nothing and has no `saml`.
+    pub xua: Option<PeerSaml>,
     pub(super) source: Arc<Source>,
 }
 
@@ -123,6 +133,7 @@ impl TargetFile {
         let kind = s.required_word("kind", &TargetKind::WORDS);
         let side = s.word("side", &[("home", Side::Home), ("peer", Side::Peer)]);
         let community = s.oid("community").map(CommunityId);
+        let is_server = kind == Some(TargetKind::Xds) && side == Some(Side::Home);
         let offers = offers(&mut s);
         let limits = limits(&mut s, broker, kind);
         let breaker = BreakerSettings::read(s.section_or_empty("breaker"));
@@ -137,15 +148,21 @@ impl TargetFile {
         let usual_ms = if kind == Some(TargetKind::Portal) { broker.timeout_ms } else { 5_000 };
         let timeout_ms = s.number("timeout_ms", usual_ms, 100..=120_000);
         let device = s.oid("device");
-        let authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
-        let repositories = s.oids("repositories").into_iter().map(RepositoryId).collect();
+        let mut authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
+        let mut repositories: Vec<_> = s.oids("repositories").into_iter().map(RepositoryId).collect();
         let send_network_id = s.flag("send_network_id", false);
         let correlation_days = u32::try_from(s.number("correlation_days", 0, 0..=366)).unwrap_or_default();
         let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
         let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
-        let tls = s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited));
-        let saml =
-            s.section("saml").map(|section| PeerSaml::read(section, &broker.certs, &broker.role_system));
+        let tls = s.section("tls").map(|section| match is_server {
+            true => PeerTls::read_of_server(section, &broker.certs),
+            false => PeerTls::read(section, &broker.certs, inherited),
+        });
+        let saml = s.section("saml").map(|section| match is_server {
+            true => PeerSaml::read_of_server(section, &broker.role_system),
+            false => PeerSaml::read(section, &broker.certs, &broker.role_system),
+        });
+        let (saml, xua) = if is_server { (None, saml) } else { (saml, None) };
         let wire = s.raw("wire").map(|value| read_all::<PeerProfile>(&source, "wire", value));
         let wire = wire.unwrap_or_else(|| Ok(PeerProfile::default())).unwrap_or_else(|errors| {
             errors.into_iter().for_each(|error| reading.note(error));
@@ -158,7 +175,12 @@ impl TargetFile {
         } else {
             Endpoints::default()
         };
-        let settings = kind != Some(TargetKind::Xca) && s.raw(key).is_some();
+        let xds = (kind == Some(TargetKind::Xds)).then(|| s.section("xds").map(XdsConfig::read)).flatten();
+        if let Some(config) = &xds {
+            authorities = joined(config.authority.clone(), authorities);
+            repositories = joined(config.repositories.iter().map(|(id, _)| id.clone()), repositories);
+        }
+        let settings = !matches!(kind, Some(TargetKind::Xca | TargetKind::Xds)) && s.raw(key).is_some();
         s.finish();
         let kind = kind?;
         let file = Self {
@@ -171,20 +193,29 @@ impl TargetFile {
             kind,
             limits,
             name: TargetName(path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default().into()),
-            offers: offers.unwrap_or_else(|| offered_by_default(kind)),
+            offers: offers.unwrap_or_else(|| match &xds {
+                Some(xds) => xds.offers(),
+                None => offered_by_default(kind),
+            }),
             path: path.to_owned(),
             rates: own_rates,
             repositories,
             saml,
             send_network_id,
             settings: KindTable::new(Arc::clone(&source), key, settings),
-            side: side.unwrap_or(kind.side()),
+            side: side.or(kind.side()).unwrap_or(Side::Peer),
             timeout_ms,
             tls,
             wire: PeerProfile { community, authorities: authorities.clone(), ..wire },
             authorities,
             source,
+            xds,
+            xua,
         };
+        if side.is_none() && kind.side().is_none() {
+            let hint = "side = \"home\" is a source of ours, side = \"peer\" another network";
+            reading.note(file.error("side", "missing key `side`").hint(hint));
+        }
         file.check_itself(broker).into_iter().for_each(|error| reading.note_conflict(error));
         Some(file)
     }
@@ -196,12 +227,12 @@ impl TargetFile {
             errors.push(self.error(key, message).hint(hint));
         };
         let word = self.kind.word();
-        if self.side != self.kind.side() {
-            let side = self.kind.side().word();
+        if let Some(side) = self.kind.side().filter(|side| *side != self.side) {
+            let side = side.word();
             fault("side", format!("kind \"{word}\" cannot be on this side"), &format!("side = \"{side}\""));
         }
         let ours = self.community == broker.community;
-        match (self.kind.side(), ours) {
+        match (self.kind.side().unwrap_or(self.side), ours) {
             (Side::Home, false) => {
                 fault("community", "a system of our own has our community".into(), "leave `community` out");
             }
@@ -216,7 +247,8 @@ impl TargetFile {
             if present && is_source {
                 fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
             }
-            if !present && !is_source {
+            let is_optional = is_source || (key == "saml" && self.is_source());
+            if !present && !is_optional {
                 fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
             }
         }
@@ -233,10 +265,22 @@ impl TargetFile {
         if self.kind == TargetKind::Xca {
             self.check_peer(&mut fault);
         }
-        if is_source && !self.settings.is_present() {
+        let has_table = self.settings.is_present() || self.xds.is_some();
+        if matches!(self.kind, TargetKind::Ssmix2 | TargetKind::Xds) && !has_table {
             fault("kind", format!("missing table `[{word}]`"), "see docs/configuration.md");
         }
+        if let Some(xds) = &self.xds {
+            xds.check(self.side, &self.offers, self.send_network_id, &mut fault);
+            if self.tls.as_ref().is_some_and(|tls| tls.client.is_none()) {
+                fault("tls", "missing key `tls.client`".into(), "the certificate we show it");
+            }
+        }
         errors
+    }
+
+    /// Whether it is a source of ours.
+    pub fn is_source(&self) -> bool {
+        self.side == Side::Home && self.kind != TargetKind::Portal
     }
 
     fn check_peer(&self, fault: &mut dyn FnMut(&str, String, &str)) {
@@ -269,7 +313,8 @@ fn offered_by_default(kind: TargetKind) -> BTreeSet<Operation> {
 
 /// Each kind has a table of its own; one of another kind is a mistake.
 fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
-    for other in [TargetKind::Ssmix2, TargetKind::Xca].into_iter().filter(|other| Some(*other) != kind) {
+    let kinds = [TargetKind::Ssmix2, TargetKind::Xca, TargetKind::Xds];
+    for other in kinds.into_iter().filter(|other| Some(*other) != kind) {
         if s.raw(other.word()).is_some() && kind.is_some() {
             s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
         }
@@ -313,7 +358,19 @@ fn endpoints(mut section: Section<'_>) -> Endpoints {
     endpoints
 }
 
-fn url(section: &mut Section<'_>, key: &'static str) -> Option<Uri> {
+/// These first, each once.
+fn joined<T: PartialEq>(first: impl IntoIterator<Item = T>, then: Vec<T>) -> Vec<T> {
+    let mut joined = Vec::new();
+    for one in first.into_iter().chain(then) {
+        if !joined.contains(&one) {
+            joined.push(one);
+        }
+    }
+    joined
+}
+
+/// An https URL.
+pub(super) fn url(section: &mut Section<'_>, key: &'static str) -> Option<Uri> {
     let text = section.text(key)?;
     let uri: Option<Uri> = text.parse().ok();
     let fits = |uri: &Uri| uri.scheme_str() == Some("https") && uri.host().is_some_and(|h| !h.is_empty());

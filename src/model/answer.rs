@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{CommunityId, DocumentId, Phi, RepositoryId, TargetName};
+use super::{CommunityId, DocumentId, ObjectId, Phi, RepositoryId, TargetName};
 
 /// Why a target gave nothing. No text of a peer is shown to a requester.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -97,6 +97,8 @@ pub struct Answer<T> {
     pub is_patient_unknown: bool,
     /// Which part of everything found this is.
     pub page: Page,
+    /// Ids of objects that came as references alone; what they name has to be asked for.
+    pub references: Vec<ObjectId>,
     /// What was looked up besides, so that findings which hang on it can be judged; never shown.
     pub witnesses: Vec<T>,
     /// Whether an entry stands only with an association that joins it (GetRelatedDocuments).
@@ -125,6 +127,7 @@ impl<T> Default for Answer<T> {
             keep_for: None,
             is_patient_unknown: false,
             page: Page::default(),
+            references: Vec::new(),
             witnesses: Vec::new(),
             is_joined_only: false,
         }
@@ -152,6 +155,7 @@ impl<T> Answer<T> {
             keep_for,
             is_patient_unknown,
             page,
+            references,
             is_joined_only,
             ..
         } = self;
@@ -166,6 +170,7 @@ impl<T> Answer<T> {
             keep_for,
             is_patient_unknown,
             page,
+            references,
             witnesses,
             is_joined_only,
         }
@@ -174,6 +179,7 @@ impl<T> Answer<T> {
     /// Takes another answer in.
     pub fn merge(&mut self, other: Self) {
         self.found.extend(other.found);
+        self.references.extend(other.references);
         self.witnesses.extend(other.witnesses);
         self.unavailable.extend(other.unavailable);
         self.reported.extend(other.reported);

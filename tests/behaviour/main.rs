@@ -40,3 +40,5 @@ mod slow_clients;
 mod start_and_restart;
 mod stored_queries;
 mod withheld_leaves_no_trace;
+mod xds_networks;
+mod xds_sites;

@@ -13,7 +13,8 @@ use super::{association, package};
 use crate::dialect::Sent;
 use crate::dialect::soap::{Envelope, Fault, check_relates_to};
 use crate::model::{
-    Answer, Failure, Malformed, Outcome, PatientId, PeerProfile, RegistryObject, Reported, Warning,
+    Answer, Failure, Malformed, ObjectId, Outcome, PatientId, PeerProfile, Phi, RegistryObject, Reported,
+    Warning,
 };
 use crate::xml::{Element, Reader, Tree};
 
@@ -120,7 +121,12 @@ pub(super) fn read_tolerantly(
     let mut found = Vec::new();
     let mut dropped: Vec<RegistryError> = Vec::new();
     let mut set_aside = 0;
+    let mut references = Vec::new();
     let head = scan(message, |object| {
+        if is_reference(&object) && object.home_of(&sent.home, profile).is_ok() {
+            references.extend(object.tree.attribute("id").map(|id| ObjectId(Phi::new(id.to_owned()))));
+            return Ok(());
+        }
         match take(object, sent, profile) {
             Ok(Some(taken)) => found.push(taken),
             Ok(None) => {}
@@ -137,7 +143,7 @@ pub(super) fn read_tolerantly(
     let mut answer = conclude(head, sent, "XDSRegistryError", found.is_empty())?;
     answer.set_aside = set_aside;
     if answer.answered > 0 {
-        answer.found = found;
+        (answer.found, answer.references) = (found, references);
         answer.reported.extend(dropped.into_iter().map(|error| reported(error, sent)));
     }
     Ok(answer)
@@ -200,6 +206,10 @@ pub fn reported(error: RegistryError, sent: &Sent) -> Reported {
         community: Some(sent.home.clone()),
         document: None,
     }
+}
+
+fn is_reference(object: &Object<'_>) -> bool {
+    &*object.tree.element.ns == RIM && object.tree.name() == "ObjectRef"
 }
 
 fn take(

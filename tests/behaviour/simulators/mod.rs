@@ -12,4 +12,5 @@ pub mod records;
 pub mod registry;
 pub mod repository;
 pub mod seed;
+pub mod site;
 pub mod waiting;
