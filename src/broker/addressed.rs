@@ -13,17 +13,18 @@ use crate::model::{
 type Known = (CommunityId, PatientId);
 
 impl Resolver<'_> {
-    /// The answer so; None where it cannot be told under which ids its objects were shown.
+    /// The answer so; as it was where it cannot be told under which ids its objects were shown.
     pub(super) async fn addressed(
         &self,
         context: &RequestContext,
         about: &About,
         answer: Answer<RegistryObject>,
-    ) -> Option<Answer<RegistryObject>> {
+    ) -> Result<Answer<RegistryObject>, Answer<RegistryObject>> {
         let persons = match &about.asked {
-            Some(_) => HashMap::new(),
-            None => self.shown_persons(context, &answer).await?,
+            Some(_) => Some(HashMap::new()),
+            None => self.shown_persons(context, &answer).await,
         };
+        let Some(persons) = persons else { return Err(answer) };
         let asked = |object: &RegistryObject| {
             let of = || persons.get(&(object.community().clone(), object.patient()?.clone()));
             about.asked.as_ref().or_else(of).cloned()
@@ -33,7 +34,7 @@ impl Resolver<'_> {
             Some(asked) => with_patient(object, asked),
             None => object,
         });
-        Some(match (context.side, &about.asked) {
+        Ok(match (context.side, &about.asked) {
             (Side::Peer, None) => self.by_members(answer),
             _ => answer,
         })

@@ -127,7 +127,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let is_unknown = brought.answers.values().any(|kept| kept.answer.is_patient_unknown);
         let is_empty = brought.answers.values().all(|kept| kept.answer.found.is_empty());
         let suspect_until = self.context.received.plus_seconds(-SUSPECT_FROM_S);
-        let is_suspect = correlated.since.is_some_and(|since| since < suspect_until);
+        let is_old = correlated.since.is_some_and(|since| since < suspect_until);
+        let is_suspect = is_old && correlated.request.is_suspect_when_empty();
         is_unknown || (is_suspect && is_empty && !brought.answers.is_empty())
     }
 

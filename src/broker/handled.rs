@@ -261,19 +261,21 @@ impl Handled for DocumentQuery {
     ) -> BoxFuture<'a, Answer<RegistryObject>> {
         Box::pin(async move {
             answer.found = once_each(answer.found);
-            let rest = Answer { found: Vec::new(), witnesses: Vec::new(), ..answer.clone() };
-            // Under an id that the portal does not know an entry would be misfiled.
-            let Some(mut answer) = resolver.addressed(context, about, answer).await else {
-                let why = "whose ids the documents had here cannot be read; try again";
-                let unread = Reported {
-                    code: "XDSRegistryError".to_owned(),
-                    context: why.to_owned(),
-                    severity: Severity::Error,
-                    community: None,
-                    document: None,
-                };
-                let reported = [rest.reported, vec![unread]].concat();
-                return Answer { reported, ..rest };
+            let mut answer = match resolver.addressed(context, about, answer).await {
+                Ok(answer) => answer,
+                // Under an id that the portal does not know an entry would be misfiled.
+                Err(mut unread) => {
+                    unread.found.clear();
+                    unread.witnesses.clear();
+                    unread.reported.push(Reported {
+                        code: "XDSRegistryError".to_owned(),
+                        context: "whose ids the documents had here cannot be read; try again".to_owned(),
+                        severity: Severity::Error,
+                        community: None,
+                        document: None,
+                    });
+                    return unread;
+                }
             };
             if about.routes.as_ref().is_some_and(|routes| routes.has_ambiguous) {
                 answer.reported.push(ambiguous(None, "an id of several communities; name its home"));

@@ -69,6 +69,11 @@ pub trait OutboundRequest: Request {
     /// Leaves out what does not hang together with what was asked.
     fn connect(&self, _: &mut Answer<Self::Found>) {}
 
+    /// Whether finding nothing may mean that the id asked about is no longer good.
+    fn is_suspect_when_empty(&self) -> bool {
+        true
+    }
+
     /// Whether a finding from there answers this request.
     fn accepts(&self, from: &Descriptor, found: &Self::Found) -> bool;
 }
@@ -197,6 +202,11 @@ impl OutboundRequest for DocumentQuery {
             other => *other.community() == from.community,
         };
         asked && is_there && wanted.may_hold(found)
+    }
+
+    // Most patients have no folders, and few documents a given reference.
+    fn is_suspect_when_empty(&self) -> bool {
+        matches!(self.criteria.wanted, Wanted::Documents | Wanted::Everything)
     }
 
     fn lookups(&self, answer: &Answer<RegistryObject>, alone: &dyn Fn() -> bool, round: usize) -> Vec<Self> {

@@ -6,9 +6,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::dialect::ssmix2::FacilitySettings;
 use crate::model::{
-    Answer, Code, Community, CommunityId, Descriptor, Document, DocumentEntry, DocumentQuery,
+    Answer, Code, Community, CommunityId, Criteria, Descriptor, Document, DocumentEntry, DocumentQuery,
     DocumentRetrieve, Encoded, Failure, FoundPatient, Leg, ObjectId, Outcome, PatientDiscovery, PatientId,
-    PatientIdLookup, PatientMatch, QueryKey, RegistryObject, RequestContext,
+    PatientIdLookup, PatientMatch, QueryKey, RegistryObject, RequestContext, Side,
 };
 
 use super::content::Reader;
@@ -87,7 +87,7 @@ impl Ssmix2 {
         Ok(())
     }
 
-    fn by_patient(&self, id: &PatientId, query: &DocumentQuery) -> Vec<DocumentEntry> {
+    fn by_patient(&self, side: Side, id: &PatientId, query: &DocumentQuery) -> Vec<DocumentEntry> {
         if id.authority != self.settings.authority {
             return Vec::new();
         }
@@ -97,7 +97,15 @@ impl Ssmix2 {
             Encoded::Metadata(metadata) => criteria::matches(&query.criteria, entry, metadata),
             Encoded::Ebxml(_) => false,
         };
-        entries.filter(fits).collect()
+        // Toward a peer a reference that holds the hospital's number is not there: to guess it right would
+        // be told by what is found.
+        let is_told = |entry: &DocumentEntry| match side {
+            Side::Peer if has_references(&query.criteria) => {
+                fits(&entry.readdressed(entry.patient.clone(), Some(entry.patient.clone())))
+            }
+            _ => fits(entry),
+        };
+        entries.filter(is_told).collect()
     }
 
     fn by_uuid(&self, uuids: impl Iterator<Item = Option<u128>>) -> Vec<DocumentEntry> {
@@ -147,13 +155,13 @@ impl Community for Ssmix2 {
 
     async fn document_query(
         &self,
-        _: &RequestContext,
+        context: &RequestContext,
         _: &Leg,
         request: &DocumentQuery,
     ) -> Outcome<RegistryObject> {
         self.available()?;
         let named = match &request.by {
-            QueryKey::Patient(id) => self.by_patient(id, request),
+            QueryKey::Patient(id) => self.by_patient(context.side, id, request),
             QueryKey::Objects(ids) => self.by_uuid(ids.iter().map(uuid_of_object)),
             QueryKey::UniqueIds(ids) => self.by_uuid(ids.iter().map(|id| uuid_of_unique(id.reveal()))),
         };
@@ -180,6 +188,10 @@ impl Community for Ssmix2 {
         }
         Ok(answer)
     }
+}
+
+fn has_references(criteria: &Criteria) -> bool {
+    !criteria.references.is_empty() || !criteria.except.references.is_empty()
 }
 
 fn uuid_of_object(id: &ObjectId) -> Option<u128> {

@@ -11,6 +11,9 @@ use crate::simulators::client::{PHYSICIAN, oid};
 use crate::simulators::gateway::Gateway;
 use crate::simulators::network::HIROSHIMA;
 
+/// Answers to which queries are bent, and how.
+type Bent = (Wanted, fn(String) -> String);
+
 /// What is asked, what is said instead of the truth, and what of it is passed on.
 type Lie = (&'static str, DocumentQuery, Wanted, fn(String) -> String, &'static [u32]);
 
@@ -161,7 +164,7 @@ fn lies() -> [Lie; 14] {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_lie_about_folders_submission_sets_and_associations_is_passed_on() {
     let holdings = Arc::new(holdings());
-    let telling: Arc<Mutex<Option<(Wanted, fn(String) -> String)>>> = Arc::default();
+    let telling: Arc<Mutex<Option<Bent>>> = Arc::default();
     let told = Arc::clone(&telling);
     let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
         let (holdings, lie) = (Arc::clone(&holdings), *told.lock().unwrap());

@@ -1,7 +1,8 @@
-use super::fixture::{NUMBER, Storage, any_status, approved, ask, find};
+use super::fixture::{NUMBER, Storage, any_status, approved, ask, context, find};
 use crate::community::ssmix2::Ssmix2;
 use crate::model::{
-    Code, Criteria, DocumentEntry, DocumentQuery, Dtm, Encoded, EntryMetadata, QueryKey, ReturnType,
+    Association, Code, Community, Criteria, DocumentEntry, DocumentQuery, Dtm, Encoded, EntryMetadata,
+    QueryKey, RegistryObject, RequestContext, ReturnType, Side, Wanted,
 };
 
 const AT: &str = "20240712110000000";
@@ -174,4 +175,68 @@ async fn an_entry_comes_out_of_the_index_as_the_dialect_built_it() {
         }
     }
     assert_eq!(compared, 52);
+}
+
+#[tokio::test]
+async fn a_reference_finds_its_documents_and_toward_a_peer_none_that_holds_the_hospitals_number() {
+    let (_storage, source) = all_kinds().await;
+    let by_reference = |reference: &crate::model::Phi<String>| {
+        let references = vec![vec![reference.clone()]];
+        find(NUMBER, Criteria { wanted: Wanted::DocumentsByReference, references, ..any_status() })
+    };
+    let (peer, leg) = context();
+    let home = RequestContext { side: Side::Home, ..peer.clone() };
+    let (mut found_at_home, mut kept_from_peers) = (0, 0);
+    for entry in ask(&source, &find(NUMBER, any_status())).await {
+        for reference in &metadata(&entry).references {
+            let found = source.document_query(&home, &leg, &by_reference(reference)).await.unwrap().found;
+            assert!(found.iter().any(|found| *found.object() == entry.object));
+            found_at_home += 1;
+            let shown = entry.readdressed(entry.patient.clone(), Some(entry.patient.clone()));
+            let is_shown = metadata(&shown).references.contains(reference);
+            let found = source.document_query(&peer, &leg, &by_reference(reference)).await.unwrap().found;
+            assert_eq!(found.iter().any(|found| *found.object() == entry.object), is_shown);
+            kept_from_peers += usize::from(!is_shown);
+        }
+    }
+    assert!(found_at_home > 0, "some documents have references");
+    println!("{found_at_home} references, {kept_from_peers} kept from peers");
+    let nobodys = by_reference(&crate::model::Phi::new("nobody's".to_owned()));
+    assert!(ask(&source, &nobodys).await.is_empty());
+}
+
+#[tokio::test]
+async fn original_and_rendition_are_joined_and_nothing_lies_in_folders() {
+    let (_storage, source) = all_kinds().await;
+    let (context, leg) = context();
+    let all = ask(&source, &find(NUMBER, any_status())).await;
+    let of = |wanted, by: QueryKey| {
+        let association_types = vec![Association::TRANSFORMS.to_owned()];
+        let criteria = Criteria { wanted, association_types, ..any_status() };
+        DocumentQuery { by, home: None, criteria, returns: ReturnType::LeafClass }
+    };
+    let found =
+        async |query: DocumentQuery| source.document_query(&context, &leg, &query).await.unwrap().found;
+    let everything = found(of(Wanted::Everything, find(NUMBER, any_status()).by)).await;
+    let joined: Vec<_> = everything.iter().filter_map(RegistryObject::association).collect();
+    assert_eq!((everything.len() - joined.len(), joined.len()), (all.len(), all.len() / 2));
+    for association in &joined {
+        let [rendition, original] =
+            association.ends().map(|end| all.iter().find(|e| e.object == *end).unwrap());
+        assert_eq!(rendition.media_type, "text/html");
+        assert_ne!(original.media_type, "text/html");
+    }
+    let one = QueryKey::Objects(vec![joined[0].source.clone()]);
+    let again = found(of(Wanted::Associations, one.clone())).await;
+    assert_eq!(again.len(), 1);
+    assert_eq!(*again[0].object(), joined[0].object, "the same id at every look");
+    assert_eq!(found(of(Wanted::RelatedDocuments, one.clone())).await.len(), 3);
+    assert_eq!(found(of(Wanted::DocumentsAndAssociations, one.clone())).await.len(), 2);
+    for wanted in
+        [Wanted::Folders, Wanted::FoldersForDocument, Wanted::FolderAndContents, Wanted::SubmissionSets]
+    {
+        assert!(found(of(wanted, one.clone())).await.is_empty(), "{wanted:?}");
+        let by_patient = found(of(wanted, find(NUMBER, any_status()).by)).await;
+        assert!(by_patient.is_empty(), "{wanted:?}");
+    }
 }
