@@ -133,7 +133,7 @@ impl TargetFile {
         let kind = s.required_word("kind", &TargetKind::WORDS);
         let side = s.word("side", &[("home", Side::Home), ("peer", Side::Peer)]);
         let community = s.oid("community").map(CommunityId);
-        let is_server = kind == Some(TargetKind::Xds) && side == Some(Side::Home);
+        let is_server = kind == Some(TargetKind::Xds) && side != Some(Side::Peer);
         let offers = offers(&mut s);
         let limits = limits(&mut s, broker, kind);
         let breaker = BreakerSettings::read(s.section_or_empty("breaker"));
@@ -215,6 +215,7 @@ impl TargetFile {
         if side.is_none() && kind.side().is_none() {
             let hint = "side = \"home\" is a source of ours, side = \"peer\" another network";
             reading.note(file.error("side", "missing key `side`").hint(hint));
+            return Some(file);
         }
         file.check_itself(broker).into_iter().for_each(|error| reading.note_conflict(error));
         Some(file)
