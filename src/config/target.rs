@@ -133,13 +133,11 @@ impl TargetFile {
         let kind = s.required_word("kind", &TargetKind::WORDS);
         let side = s.word("side", &[("home", Side::Home), ("peer", Side::Peer)]);
         let community = s.oid("community").map(CommunityId);
-        let is_server = kind == Some(TargetKind::Xds) && side == Some(Side::Home);
+        let is_server = kind == Some(TargetKind::Xds) && side != Some(Side::Peer);
         let offers = offers(&mut s);
         let limits = limits(&mut s, broker, kind);
         let breaker = BreakerSettings::read(s.section_or_empty("breaker"));
-        let mut rates = s.section_or_empty("rates");
-        let own_rates = Rates::read(&mut rates, broker.limits.rates);
-        rates.finish();
+        let own_rates = rates(s.section_or_empty("rates"), broker);
         let budgets = Budgets::read(
             s.section_or_empty("budgets"),
             broker.limits.budgets,
@@ -152,22 +150,8 @@ impl TargetFile {
         let mut repositories: Vec<_> = s.oids("repositories").into_iter().map(RepositoryId).collect();
         let send_network_id = s.flag("send_network_id", false);
         let correlation_days = u32::try_from(s.number("correlation_days", 0, 0..=366)).unwrap_or_default();
-        let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
-        let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
-        let tls = s.section("tls").map(|section| match is_server {
-            true => PeerTls::read_of_server(section, &broker.certs),
-            false => PeerTls::read(section, &broker.certs, inherited),
-        });
-        let saml = s.section("saml").map(|section| match is_server {
-            true => PeerSaml::read_of_server(section, &broker.role_system),
-            false => PeerSaml::read(section, &broker.certs, &broker.role_system),
-        });
-        let (saml, xua) = if is_server { (None, saml) } else { (saml, None) };
-        let wire = s.raw("wire").map(|value| read_all::<PeerProfile>(&source, "wire", value));
-        let wire = wire.unwrap_or_else(|| Ok(PeerProfile::default())).unwrap_or_else(|errors| {
-            errors.into_iter().for_each(|error| reading.note(error));
-            PeerProfile::default()
-        });
+        let (tls, saml, xua) = trust(&mut s, broker, kind, is_server);
+        let wire = wire(&mut s, reading, &source);
         let key = kind.map_or("ssmix2", TargetKind::word);
         check_tables(&mut s, kind);
         let endpoints = if kind == Some(TargetKind::Xca) {
@@ -175,11 +159,7 @@ impl TargetFile {
         } else {
             Endpoints::default()
         };
-        let xds = (kind == Some(TargetKind::Xds)).then(|| s.section("xds").map(XdsConfig::read)).flatten();
-        if let Some(config) = &xds {
-            authorities = joined(config.authority.clone(), authorities);
-            repositories = joined(config.repositories.iter().map(|(id, _)| id.clone()), repositories);
-        }
+        let xds = xds(&mut s, kind, &mut authorities, &mut repositories);
         let settings = !matches!(kind, Some(TargetKind::Xca | TargetKind::Xds)) && s.raw(key).is_some();
         s.finish();
         let kind = kind?;
@@ -193,10 +173,7 @@ impl TargetFile {
             kind,
             limits,
             name: TargetName(path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default().into()),
-            offers: offers.unwrap_or_else(|| match &xds {
-                Some(xds) => xds.offers(),
-                None => offered_by_default(kind),
-            }),
+            offers: offers.unwrap_or_else(|| offered_by_default(kind, xds.as_ref())),
             path: path.to_owned(),
             rates: own_rates,
             repositories,
@@ -215,6 +192,7 @@ impl TargetFile {
         if side.is_none() && kind.side().is_none() {
             let hint = "side = \"home\" is a source of ours, side = \"peer\" another network";
             reading.note(file.error("side", "missing key `side`").hint(hint));
+            return Some(file);
         }
         file.check_itself(broker).into_iter().for_each(|error| reading.note_conflict(error));
         Some(file)
@@ -272,7 +250,7 @@ impl TargetFile {
         if let Some(xds) = &self.xds {
             xds.check(self.side, &self.offers, self.send_network_id, &mut fault);
             if self.tls.as_ref().is_some_and(|tls| tls.client.is_none()) {
-                fault("tls", "missing key `tls.client`".into(), "the certificate we show it");
+                fault("tls.client", "missing key `tls.client`".into(), "the certificate we show it");
             }
         }
         errors
@@ -307,7 +285,10 @@ impl TargetFile {
     }
 }
 
-fn offered_by_default(kind: TargetKind) -> BTreeSet<Operation> {
+fn offered_by_default(kind: TargetKind, xds: Option<&XdsConfig>) -> BTreeSet<Operation> {
+    if let Some(xds) = xds {
+        return xds.offers();
+    }
     if kind == TargetKind::Portal { BTreeSet::new() } else { Operation::ALL.into_iter().collect() }
 }
 
@@ -356,6 +337,55 @@ fn endpoints(mut section: Section<'_>) -> Endpoints {
     };
     section.finish();
     endpoints
+}
+
+/// Certificates; whose assertions are trusted; what ours toward a server that never calls us say.
+fn trust(
+    s: &mut Section<'_>,
+    broker: &BrokerConfig,
+    kind: Option<TargetKind>,
+    is_server: bool,
+) -> (Option<PeerTls>, Option<PeerSaml>, Option<PeerSaml>) {
+    let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
+    let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
+    let (tls, saml) = (s.section("tls"), s.section("saml"));
+    if is_server {
+        let tls = tls.map(|section| PeerTls::read_of_server(section, &broker.certs));
+        return (tls, None, saml.map(|section| PeerSaml::read_of_server(section, &broker.role_system)));
+    }
+    let tls = tls.map(|section| PeerTls::read(section, &broker.certs, inherited));
+    (tls, saml.map(|section| PeerSaml::read(section, &broker.certs, &broker.role_system)), None)
+}
+
+fn wire(s: &mut Section<'_>, reading: &Reading, source: &Source) -> PeerProfile {
+    let wire = s.raw("wire").map(|value| read_all::<PeerProfile>(source, "wire", value));
+    wire.unwrap_or_else(|| Ok(PeerProfile::default())).unwrap_or_else(|errors| {
+        errors.into_iter().for_each(|error| reading.note(error));
+        PeerProfile::default()
+    })
+}
+
+/// The `[xds]` table, whose authority and repositories are the file's.
+fn xds(
+    s: &mut Section<'_>,
+    kind: Option<TargetKind>,
+    authorities: &mut Vec<Authority>,
+    repositories: &mut Vec<RepositoryId>,
+) -> Option<XdsConfig> {
+    if kind != Some(TargetKind::Xds) {
+        return None;
+    }
+    let config = XdsConfig::read(s.section("xds")?);
+    *authorities = joined(config.authority.clone(), std::mem::take(authorities));
+    let held = config.repositories.iter().map(|(id, _)| id.clone());
+    *repositories = joined(held, std::mem::take(repositories));
+    Some(config)
+}
+
+fn rates(mut section: Section<'_>, broker: &BrokerConfig) -> Rates {
+    let rates = Rates::read(&mut section, broker.limits.rates);
+    section.finish();
+    rates
 }
 
 /// These first, each once.

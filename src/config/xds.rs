@@ -249,20 +249,21 @@ fn kind(mut row: Section<'_>) -> Option<KindRow> {
 fn searches(section: &mut Section<'_>) -> Vec<BTreeSet<SearchedBy>> {
     let mut searches = Vec::new();
     for text in section.texts("searches") {
-        let mut search = BTreeSet::new();
+        let (mut search, mut is_known) = (BTreeSet::new(), true);
         for word in text.split_whitespace() {
             match SearchedBy::WORDS.iter().find(|(known, _)| *known == word) {
                 Some((_, by)) => {
                     search.insert(*by);
                 }
                 None => {
+                    is_known = false;
                     let words = SearchedBy::WORDS.map(|(word, _)| word).join(", ");
                     section.fault("searches", format!("unknown word \"{word}\""), &format!("of {words}"));
                 }
             }
         }
         let is_named = [SearchedBy::Kana, SearchedBy::Kanji, SearchedBy::Roman];
-        if !search.iter().any(|by| is_named.contains(by)) {
+        if is_known && !search.iter().any(|by| is_named.contains(by)) {
             section.fault("searches", "a query without a name", "\"kanji birth\", \"kana birth\"");
         }
         searches.push(search);

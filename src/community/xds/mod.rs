@@ -9,7 +9,4 @@ mod numbers;
 mod persons;
 mod searches;
 
-#[cfg(test)]
-mod tests;
-
 pub use network::Xds;
