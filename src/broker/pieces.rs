@@ -91,7 +91,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::{Authority, Oid, PatientId, Phi, WireBytes};
+    use crate::model::{Authority, Oid, PatientId, Phi};
 
     struct Site(usize, Descriptor);
 
@@ -124,12 +124,8 @@ mod tests {
     }
 
     fn references(count: usize) -> Answer<RegistryObject> {
-        let reference = |n: usize| RegistryObject::Other {
-            object: ObjectId(Phi::new(format!("urn:uuid:{n:04}"))),
-            element: "rim:ObjectRef".to_owned(),
-            encoded: WireBytes { bytes: Phi::default(), namespaces: std::sync::Arc::from([]), places: None },
-        };
-        Answer::found((0..count).map(reference).collect())
+        let reference = |n: usize| ObjectId(Phi::new(format!("urn:uuid:{n:04}")));
+        Answer { references: (0..count).map(reference).collect(), ..Answer::found(Vec::new()) }
     }
 
     #[test]
@@ -139,14 +135,16 @@ mod tests {
         assert_eq!((&ids.by, ids.returns), (&list().by, ReturnType::ObjectRef));
         assert!(answer.reported.is_empty(), "that is mended now");
         let mut answer = references(7);
-        answer.found.extend(references(2).found);
+        answer.references.extend(references(2).references);
         let asked = pieces(&ids, &site(3), &mut answer);
         let of = |query: &DocumentQuery| match &query.by {
             QueryKey::Objects(ids) => ids.len(),
             _ => 0,
         };
         assert_eq!(asked.iter().map(of).collect::<Vec<_>>(), [3, 3, 1]);
-        assert!(answer.found.is_empty() && asked.iter().all(|piece| piece.returns == ReturnType::LeafClass));
+        assert!(
+            answer.references.is_empty() && asked.iter().all(|piece| piece.returns == ReturnType::LeafClass)
+        );
         let mut answer = refused();
         let halves = pieces(&asked[0], &site(3), &mut answer);
         assert_eq!(halves.iter().map(of).collect::<Vec<_>>(), [1, 2], "halved where it is too many still");
@@ -160,7 +158,7 @@ mod tests {
         assert!(pieces(&list(), &site(0), &mut answer).is_empty() && answer.reported.len() == 1);
         let ids = DocumentQuery { returns: ReturnType::ObjectRef, ..list() };
         let mut answer = references(PIECED_MAX + 1);
-        assert!(pieces(&ids, &site(3), &mut answer).is_empty() && answer.found.is_empty());
+        assert!(pieces(&ids, &site(3), &mut answer).is_empty() && answer.references.is_empty());
         assert_eq!(answer.reported[0].code, TOO_MANY);
         let mut answer = Answer { reported: refused().reported, ..references(1) };
         assert!(pieces(&list(), &site(3), &mut answer).is_empty());
