@@ -11,11 +11,13 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 
 use super::exit;
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::model::{
-    Availability, CommunityId, Criteria, DocumentId, DocumentQuery, DocumentRetrieve, Oid, PatientId, Phi,
-    QueryKey, RepositoryId, ReturnType,
+    Availability, CommunityId, Criteria, DocumentId, DocumentQuery, DocumentRetrieve, Homeless, Oid,
+    PatientId, Phi, QueryKey, RepositoryId, ReturnType,
 };
 
 pub use asker::{AskError, Asker, Who};
@@ -30,6 +32,7 @@ pub use show::{Shown, entry, patient};
   kakehashi ask find --family 髙橋 --given 美咲 --kana 'タカハシ ミサキ' --birth 19680412 --sex F --phone 0865-99-0101
   kakehashi ask list --patient 'OK000101^^^&2.999.33.1&ISO'
   kakehashi ask --role nurse list --patient 'OK000101^^^&2.999.33.1&ISO'
+  kakehashi ask --side okayama list --xds --patient 'OK000107^^^&2.999.33.1&ISO'
   kakehashi ask fetch --document '2.999.33|2.999.33.11.2|2.25.1' --out .
   kakehashi ask --door gateway --side okayama --print-request find --example match > request.xml
 
@@ -101,6 +104,9 @@ struct ListArgs {
     /// Superseded ones too
     #[arg(long)]
     deprecated: bool,
+    /// As a portal asks its own registry: by ITI-18, which need not know that there are homes
+    #[arg(long)]
+    xds: bool,
 }
 
 #[derive(Debug, Args)]
@@ -111,6 +117,9 @@ struct FetchArgs {
     /// Folder to write into; no file is ever overwritten
     #[arg(long, default_value = ".")]
     out: PathBuf,
+    /// As a portal asks its own repository: by ITI-43, without saying the home
+    #[arg(long)]
+    xds: bool,
 }
 
 /// Runs it; returns the exit code.
@@ -142,21 +151,32 @@ async fn carry_out(args: &AskArgs) -> Result<u8, AskError> {
         }
         AskCommand::List(list) => {
             let request = list.request()?;
-            if args.print_request {
-                return asker.print::<CrossGatewayQuery>(&request);
-            }
-            show::listed(&asker.list(&request).await?, args.json)
+            let answer = match (list.xds, args.print_request) {
+                (true, true) => return asker.print::<RegistryStoredQuery>(&request),
+                (false, true) => return asker.print::<CrossGatewayQuery>(&request),
+                (true, false) => asker.list_at_registry(&request).await?,
+                (false, false) => asker.list(&request).await?,
+            };
+            show::listed(&answer, args.json)
         }
         AskCommand::Fetch(fetch) => {
             let documents = fetch.document.iter().map(|text| document_id(text)).collect::<Result<_, _>>()?;
-            let request = DocumentRetrieve::of(documents);
-            if args.print_request {
-                return asker.print::<CrossGatewayRetrieve>(&request);
-            }
-            let answer = asker.fetch(&request).await?;
+            let request = if fetch.xds { without_homes(documents) } else { DocumentRetrieve::of(documents) };
+            let answer = match (fetch.xds, args.print_request) {
+                (true, true) => return asker.print::<RetrieveDocumentSet>(&request),
+                (false, true) => return asker.print::<CrossGatewayRetrieve>(&request),
+                (true, false) => asker.fetch_at_repository(&request).await?,
+                (false, false) => asker.fetch(&request).await?,
+            };
             save::all(answer, &fetch.out, args.json).await
         }
     }
+}
+
+/// As somebody asks for documents who does not know that there are homes.
+pub fn without_homes(documents: Vec<DocumentId>) -> DocumentRetrieve {
+    let homeless = documents.into_iter().map(|id| Homeless { repository: id.repository, unique: id.unique });
+    DocumentRetrieve { documents: Vec::new(), homeless: homeless.collect() }
 }
 
 impl ListArgs {

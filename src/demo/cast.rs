@@ -18,6 +18,8 @@ pub enum Part {
     TwinUnconsented,
     /// Never asked; lies unconscious.
     Emergency,
+    /// Treated in both networks; consents in both.
+    Commuter,
 }
 
 /// A person as records and questions tell.
@@ -93,7 +95,7 @@ pub static STRANGER: Person = Person {
     records: &[],
 };
 
-static OF_OKAYAMA: [Person; 6] = [
+static OF_OKAYAMA: [Person; 7] = [
     Person {
         part: Part::Consented,
         network_id: "OK000101",
@@ -218,9 +220,28 @@ static OF_OKAYAMA: [Person; 6] = [
             address: "岡山県笠岡市見本町20-2",
         }],
     },
+    Person {
+        part: Part::Commuter,
+        network_id: "OK000107",
+        kanji: ("桑田", "真由美"),
+        kana: ("クワタ", "マユミ"),
+        birth: "19740518",
+        sex: "F",
+        postal: "720-0000",
+        address: "広島県福山市見本町12-4",
+        phone: "084-999-0107",
+        records: &[Record {
+            hospital: 0,
+            number: "0000050001",
+            kanji: ("桑田", "真由美"),
+            kana: ("クワタ", "マユミ"),
+            phone: "084-999-0107",
+            address: "広島県福山市見本町12-4",
+        }],
+    },
 ];
 
-static OF_HIROSHIMA: [Person; 3] = [
+static OF_HIROSHIMA: [Person; 4] = [
     Person {
         part: Part::Consented,
         network_id: "HM000201",
@@ -286,6 +307,25 @@ static OF_HIROSHIMA: [Person; 3] = [
             kana: ("ナカムラ", "ナオコ"),
             phone: "084-999-0203",
             address: "広島県福山市見本町8-1",
+        }],
+    },
+    Person {
+        part: Part::Commuter,
+        network_id: "HM000204",
+        kanji: ("桑田", "真由美"),
+        kana: ("クワタ", "マユミ"),
+        birth: "19740518",
+        sex: "F",
+        postal: "720-0000",
+        address: "広島県福山市見本町12-4",
+        phone: "084-999-0107",
+        records: &[Record {
+            hospital: 1,
+            number: "00600005",
+            kanji: ("桑田", "真由美"),
+            kana: ("ｸﾜﾀ", "ﾏﾕﾐ"),
+            phone: "0849990107",
+            address: "広島県福山市見本町１２－４",
         }],
     },
 ];

@@ -28,7 +28,7 @@ pub fn csv(network: &Network, today: Date) -> String {
 }
 
 fn consents(person: &Person) -> bool {
-    matches!(person.part, Part::Consented | Part::Twin | Part::Withdraws)
+    matches!(person.part, Part::Consented | Part::Twin | Part::Withdraws | Part::Commuter)
 }
 
 #[cfg(test)]
@@ -39,7 +39,7 @@ mod tests {
     #[test]
     fn only_those_who_consent_have_a_row_and_each_hospital_has_its_own() {
         let text = csv(&OKAYAMA, time::macros::date!(2026 - 06 - 01));
-        assert_eq!(text.lines().count(), 1 + 2 + 1 + 1);
+        assert_eq!(text.lines().count(), 1 + 2 + 1 + 1 + 1);
         assert!(text.contains("OK000101,3310000002,00778899,2.999.34,*,*,TREATMENT,granted,2026-05-02,,"));
         assert!(!text.contains("00551122"));
     }

@@ -88,11 +88,14 @@ pub enum Chapter {
     Emergency,
     /// The other direction.
     Back,
+    /// A portal that knows nothing of other networks.
+    OneList,
 }
 
 impl Chapter {
     /// In the order they are told.
-    pub const ALL: [Self; 5] = [Self::Consented, Self::Hidden, Self::Withdrawn, Self::Emergency, Self::Back];
+    pub const ALL: [Self; 6] =
+        [Self::Consented, Self::Hidden, Self::Withdrawn, Self::Emergency, Self::Back, Self::OneList];
 
     /// Its heading.
     pub fn title(self) -> Both {
@@ -105,6 +108,10 @@ impl Chapter {
             Self::Withdrawn => Both::new("同意の撤回は直ちに効く", "A withdrawal works at once"),
             Self::Emergency => Both::new("緊急時", "In an emergency"),
             Self::Back => Both::new("逆方向: 岡山から広島へ", "And back: Okayama asks Hiroshima"),
+            Self::OneList => Both::new(
+                "いつもの画面のまま: 自網と他網の記録が一つの一覧に",
+                "The portal as it is: records of both networks in one list",
+            ),
         }
     }
 }

@@ -25,6 +25,10 @@ pub struct PeerProfile {
     /// Authorities the peer may speak for; filled in from its file.
     #[serde(skip)]
     pub authorities: Vec<Authority>,
+    /// Further communities whose objects it shows, as a gateway does that asks others (ITI-18 and ITI-38
+    /// to a portal); no file says so of a peer.
+    #[serde(skip)]
+    pub shows: Vec<CommunityId>,
     /// Whether our network id of a person goes with their demographics (decisions A8); from its file.
     #[serde(skip)]
     pub send_network_id: bool,

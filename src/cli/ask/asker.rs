@@ -1,5 +1,5 @@
 //! One asker at one door: writes requests with a fresh assertion, posts them over mutual TLS, reads the
-//! answers. An initiating gateway's answer speaks for several communities, so it is read once for each.
+//! answers. An initiating gateway's answer speaks for several communities: one to ITI-55 is read once for each.
 
 use std::fmt;
 use std::io::Write;
@@ -17,7 +17,9 @@ use crate::cli::exit;
 use crate::community::whole;
 use crate::config::{CaFile, KeyPair, PeerTls};
 use crate::demo::client_file::{ClientFile, ClientFileError, CodeEntry, Door, Examples};
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
 use crate::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use crate::dialect::soap::{self, FramedBody, Unreceived};
 use crate::dialect::{Addressing, Packaging, Received, Sent, Transaction};
@@ -25,7 +27,7 @@ use crate::identity::{Identity, Issuing, NameFormat, Signer};
 use crate::model::{
     Answer, Authority, Code, CommunityId, Document, DocumentQuery, DocumentRetrieve, Failure, Interrupted,
     MessageId, Oid, Organization, PatientDiscovery, PatientMatch, PeerProfile, Person, QueryId,
-    RegistryObject, Request, Timestamp,
+    RegistryObject, Timestamp,
 };
 use crate::telemetry::TraceParent;
 use crate::transport::{HttpClient, Post, client_config_of};
@@ -114,9 +116,18 @@ pub struct Asker {
     communities: Vec<CommunityId>,
     from: (Oid, CommunityId, Authority),
     to: (Oid, CommunityId),
-    urls: [Uri; 3],
+    urls: Urls,
     examples: Examples,
     timeout: Duration,
+}
+
+/// Where it asks; the last two are a portal's.
+struct Urls {
+    patient_discovery: Uri,
+    document_query: Uri,
+    document_retrieve: Uri,
+    registry: Option<Uri>,
+    repository: Option<Uri>,
 }
 
 impl Asker {
@@ -172,7 +183,13 @@ impl Asker {
                 Authority(oid("authority", &door.asker.authority)?),
             ),
             to: (oid("receiver_device", &door.receiver_device)?, CommunityId(receiver)),
-            urls: [url(&urls.patient_discovery)?, url(&urls.document_query)?, url(&urls.document_retrieve)?],
+            urls: Urls {
+                patient_discovery: url(&urls.patient_discovery)?,
+                document_query: url(&urls.document_query)?,
+                document_retrieve: url(&urls.document_retrieve)?,
+                registry: urls.registry.as_deref().map(url).transpose()?,
+                repository: urls.repository.as_deref().map(url).transpose()?,
+            },
             examples: door.examples.clone(),
             timeout: Duration::from_secs(timeout_s),
         })
@@ -188,8 +205,7 @@ impl Asker {
     /// # Errors
     /// No answer.
     pub async fn find(&self, request: &PatientDiscovery) -> Result<Answer<PatientMatch>, AskError> {
-        let answer = self.carry::<CrossGatewayPatientDiscovery>(request).await?;
-        let mut answers = self.read_all::<CrossGatewayPatientDiscovery>(answer)?;
+        let mut answers = self.find_everywhere(self.carry::<CrossGatewayPatientDiscovery>(request).await?)?;
         // The wish for more attributes names no community: it was read once for each.
         let mut has_wish = false;
         answers.found.retain(|found| match found {
@@ -204,8 +220,29 @@ impl Asker {
     /// # Errors
     /// No answer.
     pub async fn list(&self, request: &DocumentQuery) -> Result<Answer<RegistryObject>, AskError> {
-        let answer = self.carry::<CrossGatewayQuery>(request).await?;
-        self.read_all::<CrossGatewayQuery>(answer)
+        self.query::<CrossGatewayQuery>(request).await
+    }
+
+    /// ITI-18, as a portal asks its own registry.
+    ///
+    /// # Errors
+    /// No answer; the door has no registry.
+    pub async fn list_at_registry(
+        &self,
+        request: &DocumentQuery,
+    ) -> Result<Answer<RegistryObject>, AskError> {
+        self.query::<RegistryStoredQuery>(request).await
+    }
+
+    // Objects of all communities stand in one list.
+    async fn query<T: Transaction<Request = DocumentQuery>>(
+        &self,
+        request: &DocumentQuery,
+    ) -> Result<Answer<RegistryObject>, AskError> {
+        let to = self.url::<T>()?;
+        let (received, sent) = self.carry::<T>(request).await?;
+        let profile = PeerProfile { shows: self.communities.clone(), ..self.profile.clone() };
+        T::read_answer(received, &sent, &profile).map_err(|failure| AskError::failed(to, &failure))
     }
 
     /// ITI-39; bodies are still unread.
@@ -213,9 +250,27 @@ impl Asker {
     /// # Errors
     /// No answer.
     pub async fn fetch(&self, request: &DocumentRetrieve) -> Result<Answer<Document>, AskError> {
-        let (received, sent) = self.carry::<CrossGatewayRetrieve>(request).await?;
-        CrossGatewayRetrieve::read_answer(received, &sent, &self.profile)
-            .map_err(|failure| AskError::failed(self.url::<CrossGatewayRetrieve>(), &failure))
+        self.retrieve::<CrossGatewayRetrieve>(request).await
+    }
+
+    /// ITI-43, as a portal asks its own repository; bodies are still unread.
+    ///
+    /// # Errors
+    /// No answer; the door has no repository.
+    pub async fn fetch_at_repository(
+        &self,
+        request: &DocumentRetrieve,
+    ) -> Result<Answer<Document>, AskError> {
+        self.retrieve::<RetrieveDocumentSet>(request).await
+    }
+
+    async fn retrieve<T: Transaction<Request = DocumentRetrieve>>(
+        &self,
+        request: &DocumentRetrieve,
+    ) -> Result<Answer<Document>, AskError> {
+        let to = self.url::<T>()?;
+        let (received, sent) = self.carry::<T>(request).await?;
+        T::read_answer(received, &sent, &self.profile).map_err(|failure| AskError::failed(to, &failure))
     }
 
     /// A freshly signed request on standard output, plain SOAP; how to post it on standard error.
@@ -227,7 +282,7 @@ impl Asker {
         let FramedBody::Whole(body) = body else {
             return Err(AskError::new(exit::SOFTWARE, "a plain request is not whole".to_owned(), ""));
         };
-        eprintln!("POST {}\nContent-Type: {content_type}", self.url::<T>());
+        eprintln!("POST {}\nContent-Type: {content_type}", self.url::<T>()?);
         let mut out = std::io::stdout().lock();
         out.write_all(&body)
             .and_then(|()| out.flush())
@@ -235,13 +290,19 @@ impl Asker {
         Ok(exit::OK)
     }
 
-    fn url<T: Transaction>(&self) -> &Uri {
-        let [discovery, query, retrieve] = &self.urls;
-        match T::NAME {
-            "ITI-55" => discovery,
-            "ITI-38" => query,
-            _ => retrieve,
-        }
+    fn url<T: Transaction>(&self) -> Result<&Uri, AskError> {
+        let urls = &self.urls;
+        let url = match T::NAME {
+            "ITI-55" => Some(&urls.patient_discovery),
+            "ITI-38" => Some(&urls.document_query),
+            "ITI-39" => Some(&urls.document_retrieve),
+            "ITI-18" => urls.registry.as_ref(),
+            _ => urls.repository.as_ref(),
+        };
+        url.ok_or_else(|| {
+            let text = format!("{} cannot be asked at this door", T::NAME);
+            AskError::new(exit::USAGE, text, "a portal asks its registry and repository: --door portal")
+        })
     }
 
     fn write<T: Transaction>(
@@ -249,7 +310,7 @@ impl Asker {
         request: &T::Request,
         packaging: Packaging,
     ) -> Result<(String, FramedBody, Sent), AskError> {
-        let to = self.url::<T>();
+        let to = self.url::<T>()?;
         let now = Timestamp::now();
         let query =
             QueryId { root: self.from.0.to_string(), extension: Some(Uuid::new_v4().simple().to_string()) };
@@ -280,7 +341,7 @@ impl Asker {
     }
 
     async fn carry<T: Transaction>(&self, request: &T::Request) -> Result<(Received, Sent), AskError> {
-        let to = self.url::<T>();
+        let to = self.url::<T>()?;
         let failed = |failure: Failure| AskError::failed(to, &failure);
         let (content_type, body, sent) = self.write::<T>(request, T::PACKAGING)?;
         let body = match whole(body).await.map_err(failed)? {
@@ -314,18 +375,16 @@ impl Asker {
         Ok((received, sent))
     }
 
-    /// What the answer says for each community; what was said for another one is no error.
-    fn read_all<T: Transaction>(
-        &self,
-        (received, sent): (Received, Sent),
-    ) -> Result<Answer<<T::Request as Request>::Found>, AskError> {
+    // What the answer says for each community; what was said for another one is no error.
+    fn find_everywhere(&self, (received, sent): (Received, Sent)) -> Result<Answer<PatientMatch>, AskError> {
         let mut merged = Answer::default();
         let mut errors: Option<Vec<_>> = None;
+        let to = self.url::<CrossGatewayPatientDiscovery>()?;
         for community in &self.communities {
             let received = Received { envelope: received.envelope.clone(), parts: None };
             let sent = Sent { home: community.clone(), ..sent.clone() };
-            let read = T::read_answer(received, &sent, &self.profile);
-            let read = read.map_err(|failure| AskError::failed(self.url::<T>(), &failure))?;
+            let read = CrossGatewayPatientDiscovery::read_answer(received, &sent, &self.profile);
+            let read = read.map_err(|failure| AskError::failed(to, &failure))?;
             merged.found.extend(read.found);
             merged.answered = merged.answered.max(read.answered);
             // An error of the message itself is there in every reading.

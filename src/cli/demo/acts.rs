@@ -72,6 +72,8 @@ impl<'a> Acts<'a> {
             "a patient without consent",
         )
         .await;
+        tell::heading(&Chapter::OneList.title());
+        self.one_list().await;
     }
 
     fn asking(&self, side: &'static Network, role: &'static str, purpose: &'static str) -> Asking {
@@ -167,6 +169,49 @@ impl<'a> Acts<'a> {
             ),
             lines,
         ))
+    }
+
+    /// A portal that knows one registry, one repository and its own patient id, of somebody who has
+    /// records in both networks.
+    async fn one_list(&mut self) {
+        let asking = self.asking(&OKAYAMA, "physician", "TREATMENT");
+        let person = of(&OKAYAMA, Part::Commuter);
+        let begun = Instant::now();
+        let listed = asking.list_at_registry(&cx(person, &OKAYAMA)).await;
+        let came = listed.clone().and_then(|entries| self.judge_one_list(&entries));
+        let title = Both::new(
+            format!("{}の文書を自網のレジストリに照会する (ITI-18)", name(person)),
+            "asks its own registry (ITI-18) with its own patient id, and names no community",
+        );
+        self.note(Chapter::OneList, title, asking.to_string(), begun, came);
+        let begun = Instant::now();
+        let entries = listed.unwrap_or_default();
+        let remote = entries.iter().find(|entry| is_of(entry, &HIROSHIMA) && entry.kind == "OMP-01");
+        let came = match remote {
+            None => Err("no prescription of the other network in the list".to_owned()),
+            Some(entry) => asking.fetch_at_repository(entry, &self.layout.folder.join("documents")).await,
+        };
+        let title = Both::new(
+            "広島の処方を自網のリポジトリから開く (ITI-43)",
+            "opens the prescription from Hiroshima as if it were local (ITI-43)",
+        );
+        self.note(Chapter::OneList, title, asking.to_string(), begun, came);
+    }
+
+    fn judge_one_list(&self, entries: &[Shown]) -> Came {
+        let from =
+            |network| entries.iter().filter(|entry| is_of(entry, network)).cloned().collect::<Vec<_>>();
+        let (ours, theirs) = (from(&OKAYAMA), from(&HIROSHIMA));
+        let agreed = expected(&HIROSHIMA, Part::Commuter, &PHYSICIAN, self.layout.today);
+        if kinds_of(&theirs) != agreed || ours.is_empty() || ours.len() + theirs.len() != entries.len() {
+            let (ours, theirs) = (kinds_of(&ours).join(" "), kinds_of(&theirs).join(" "));
+            return Err(format!("home: {ours}; Hiroshima: {theirs}; agreed: {}", agreed.join(" ")));
+        }
+        let outcome = Both::new(
+            format!("自網 {} 件、広島 {} 件", ours.len(), theirs.len()),
+            format!("{} documents of home and {} of Hiroshima", ours.len(), theirs.len()),
+        );
+        Ok((outcome, entries.iter().map(questions::line).collect()))
     }
 
     async fn nurse(&mut self) {
@@ -358,6 +403,10 @@ impl<'a> Acts<'a> {
         let title = Both::new("岡山の監査: 緊急時閲覧", "Okayama's audit of emergencies");
         self.note(chapter, title, "kakehashi audit search --emergency".to_owned(), begun, came);
     }
+}
+
+fn is_of(entry: &Shown, network: &Network) -> bool {
+    entry.home == format!("urn:oid:{}", network.community)
 }
 
 fn emergency_list(entries: &[Shown]) -> Came {

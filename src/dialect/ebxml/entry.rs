@@ -51,7 +51,7 @@ impl Object<'_> {
     ) -> Result<CommunityId, RegistryError> {
         let name = self.tree.name();
         match self.home() {
-            Some(home) if home == *gateway => Ok(home),
+            Some(home) if home == *gateway || profile.shows.contains(&home) => Ok(home),
             Some(_) => {
                 let why = format!("{name} of a community that the gateway does not speak for");
                 Err(RegistryError::new("XDSRegistryError", why, gateway.to_string()))

@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 use super::Came;
-use crate::cli::ask::{Asker, DoorWord, FindArgs, Shown, Who, document_id, documents_of, entry, save};
+use crate::cli::ask::{
+    Asker, DoorWord, FindArgs, Shown, Who, document_id, documents_of, entry, save, without_homes,
+};
 use crate::cli::demo::brokers::Broker;
 use crate::cli::demo::layout::example;
 use crate::demo::cast::Person;
 use crate::demo::network::{Network, other};
 use crate::demo::story::Both;
 use crate::model::{
-    DocumentRetrieve, FoundPatient, PatientDiscovery, PatientId, PatientMatch, Phi, RegistryObject,
+    Answer, Document, DocumentId, DocumentRetrieve, FoundPatient, PatientDiscovery, PatientId, PatientMatch,
+    Phi, RegistryObject, Reported,
 };
 
 /// Seconds a question may take.
@@ -72,40 +75,27 @@ impl Asking {
     /// The documents of a patient, the latest first.
     pub async fn list(&self, cx: &str) -> Result<Vec<Shown>, String> {
         let patient = PatientId::from_cx(cx).ok_or_else(|| "no patient id".to_owned())?;
-        let answer =
-            self.asker()?.list(&documents_of(patient, None, false)).await.map_err(|e| e.to_string())?;
-        if let Some(error) = answer.reported.first() {
-            return Err(format!("{}: {}", error.code, error.context));
-        }
-        let mut entries: Vec<Shown> =
-            answer.found.iter().filter_map(RegistryObject::entry).map(entry).collect();
-        entries.sort_by(|a, b| b.service_start.cmp(&a.service_start).then_with(|| a.kind.cmp(&b.kind)));
-        Ok(entries)
+        let answer = self.asker()?.list(&documents_of(patient, None, false)).await;
+        shown(&answer.map_err(|e| e.to_string())?)
+    }
+
+    /// The same, as a portal asks its own registry (ITI-18).
+    pub async fn list_at_registry(&self, cx: &str) -> Result<Vec<Shown>, String> {
+        let patient = PatientId::from_cx(cx).ok_or_else(|| "no patient id".to_owned())?;
+        let answer = self.asker()?.list_at_registry(&documents_of(patient, None, false)).await;
+        shown(&answer.map_err(|e| e.to_string())?)
     }
 
     /// Fetches a document into a folder; its bytes are those that the list promised.
     pub async fn fetch(&self, entry: &Shown, folder: &Path) -> Came {
-        let mut answer = self.retrieve(entry).await?;
-        let (Some(document), true) = (answer.found.pop(), answer.found.is_empty()) else {
-            return Err(questions_error(&answer.reported));
-        };
-        let saved = save(document, folder, false).await.map_err(|e| e.to_string())?;
-        let bytes = std::fs::read(&saved.path).map_err(|e| e.to_string())?;
-        let hash = hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes).as_ref());
-        if entry.hash.as_ref().is_some_and(|promised| !promised.eq_ignore_ascii_case(&hash)) {
-            return Err("the bytes are not those the entry promised".to_owned());
-        }
-        let lines = vec![
-            saved.path.display().to_string(),
-            format!("{} / {} B / SHA-1 {hash}", saved.media_type, saved.bytes),
-        ];
-        Ok((
-            Both::new(
-                format!("{} バイト、一覧のハッシュと一致", saved.bytes),
-                format!("{} bytes, as the list promised", saved.bytes),
-            ),
-            lines,
-        ))
+        keep(self.retrieve(entry).await?, entry, folder).await
+    }
+
+    /// The same, as a portal asks its own repository (ITI-43), without saying whose the document is.
+    pub async fn fetch_at_repository(&self, entry: &Shown, folder: &Path) -> Came {
+        let request = without_homes(vec![named(entry)?]);
+        let answer = self.asker()?.fetch_at_repository(&request).await.map_err(|e| e.to_string())?;
+        keep(answer, entry, folder).await
     }
 
     /// Asks for a document that must not come; the error code it is answered with.
@@ -117,14 +107,50 @@ impl Asking {
         Ok(questions_error(&answer.reported))
     }
 
-    async fn retrieve(&self, entry: &Shown) -> Result<crate::model::Answer<crate::model::Document>, String> {
-        let id = format!("{}|{}|{}", entry.home, entry.repository, entry.unique);
-        let documents = vec![document_id(&id).map_err(|e| e.to_string())?];
-        self.asker()?.fetch(&DocumentRetrieve::of(documents)).await.map_err(|e| e.to_string())
+    async fn retrieve(&self, entry: &Shown) -> Result<Answer<Document>, String> {
+        let request = DocumentRetrieve::of(vec![named(entry)?]);
+        self.asker()?.fetch(&request).await.map_err(|e| e.to_string())
     }
 }
 
-fn questions_error(reported: &[crate::model::Reported]) -> String {
+fn named(entry: &Shown) -> Result<DocumentId, String> {
+    let id = format!("{}|{}|{}", entry.home, entry.repository, entry.unique);
+    document_id(&id).map_err(|e| e.to_string())
+}
+
+fn shown(answer: &Answer<RegistryObject>) -> Result<Vec<Shown>, String> {
+    if let Some(error) = answer.reported.first() {
+        return Err(format!("{}: {}", error.code, error.context));
+    }
+    let mut entries: Vec<Shown> = answer.found.iter().filter_map(RegistryObject::entry).map(entry).collect();
+    entries.sort_by(|a, b| b.service_start.cmp(&a.service_start).then_with(|| a.kind.cmp(&b.kind)));
+    Ok(entries)
+}
+
+async fn keep(mut answer: Answer<Document>, entry: &Shown, folder: &Path) -> Came {
+    let (Some(document), true) = (answer.found.pop(), answer.found.is_empty()) else {
+        return Err(questions_error(&answer.reported));
+    };
+    let saved = save(document, folder, false).await.map_err(|e| e.to_string())?;
+    let bytes = std::fs::read(&saved.path).map_err(|e| e.to_string())?;
+    let hash = hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes).as_ref());
+    if entry.hash.as_ref().is_some_and(|promised| !promised.eq_ignore_ascii_case(&hash)) {
+        return Err("the bytes are not those the entry promised".to_owned());
+    }
+    let lines = vec![
+        saved.path.display().to_string(),
+        format!("{} / {} B / SHA-1 {hash}", saved.media_type, saved.bytes),
+    ];
+    Ok((
+        Both::new(
+            format!("{} バイト、一覧のハッシュと一致", saved.bytes),
+            format!("{} bytes, as the list promised", saved.bytes),
+        ),
+        lines,
+    ))
+}
+
+fn questions_error(reported: &[Reported]) -> String {
     reported.first().map_or_else(|| "no document and no error".to_owned(), |error| error.code.clone())
 }
 
