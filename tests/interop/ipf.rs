@@ -3,6 +3,7 @@
 
 mod asked;
 mod asking;
+mod portal;
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -28,7 +29,11 @@ pub fn start(world: &World) -> Result<Program, String> {
     let jar = run(Command::new("bash").arg(project().join("build.sh")))?;
     let log = std::fs::File::create(world.folder().join("ipf.log")).map_err(|error| error.to_string())?;
     let mut command = Command::new("java");
-    command.arg("-Xmx256m").arg("-jar").arg(jar.trim()).arg("--demo").arg(world.folder()).stderr(log);
+    // IPF puts pages together in the JVM's own character set.
+    command
+        .args(["-Xmx256m", "-Dfile.encoding=UTF-8", "-jar", jar.trim(), "--demo"])
+        .arg(world.folder())
+        .stderr(log);
     let mut program = Program::start(&mut command)?;
     let ready = program.next(FIRST)?;
     if ready["ready"] == json!(true) {
@@ -46,6 +51,7 @@ pub fn suite() -> Result<Vec<Row>, String> {
     let mut gateway = start(&world)?;
     let mut rows = asking::all(&mut gateway)?;
     rows.extend(asked::all(&world, &mut gateway)?);
+    rows.extend(portal::all(&world, &mut gateway)?);
     rows.extend(super::audit::carried(&world, &repository, &mut gateway)?);
     rows.extend(super::audit::messages(&world.folder().join("audit"), &mut gateway)?);
     world.keep = rows.iter().any(|row| !row.passed);

@@ -4,7 +4,7 @@
 use super::answer_read::{Read, accepted, put_aside};
 use super::answer_write::{Detail, Verdict, acknowledge, begin_query_ack};
 use super::iti55::{answer_of, sent};
-use super::query::{VALUES_MAX, begin_query, malformed, parameter, parameter_list, values};
+use super::query::{VALUES_MAX, begin_id_query, malformed, parameter, parameter_list, values};
 use super::values::{instance, patient_id, root_oid, write_instance, write_root};
 use super::wrapper::{Echo, begin, begin_act};
 use super::{NS, refusal};
@@ -84,7 +84,7 @@ impl Transaction for PixQuery {
     fn write_request(request: &PatientIdLookup, addressing: &Addressing, _: &PeerProfile) -> (Payload, Sent) {
         let mut writer = begin(PIX_REQUEST_ROOT, "AL", addressing);
         begin_act(&mut writer, "PRPA_TE201309UV02");
-        begin_query(&mut writer, &addressing.query);
+        begin_id_query(&mut writer, &addressing.query);
         writer.start("parameterList");
         for authority in &request.authorities {
             parameter(&mut writer, SOURCE, "DataSource.id", |writer| {
@@ -94,7 +94,7 @@ impl Transaction for PixQuery {
         let known = &request.known;
         let id =
             QueryId { root: known.authority.0.to_string(), extension: Some(known.value.reveal().clone()) };
-        parameter(&mut writer, IDENTIFIER, "Patient.id", |writer| write_instance(writer, "value", &id));
+        parameter(&mut writer, IDENTIFIER, "Patient.Id", |writer| write_instance(writer, "value", &id));
         (Payload { xml: writer.finish(), attachments: Vec::new() }, sent(addressing))
     }
 

@@ -205,12 +205,22 @@ pub(super) fn write(request: &PatientDiscovery, addressing: &Addressing) -> Stri
     writer.finish()
 }
 
-/// Begins queryByParameter up to where its parts begin to differ.
+/// Begins queryByParameter of a query for persons, up to where its parts begin to differ.
 pub(super) fn begin_query(writer: &mut Writer, query: &QueryId) {
+    begin_with(writer, query, &[("statusCode", "new"), ("responseModalityCode", "R"), PRIORITY]);
+}
+
+/// Begins queryByParameter of a query for ids: its schema has no responseModalityCode.
+pub(super) fn begin_id_query(writer: &mut Writer, query: &QueryId) {
+    begin_with(writer, query, &[("statusCode", "new"), PRIORITY]);
+}
+
+const PRIORITY: (&str, &str) = ("responsePriorityCode", "I");
+
+fn begin_with(writer: &mut Writer, query: &QueryId, codes: &[(&'static str, &str)]) {
     writer.start("queryByParameter");
     write_instance(writer, "queryId", query);
-    for (name, code) in [("statusCode", "new"), ("responseModalityCode", "R"), ("responsePriorityCode", "I")]
-    {
+    for (name, code) in codes {
         writer.start(name).attribute("code", code).end();
     }
 }

@@ -7,7 +7,7 @@ use super::super::table::Row;
 use super::{obey, row};
 
 /// What must come back.
-enum Must {
+pub enum Must {
     /// An answer with this status word (HL7: queryResponseCode) of which this holds, given the entries
     /// that a plain find lists.
     Answer(&'static str, fn(&Value, &[Value]) -> Result<(), String>),
@@ -142,7 +142,7 @@ pub fn all(gateway: &mut Program) -> Result<Vec<Row>, String> {
     Ok(rows)
 }
 
-fn complaint(answer: &Value, must: &Must, listed: &[Value]) -> Option<String> {
+pub fn complaint(answer: &Value, must: &Must, listed: &[Value]) -> Option<String> {
     let whole = || Some(answer.to_string());
     let verdict = answer["verdict"].as_str().unwrap_or_default();
     match must {
@@ -169,11 +169,11 @@ fn complaint(answer: &Value, must: &Must, listed: &[Value]) -> Option<String> {
     }
 }
 
-fn list<'a>(answer: &'a Value, key: &str) -> &'a [Value] {
+pub fn list<'a>(answer: &'a Value, key: &str) -> &'a [Value] {
     answer[key].as_array().map(Vec::as_slice).unwrap_or_default()
 }
 
-fn that(holds: bool, otherwise: &str) -> Result<(), String> {
+pub fn that(holds: bool, otherwise: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(otherwise.to_owned()) }
 }
 
@@ -212,11 +212,11 @@ fn references(answer: &Value, _: &[Value]) -> Result<(), String> {
     )
 }
 
-fn nothing(answer: &Value, _: &[Value]) -> Result<(), String> {
+pub fn nothing(answer: &Value, _: &[Value]) -> Result<(), String> {
     that(list(answer, "entries").is_empty() && list(answer, "errors").is_empty(), "not empty")
 }
 
-fn error(answer: &Value, word: &str) -> Result<(), String> {
+pub fn error(answer: &Value, word: &str) -> Result<(), String> {
     that(answer["errors"].to_string().contains(word), "another error")
 }
 
@@ -239,7 +239,7 @@ fn fewer_entries(answer: &Value, listed: &[Value]) -> Result<(), String> {
 }
 
 /// By MTOM, each with the size and hash that its entry announced.
-fn documents(answer: &Value, listed: &[Value]) -> Result<(), String> {
+pub fn documents(answer: &Value, listed: &[Value]) -> Result<(), String> {
     that(answer["packaging"] == json!("mtom"), "not by MTOM")?;
     let found = list(answer, "documents");
     that(!found.is_empty(), "no document")?;

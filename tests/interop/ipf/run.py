@@ -24,7 +24,7 @@ SERVED = ["match", "unknown", "more-attributes", "busy", "partial", "error", "so
 ASKED = {
     "ITI-55": ["match", "withheld", "unknown", "nurse", "emergency", "name-only", "own-id", "by-id"],
     "ITI-38": ["match", "withheld", "unknown", "nurse", "emergency", "get-unique", "get-uuid", "object-ref", "unknown-query",
-               "foreign-home", "filtered", "nothing-of-that-class", "submission-sets", "folders", "get-all", "associations"],
+               "foreign-home", "filtered", "nothing-of-that-class"],
     "ITI-39": ["one", "several", "guessed", "partial", "withheld", "foreign-home", "large"],
 }
 REFUSED = ["expired", "wrong-audience", "foreign-signer", "altered", "no-assertion", "unknown-role", "no-purpose",
@@ -36,8 +36,8 @@ class Gateway:
     def __init__(self, folder):
         jar = HERE / "target" / "ipf-gateway.jar"
         log = open(folder / "ipf.log", "w")
-        self.process = subprocess.Popen(["java", "-Xmx256m", "-jar", jar, "--demo", folder], stdin=subprocess.PIPE,
-                                        stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8")
+        self.process = subprocess.Popen(["java", "-Xmx256m", "-Dfile.encoding=UTF-8", "-jar", jar, "--demo", folder],
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=log, text=True, encoding="utf-8")
         print(self.process.stdout.readline().strip())
 
     def do(self, **command):

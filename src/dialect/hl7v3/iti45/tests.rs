@@ -90,6 +90,15 @@ proptest! {
 }
 
 #[test]
+fn a_query_holds_the_parts_that_its_schema_has_and_no_other() {
+    let envelope = written(&wanting(&["2.999.4"]));
+    let body = envelope.body_tree().unwrap();
+    let query = body.path(NS, &["controlActProcess", "queryByParameter"]).unwrap();
+    let parts: Vec<&str> = query.elements().map(Tree::name).collect();
+    assert_eq!(parts, ["queryId", "statusCode", "responsePriorityCode", "parameterList"]);
+}
+
+#[test]
 fn what_is_unknown_is_named_by_its_place_and_not_by_its_value() {
     let list = "/hl7:PRPA_IN201309UV02/hl7:controlActProcess/hl7:queryByParameter/hl7:parameterList";
     let request = wanting(&["2.999.8", "2.999.9", "2.999.8"]);

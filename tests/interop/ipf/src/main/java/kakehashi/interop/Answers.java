@@ -9,8 +9,10 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.stream.IntStream;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Identifiable;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.XDSMetaClass;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorInfo;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.QueryResponse;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.Response;
@@ -19,7 +21,7 @@ import org.openehealth.ipf.commons.ihe.xds.core.responses.RetrievedDocumentSet;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 
-/** Reads Okayama's answers into JSON. */
+/** Reads answers into JSON. */
 final class Answers {
     private Answers() {
     }
@@ -28,37 +30,60 @@ final class Answers {
     record Entry(String uuid, String unique, String repository, String home, long size) {
     }
 
-    static void discovery(String answer, ObjectNode into) throws Exception {
+    /** What a patient manager or gateway answers: persons, or an acknowledgement alone. */
+    static void persons(String answer, ObjectNode into) throws Exception {
         Element root = Discovery.parse(answer).getDocumentElement();
+        into.put("root", root.getLocalName());
         into.put("acknowledgement", code(Discovery.one(root, "acknowledgement"), "typeCode"));
-        into.put("status", code(Discovery.one(root, "queryAck"), "queryResponseCode"));
-        ArrayNode patients = into.putArray("patients");
-        NodeList found = root.getElementsByTagNameNS(Xua.HL7, "registrationEvent");
-        for (int at = 0; at < found.getLength(); at++) {
-            Element event = (Element) found.item(at);
-            Element id = Discovery.child(Discovery.one(event, "patient"), "id");
-            Element custodian = Discovery.child(Discovery.one(event, "assignedEntity"), "id");
-            patients.addObject().put("id", id.getAttribute("extension")).put("authority", id.getAttribute("root"))
-                    .put("home", custodian.getAttribute("root"))
-                    .put("name", Discovery.one(event, "name").getTextContent())
-                    .put("confidence", code(Discovery.one(event, "queryMatchObservation"), "value", "value"));
+        ArrayNode details = into.putArray("details");
+        for (Element detail : all(root, "acknowledgementDetail")) {
+            details.addObject().put("type", detail.getAttribute("typeCode")).put("code", first(detail, "code", "code"))
+                    .put("text", first(detail, "text", null)).put("location", first(detail, "location", null));
         }
-        ArrayNode reasons = into.putArray("reasons");
-        NodeList issues = root.getElementsByTagNameNS(Xua.HL7, "detectedIssueEvent");
-        for (int at = 0; at < issues.getLength(); at++) {
-            NodeList codes = ((Element) issues.item(at)).getElementsByTagNameNS(Xua.HL7, "code");
-            for (int n = 1; n < codes.getLength(); n++) {
-                reasons.add(((Element) codes.item(n)).getAttribute("code"));
+        Element ack = Discovery.one(root, "queryAck");
+        into.put("status", code(ack == null ? Discovery.one(root, "acknowledgement") : ack,
+                ack == null ? "typeCode" : "queryResponseCode"));
+        if (ack == null) {
+            return;
+        }
+        into.put("total", first(ack, "resultTotalQuantity", "value"));
+        into.put("current", first(ack, "resultCurrentQuantity", "value"));
+        into.put("remaining", first(ack, "resultRemainingQuantity", "value"));
+        ArrayNode patients = into.putArray("patients");
+        for (Element event : all(root, "registrationEvent")) {
+            Element patient = Discovery.one(event, "patient");
+            Element id = Discovery.child(patient, "id");
+            ObjectNode one = patients.addObject().put("id", id.getAttribute("extension"))
+                    .put("authority", id.getAttribute("root"))
+                    .put("home", Discovery.child(Discovery.one(event, "assignedEntity"), "id").getAttribute("root"))
+                    .put("name", Discovery.one(event, "name").getTextContent().replaceAll("\\s+", " ").trim())
+                    .put("confidence", first(event, "value", "value"));
+            ArrayNode ids = one.putArray("ids");
+            for (Element each : all(patient, "id")) {
+                if (each.getParentNode() == patient) {
+                    ids.add(each.getAttribute("extension") + "^^^&" + each.getAttribute("root") + "&ISO");
+                }
             }
         }
+        ArrayNode reasons = into.putArray("reasons");
+        for (Element issue : all(root, "detectedIssueEvent")) {
+            all(issue, "code").stream().skip(1).forEach(code -> reasons.add(code.getAttribute("code")));
+        }
+    }
+
+    private static List<Element> all(Element within, String name) {
+        NodeList found = within.getElementsByTagNameNS(Xua.HL7, name);
+        return IntStream.range(0, found.getLength()).mapToObj(at -> (Element) found.item(at)).toList();
+    }
+
+    /** An attribute of the first such element, or its text; null if there is none. */
+    private static String first(Element within, String name, String attribute) {
+        Element found = Discovery.one(within, name);
+        return found == null ? null : attribute == null ? found.getTextContent() : found.getAttribute(attribute);
     }
 
     private static String code(Element within, String name) {
-        return code(within, name, "code");
-    }
-
-    private static String code(Element within, String name, String attribute) {
-        return Discovery.child(within, name).getAttribute(attribute);
+        return Discovery.child(within, name).getAttribute("code");
     }
 
     static List<Entry> query(QueryResponse answer, ObjectNode into) {
@@ -72,13 +97,26 @@ final class Answers {
                     .put("class", entry.getClassCode().getCode()).put("format", entry.getFormatCode().getCode())
                     .put("patient", cx(entry.getPatientId()));
         }
-        into.put("submission_sets", answer.getSubmissionSets().size()).put("folders", answer.getFolders().size());
-        into.put("associations", answer.getAssociations().size());
+        ArrayNode submissionSets = into.putArray("submission_sets");
+        answer.getSubmissionSets().forEach(one -> packaged(one, submissionSets.addObject()));
+        ArrayNode folders = into.putArray("folders");
+        answer.getFolders().forEach(one -> packaged(one, folders.addObject()));
+        ArrayNode associations = into.putArray("associations");
+        answer.getAssociations().forEach(one -> associations.addObject().put("uuid", one.getEntryUuid())
+                .put("type", String.valueOf(one.getAssociationType()))
+                .put("source", one.getSourceUuid()).put("target", one.getTargetUuid()));
         ArrayNode references = into.putArray("references");
         answer.getReferences().forEach(one -> references.addObject().put("uuid", one.getId()).put("home", one.getHome()));
         return answer.getDocumentEntries().stream().map(one -> new Entry(
                 one.getEntryUuid(), one.getUniqueId(), one.getRepositoryUniqueId(), one.getHomeCommunityId(),
                 one.getSize() == null ? 0 : one.getSize())).toList();
+    }
+
+    /** A folder or submission set. */
+    private static void packaged(XDSMetaClass of, ObjectNode into) {
+        into.put("uuid", of.getEntryUuid()).put("unique", of.getUniqueId()).put("home", of.getHomeCommunityId())
+                .put("title", of.getTitle() == null ? null : of.getTitle().getValue())
+                .put("patient", cx(of.getPatientId()));
     }
 
     static String cx(Identifiable patient) {

@@ -1,12 +1,5 @@
 package kakehashi.interop;
 
-import static org.openehealth.ipf.platform.camel.ihe.hl7v3.PixPdqV3CamelValidators.iti55RequestValidator;
-import static org.openehealth.ipf.platform.camel.ihe.hl7v3.PixPdqV3CamelValidators.iti55ResponseValidator;
-import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti38RequestValidator;
-import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti38ResponseValidator;
-import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti39RequestValidator;
-import static org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators.iti39ResponseValidator;
-
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ArrayNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
@@ -19,7 +12,6 @@ import javax.net.ssl.SSLContext;
 import javax.xml.namespace.QName;
 import org.apache.camel.CamelContext;
 import org.apache.camel.Exchange;
-import org.apache.camel.Processor;
 import org.apache.camel.ProducerTemplate;
 import org.apache.camel.support.DefaultExchange;
 import org.apache.camel.support.jsse.SSLContextParameters;
@@ -31,11 +23,12 @@ import org.openehealth.ipf.platform.camel.ihe.ws.AbstractWsEndpoint;
 import org.openehealth.ipf.platform.camel.ihe.xds.core.converters.EbXML30Converters;
 import org.w3c.dom.Element;
 
-/** The asking side: IPF's three producers, its validators on what we ask and on what comes back. */
+/** The asking side: IPF's producers, its validators on what we ask and on what comes back. */
 final class Asking {
     private final CamelContext camel;
     private final ProducerTemplate producer;
     private final Demo demo;
+    private final PatientQuestions persons;
     private final Questions questions;
     private final XuaMaker maker;
 
@@ -43,7 +36,8 @@ final class Asking {
         this.camel = camel;
         this.producer = camel.createProducerTemplate();
         this.demo = demo;
-        this.questions = new Questions(demo);
+        this.persons = new PatientQuestions(demo);
+        this.questions = new Questions(demo, persons);
         this.maker = new XuaMaker(demo);
         Path ca = demo.file("/tls/ca");
         Path stranger = demo.folder.resolve("clients/" + (demo.name.equals("hiroshima-portal") ? "okayama" : "hiroshima"));
@@ -67,41 +61,43 @@ final class Asking {
 
     /** The first Schematron run of a JVM takes seconds: longer than a broker waits. */
     void warmUp() throws Exception {
-        String request = questions.discovery("match");
-        Verdict.of(camel, iti55RequestValidator(), request);
+        Transaction discovery = Transaction.of("ITI-55");
+        String request = persons.discovery("match");
+        Verdict.of(camel, discovery.request(), request);
         String answer = new Discovery(demo).answer(request, "match", Demo.JSON.createObjectNode());
-        Verdict.of(camel, iti55ResponseValidator(), answer);
+        Verdict.of(camel, discovery.response(), answer);
     }
 
     ObjectNode ask(JsonNode command) throws Exception {
+        Transaction asked = Transaction.of(command.path("transaction").asText());
         String word = command.path("case").asText("match");
-        return switch (command.path("transaction").asText()) {
-            case "ITI-55" -> discover(word, command);
-            case "ITI-38" -> query(word, command);
-            case "ITI-39" -> retrieve(word, command);
-            default -> throw new IllegalArgumentException("no such transaction: " + command.path("transaction"));
+        return switch (asked.name()) {
+            case "ITI-55" -> persons(asked, persons.discovery(word), word, command);
+            case "ITI-45" -> persons(asked, persons.ids(command), word, command);
+            case "ITI-47" -> persons(asked, persons.demographics(command), word, command);
+            case "ITI-38", "ITI-18" -> query(asked, word, command);
+            default -> retrieve(asked, word, command);
         };
     }
 
-    private ObjectNode discover(String word, JsonNode command) throws Exception {
-        String request = questions.discovery(word);
-        ObjectNode answer = begun(word, iti55RequestValidator(), request);
-        Exchange exchange = sent("xcpd-iti55", "patient_discovery", request, word, command, answer);
+    private ObjectNode persons(Transaction asked, String request, String word, JsonNode command) throws Exception {
+        ObjectNode answer = begun(asked, word, request);
+        Exchange exchange = sent(asked, request, word, command, answer);
         if (exchange != null) {
             String response = exchange.getMessage().getBody(String.class);
-            answer.put("validator", Verdict.of(camel, iti55ResponseValidator(), response));
-            Answers.discovery(response, answer);
+            answer.put("validator", Verdict.of(camel, asked.response(), response));
+            Answers.persons(response, answer);
         }
         return answer;
     }
 
-    private ObjectNode query(String word, JsonNode command) throws Exception {
+    private ObjectNode query(Transaction asked, String word, JsonNode command) throws Exception {
         var request = questions.query(word, command, entries(word, command));
-        ObjectNode answer = begun(word, iti38RequestValidator(), request);
-        Exchange exchange = sent("xca-iti38", "document_query", request, word, command, answer);
+        ObjectNode answer = begun(asked, word, request);
+        Exchange exchange = sent(asked, request, word, command, answer);
         if (exchange != null) {
             AdhocQueryResponse response = exchange.getMessage().getBody(AdhocQueryResponse.class);
-            answer.put("validator", Verdict.of(camel, iti38ResponseValidator(), response));
+            answer.put("validator", Verdict.of(camel, asked.response(), response));
             Answers.query(EbXML30Converters.convertToQueryResponse(response), answer);
         }
         return answer;
@@ -113,7 +109,7 @@ final class Asking {
             return List.of();
         }
         ObjectNode unseen = Demo.JSON.createObjectNode();
-        Exchange found = sent("xca-iti38", "document_query", questions.query("match", command, List.of()), "match", command, unseen);
+        Exchange found = sent(Transaction.of("ITI-38"), questions.query("match", command, List.of()), "match", command, unseen);
         if (found == null) {
             return List.of();
         }
@@ -121,13 +117,13 @@ final class Asking {
         return Answers.query(EbXML30Converters.convertToQueryResponse(response), unseen);
     }
 
-    private ObjectNode retrieve(String word, JsonNode command) throws Exception {
+    private ObjectNode retrieve(Transaction asked, String word, JsonNode command) throws Exception {
         var request = questions.retrieve(word, command, entries(word, command));
-        ObjectNode answer = begun(word, iti39RequestValidator(), request);
-        Exchange exchange = sent("xca-iti39", "document_retrieve", request, word, command, answer);
+        ObjectNode answer = begun(asked, word, request);
+        Exchange exchange = sent(asked, request, word, command, answer);
         if (exchange != null) {
             var response = exchange.getMessage().getBody(RetrieveDocumentSetResponseType.class);
-            answer.put("validator", Verdict.of(camel, iti39ResponseValidator(), response));
+            answer.put("validator", Verdict.of(camel, asked.response(), response));
             try {
                 Answers.retrieve(EbXML30Converters.convert(response), answer);
             } catch (IOException e) {
@@ -138,39 +134,44 @@ final class Asking {
         return answer;
     }
 
-    private ObjectNode begun(String word, Processor validator, Object request) {
+    private ObjectNode begun(Transaction asked, String word, Object request) {
         ObjectNode answer = Demo.JSON.createObjectNode();
         answer.put("case", word);
-        answer.put("own_request", Verdict.of(camel, validator, request));
+        answer.put("own_request", Verdict.of(camel, asked.request(), request));
         return answer;
     }
 
     /** Sends, twice where the case is about a repetition. Gives the exchange if there was an answer that is no fault. */
-    private Exchange sent(String scheme, String endpoint, Object request, String word, JsonNode command, ObjectNode answer)
+    private Exchange sent(Transaction asked, Object request, String word, JsonNode command, ObjectNode answer)
             throws Exception {
-        String url = demo.text("/endpoints/" + endpoint);
+        String url = demo.text("/endpoints/" + asked.endpoint());
         String role = command.path("role").asText(word.equals("nurse") ? "nurse" : "physician");
         String purpose = command.path("purpose").asText(word.equals("emergency") ? "EMERGENCY" : "TREATMENT");
         Element security = maker.header(new XuaMaker.Wish(word, role, purpose), url);
         String first = "urn:uuid:" + UUID.randomUUID();
         String reply = word.equals("reply-to") ? "https://127.0.0.1:" + demo.port + "/replies" : null;
         if (word.equals("same-message-id") || word.equals("other-message-id")) {
-            Exchange before = once(scheme, url, word, request, security, new Outgoing.Wish(first, null));
+            Exchange before = once(asked, url, word, request, security, new Outgoing.Wish(first, null));
             answer.put("first", before.getException() == null ? "answered" : "failed");
             String second = word.equals("same-message-id") ? first : "urn:uuid:" + UUID.randomUUID();
-            return judged(once(scheme, url, word, request, security, new Outgoing.Wish(second, null)), answer);
+            return judged(once(asked, url, word, request, security, new Outgoing.Wish(second, null)), answer);
         }
-        return judged(once(scheme, url, word, request, security, new Outgoing.Wish(first, reply)), answer);
+        if (word.equals("pages")) {
+            // Several messages in one exchange: CXF gives each its own MessageID.
+            return judged(once(asked, url, word, request, security, null), answer);
+        }
+        return judged(once(asked, url, word, request, security, new Outgoing.Wish(first, reply)), answer);
     }
 
-    private Exchange once(String scheme, String url, String word, Object request, Element security, Outgoing.Wish wish) {
+    private Exchange once(Transaction asked, String url, String word, Object request, Element security, Outgoing.Wish wish) {
         String tls = demo.name + switch (word) {
             case "no-certificate" -> "-none";
             case "foreign-certificate" -> "-foreign";
             default -> "-own";
         };
-        String address = scheme + "://" + url.substring("https://".length()) + "?secure=true&audit=false&sslContextParameters=#"
-                + tls + "&outInterceptors=#outgoing&inInterceptors=#incoming&inFaultInterceptors=#incoming";
+        String pages = word.equals("pages") ? "&supportContinuation=true&autoCancel=true&validationOnContinuation=true" : "";
+        String address = asked.scheme() + "://" + url.substring("https://".length()) + "?secure=true&audit=false&sslContextParameters=#"
+                + tls + "&outInterceptors=#outgoing&inInterceptors=#incoming&inFaultInterceptors=#incoming" + pages;
         Exchange exchange = new DefaultExchange(camel);
         exchange.getIn().setBody(request);
         SoapHeader header = new SoapHeader(new QName(Xua.WSSE, "Security"), security);

@@ -1,5 +1,7 @@
 package kakehashi.interop;
 
+import com.fasterxml.jackson.databind.JsonNode;
+import com.fasterxml.jackson.databind.node.MissingNode;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -11,6 +13,7 @@ final class Behaviour {
     private static final long HELD_MAX_S = 120;
 
     private String name = "match";
+    private JsonNode claim = MissingNode.getInstance();
     private CountDownLatch held = new CountDownLatch(0);
 
     /** Sets the case; what `slow` held back is let go. */
@@ -21,6 +24,15 @@ final class Behaviour {
         name = wanted;
         held.countDown();
         held = new CountDownLatch("slow".equals(wanted) ? 1 : 0);
+    }
+
+    /** The ids of somebody else's entry that ours is listed under from now on; missing: its own. */
+    synchronized void claim(JsonNode entry) {
+        claim = entry;
+    }
+
+    synchronized JsonNode claim() {
+        return claim;
     }
 
     synchronized String now() {

@@ -73,7 +73,10 @@ public final class Gateway {
         ObjectNode answer = Demo.JSON.createObjectNode();
         try {
             switch (command.path("cmd").asText()) {
-                case "behave" -> behaviour.set(command.path("case").asText());
+                case "behave" -> {
+                    behaviour.set(command.path("case").asText());
+                    behaviour.claim(command.path("claim"));
+                }
                 case "seen" -> answer.set("seen", received.drain());
                 case "ask" -> answer = asking(new Demo(folder, command.path("side").asText("okayama"),
                         command.path("door").asText("gateway"))).ask(command);

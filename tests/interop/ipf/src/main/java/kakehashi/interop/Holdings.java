@@ -1,5 +1,6 @@
 package kakehashi.interop;
 
+import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.util.List;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Author;
@@ -31,9 +32,11 @@ import org.openehealth.ipf.commons.ihe.xds.core.responses.Status;
 /** Answers ITI-38 and ITI-39 in IPF's own model. */
 final class Holdings {
     private final Demo demo;
+    private final Behaviour behaving;
 
-    Holdings(Demo demo) {
+    Holdings(Demo demo, Behaviour behaving) {
         this.demo = demo;
+        this.behaving = behaving;
     }
 
     QueryResponse query(QueryRegistry request, String behaviour, ObjectNode asked) {
@@ -87,6 +90,12 @@ final class Holdings {
         entry.setEntryUuid(held.entry());
         entry.setUniqueId(held.unique());
         entry.setRepositoryUniqueId(Documents.REPOSITORY);
+        JsonNode claim = behaving.claim();
+        if (claim.isObject() && held == Documents.ALL.get(0)) {
+            entry.setEntryUuid(claim.path("uuid").asText());
+            entry.setUniqueId(claim.path("unique").asText());
+            entry.setRepositoryUniqueId(claim.path("repository").asText());
+        }
         entry.setHomeCommunityId(home(behaviour));
         Identifiable somebody = new Identifiable("IPF999999", new AssigningAuthority(demo.authority()));
         entry.setPatientId(behaviour.equals("wrong-patient") ? somebody : patient);

@@ -25,7 +25,7 @@ final class Routes extends RouteBuilder {
     Routes(Behaviour behaviour, Demo demo) {
         this.behaviour = behaviour;
         this.discovery = new Discovery(demo);
-        this.holdings = new Holdings(demo);
+        this.holdings = new Holdings(demo, behaviour);
     }
 
     @Override

@@ -1,0 +1,35 @@
+package kakehashi.interop;
+
+import java.util.List;
+import org.apache.camel.Processor;
+import org.openehealth.ipf.platform.camel.ihe.hl7v3.PixPdqV3CamelValidators;
+import org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators;
+
+/** What may be asked: IPF's producer, the endpoint of client.json, and IPF's validators. */
+record Transaction(String name, String scheme, String endpoint, Processor request, Processor response) {
+    private static final List<Transaction> ALL = List.of(
+            new Transaction("ITI-55", "xcpd-iti55", "patient_discovery",
+                    PixPdqV3CamelValidators.iti55RequestValidator(), PixPdqV3CamelValidators.iti55ResponseValidator()),
+            new Transaction("ITI-38", "xca-iti38", "document_query",
+                    XdsCamelValidators.iti38RequestValidator(), XdsCamelValidators.iti38ResponseValidator()),
+            new Transaction("ITI-39", "xca-iti39", "document_retrieve",
+                    XdsCamelValidators.iti39RequestValidator(), XdsCamelValidators.iti39ResponseValidator()),
+            new Transaction("ITI-45", "pixv3-iti45", "patient_ids",
+                    PixPdqV3CamelValidators.iti45RequestValidator(), PixPdqV3CamelValidators.iti45ResponseValidator()),
+            new Transaction("ITI-47", "pdqv3-iti47", "patient_demographics",
+                    PixPdqV3CamelValidators.iti47RequestValidator(), PixPdqV3CamelValidators.iti47ResponseValidator()),
+            new Transaction("ITI-18", "xds-iti18", "registry",
+                    XdsCamelValidators.iti18RequestValidator(), XdsCamelValidators.iti18ResponseValidator()),
+            new Transaction("ITI-43", "xds-iti43", "repository",
+                    XdsCamelValidators.iti43RequestValidator(), XdsCamelValidators.iti43ResponseValidator()));
+
+    static Transaction of(String name) {
+        return ALL.stream().filter(one -> one.name.equals(name)).findFirst()
+                .orElseThrow(() -> new IllegalArgumentException("no such transaction: " + name));
+    }
+
+    /** Whether a request names the community it is for. */
+    boolean namesHome() {
+        return name.equals("ITI-38") || name.equals("ITI-39");
+    }
+}
