@@ -22,7 +22,7 @@ impl Broker {
         let announced = |entry: &&DocumentEntry| entry.id == document.id && entry.origin.is_none();
         let Some(entry) = about.entries.iter().find(announced) else { return document };
         let directory = self.directory.load();
-        let Some(peer) = directory.peer(context.side, &entry.id.community) else { return document };
+        let Some(peer) = directory.peer(context, &entry.id.community) else { return document };
         let (metrics, request) = (self.metrics.clone(), context.id);
         let target = peer.descriptor().name.clone();
         let is_let_pass = peer.descriptor().documents_may_differ;

@@ -119,7 +119,8 @@ impl Exchange {
         let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
         // Each URL is a recipient of its own: an assertion made out to another one, or to none, is refused.
         let issuing = Issuing { recipient: to.to_string(), ..Issuing::clone(&self.issuing) };
-        let identity = issuing.identity(requester).map_err(refused)?;
+        let nobody = || Failure::Rejected("nobody was vouched for: no peer is asked".to_owned());
+        let identity = issuing.identity(requester.vouched.as_ref().ok_or_else(nobody)?).map_err(refused)?;
         let id = uuid::Uuid::new_v4();
         let security = issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
         let framed =

@@ -39,5 +39,5 @@ pub use request::{
     Criteria, DemographicsQuery, DocumentQuery, DocumentRetrieve, Homeless, Operation, PatientDiscovery,
     PatientIdLookup, QueryCancellation, QueryContinuation, QueryKey, Request, ReturnType, Slot, TimeRange,
 };
-pub use requester::{AssertionRef, Organization, Person, Purpose, Requester, Role};
+pub use requester::{AskerKey, Means, Organization, Person, Purpose, Requester, Role, Vouched, Voucher};
 pub use time::{Dtm, PartialDate, Timestamp};
