@@ -148,7 +148,7 @@ impl RequesterNames {
 }
 
 #[derive(Clone, Copy)]
-enum From {
+enum Way {
     Headers,
     Token,
 }
@@ -157,7 +157,7 @@ impl PortalRequester {
     /// None when anything needed is missing; the faults are noted.
     pub(super) fn read(mut section: Section<'_>, certs: &Path, role_system: &Oid) -> Option<Self> {
         let s = &mut section;
-        let from = s.required_word("from", &[("headers", From::Headers), ("token", From::Token)]);
+        let from = s.required_word("from", &[("headers", Way::Headers), ("token", Way::Token)]);
         let issuer = s.required("issuer", "\"https://portal.example\"");
         let names = RequesterNames::read(s);
         let roles: Vec<_> = s.sections("roles").into_iter().filter_map(|r| role(r, role_system)).collect();
@@ -170,12 +170,12 @@ impl PortalRequester {
         }
         let resend_s = s.optional_number("resend_s", 1..=3_600);
         let carrier = match from {
-            Some(From::Headers) => Some(RequesterCarrier::Headers(encoding(s))),
-            Some(From::Token) => TokenSettings::read(s, certs).map(RequesterCarrier::Token),
+            Some(Way::Headers) => Some(RequesterCarrier::Headers(encoding(s))),
+            Some(Way::Token) => TokenSettings::read(s, certs).map(RequesterCarrier::Token),
             None => None,
         };
         let names = names.and_then(|names| match from {
-            Some(From::Headers) => headers(s, names),
+            Some(Way::Headers) => headers(s, names),
             _ => Some(names),
         });
         // What may be told of a key of the other carrier is that it is not known here.
