@@ -7,11 +7,11 @@ use kakehashi::dialect::ebxml::CrossGatewayQuery;
 use kakehashi::dialect::soap::Envelope;
 use kakehashi::dialect::{Addressing, Sent, Transaction};
 use kakehashi::model::{
-    Address, AssertionRef, Author, Authority, Availability, Code, CommunityId, Criteria, Demographics,
-    DocumentEntry, DocumentId, DocumentQuery, Dtm, Encoded, Endpoint, EntryMetadata, MessageId, NameScript,
-    ObjectId, Oid, Organization, Origin, PartialDate, PatientId, PeerProfile, Person, PersonName, Phi,
-    Purpose, QueryId, QueryKey, RepositoryId, RequestContext, RequestId, Requester, ReturnType, Role, Sex,
-    Side, TargetName, Timestamp,
+    Address, Author, Authority, Availability, Code, CommunityId, Criteria, Demographics, DocumentEntry,
+    DocumentId, DocumentQuery, Dtm, Encoded, Endpoint, EntryMetadata, Means, MessageId, NameScript, ObjectId,
+    Oid, Organization, Origin, PartialDate, PatientId, PeerProfile, Person, PersonName, Phi, Purpose,
+    QueryId, QueryKey, RepositoryId, RequestContext, RequestId, Requester, ReturnType, Role, Sex, Side,
+    TargetName, Timestamp, Vouched, Voucher,
 };
 
 pub fn oid(text: &str) -> Oid {
@@ -152,12 +152,19 @@ pub fn context() -> RequestContext {
         requester: Requester {
             system: TargetName("hiroshima-hmnet".into()),
             community: community("2.999.34"),
-            organization: Organization { id: "2.999.34.7".to_owned(), name: "広島".to_owned() },
-            person: Person { id: "p1".to_owned(), name: "試験 医師".to_owned(), alias: None },
-            roles: vec![Role("physician".to_owned())],
-            role_codes: Vec::new(),
-            purpose: Purpose::Treatment,
-            assertion: AssertionRef { issuer: "i".to_owned(), id: "a".to_owned(), authenticated: None },
+            vouched: Some(Vouched {
+                organization: Organization { id: "2.999.34.7".to_owned(), name: "広島".to_owned() },
+                person: Person { id: "p1".to_owned(), name: "試験 医師".to_owned(), alias: None },
+                roles: vec![Role("physician".to_owned())],
+                role_codes: Vec::new(),
+                purpose: Purpose::Treatment,
+                by: Voucher {
+                    means: Means::Assertion,
+                    issuer: "i".to_owned(),
+                    id: Some("a".to_owned()),
+                    authenticated: None,
+                },
+            }),
         },
         received: now(),
         deadline: tokio::time::Instant::now() + std::time::Duration::from_secs(3600),

@@ -144,7 +144,11 @@ impl Running {
             },
             system: None,
             transaction: None,
-            refusal: Refusal::Unauthenticated(Unauthenticated { word: "NodeAuthentication", why }),
+            refusal: Refusal::Unauthenticated(Unauthenticated {
+                word: "NodeAuthentication",
+                why,
+                told: None,
+            }),
             message: None,
             received: Timestamp::now(),
         };

@@ -1,14 +1,18 @@
 //! From the settings to what assertions are held against, and how we vouch toward each peer.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use http::Uri;
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
 use super::startup::StartError;
-use crate::config::{self, BrokerConfig, PeerSaml, SamlConfig, TargetFile};
-use crate::identity::{Issuing, NameFormat, SamlTrust, Signer, TrustedIssuer};
+use crate::config::{
+    self, BrokerConfig, PeerSaml, PortalRequester, RequesterCarrier, SamlConfig, TargetFile,
+};
+use crate::identity::{
+    Issuing, NameFormat, PortalCarrier, PortalTrust, SamlTrust, Signer, TokenKey, TokenTrust, TrustedIssuer,
+};
 
 /// What the assertions of one asking system must fulfil.
 ///
@@ -34,6 +38,40 @@ pub fn trust(broker: &BrokerConfig, file: &TargetFile, saml: &PeerSaml) -> Resul
         accept_missing_home_community: saml.accept_missing_home_community,
         require_timestamp: saml.require_timestamp,
         one_use: saml.one_use,
+    })
+}
+
+/// What the headers of a portal that cannot make SAML are held against.
+///
+/// # Errors
+/// A key that cannot be read, or does not go with the algorithm.
+pub fn portal_trust(file: &TargetFile, requester: &PortalRequester) -> Result<PortalTrust, StartError> {
+    let carrier = match &requester.carrier {
+        RequesterCarrier::Headers(encoding) => PortalCarrier::Headers(*encoding),
+        RequesterCarrier::Token(token) => {
+            let key = |path: &PathBuf| {
+                let pem = std::fs::read(path).map_err(|e| StartError::file(path, e))?;
+                TokenKey::new(&pem, token.algorithm).map_err(|e| StartError::file(path, e))
+            };
+            PortalCarrier::Token(TokenTrust {
+                header: token.header.clone(),
+                algorithm: token.algorithm,
+                keys: token.keys.iter().map(key).collect::<Result<_, _>>()?,
+                audience: token.audience.clone(),
+                life_s: i64::try_from(token.life_s).unwrap_or(300),
+                skew_s: i64::try_from(token.skew_s).unwrap_or(60),
+            })
+        }
+    };
+    if requester.issuer.is_empty() {
+        return Err(StartError::file(&file.path, "requester.issuer is empty"));
+    }
+    Ok(PortalTrust {
+        issuer: requester.issuer.clone(),
+        names: requester.names.clone(),
+        roles: requester.roles.clone(),
+        purposes: requester.purposes.clone(),
+        carrier,
     })
 }
 

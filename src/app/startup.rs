@@ -15,7 +15,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::background::{self, Running};
-use super::saml::trust;
+use super::saml::{portal_trust, trust};
 use super::targets;
 use crate::audit::{AuditLog, AuditOptions, Disk, FolderDisk};
 use crate::broker::{Broker, BrokerParts, Budgets, Claims, Identity, InboundRates, Limits, PeerDirectory};
@@ -101,7 +101,7 @@ pub async fn run_on(
     let authorizer = Arc::new(authorizer(&settings, &store).await?);
     let secret = store.secret("namespace").await.map_err(|e| StartError::room("store", e))?;
     let (targets, sources) = targets::build(&settings, secret, &metrics)?;
-    let asking = || settings.targets.iter().filter(|file| file.saml.is_some());
+    let asking = || settings.targets.iter().filter(|file| file.may_ask());
     let budgets = asking().map(|file| (file.name.clone(), file.budgets));
     let budgets =
         Budgets::load(budgets, &store, Timestamp::now()).await.map_err(|e| StartError::room("store", e))?;
@@ -212,12 +212,20 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
     let broker = &running.settings.broker;
     let mut systems = HashMap::new();
     for file in running.settings.targets.iter().filter(|file| file.side == config.side) {
-        let Some(saml) = &file.saml else { continue };
-        let trust = trust(broker, file, saml)?;
-        let emergency = trust.purposes.iter().filter(|(_, purpose)| *purpose == Purpose::Emergency);
+        if !file.may_ask() {
+            continue;
+        }
+        let is_home = config.side == Side::Home;
+        let trust = file.saml.as_ref().map(|saml| trust(broker, file, saml)).transpose()?;
+        let portal = file.requester.as_ref().filter(|_| is_home);
+        let portal = portal.map(|requester| portal_trust(file, requester)).transpose()?;
+        let purposes = trust.iter().flat_map(|trust| &trust.purposes);
+        let emergency = purposes.filter(|(_, purpose)| *purpose == Purpose::Emergency);
         let codes = emergency.map(|(code, _)| code.value.as_str());
+        let resend_s = file.saml.as_ref().and_then(|saml| saml.resend_s);
+        let resend_s = resend_s.or(file.requester.as_ref().and_then(|requester| requester.resend_s));
         let in_lane = usize::try_from(file.rates.emergency_in_flight).unwrap_or(8);
-        let timeout_ms = if config.side == Side::Home { file.timeout_ms } else { broker.timeout_ms };
+        let timeout_ms = if is_home { file.timeout_ms } else { broker.timeout_ms };
         let system = System {
             timeout: Duration::from_millis(timeout_ms),
             lane: Lane::new(in_lane, codes),
@@ -225,7 +233,9 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
             device: file.device.clone(),
             profile: file.wire.clone(),
             trust,
-            resend_s: saml.resend_s.and_then(|s| u32::try_from(s).ok()).filter(|_| config.side == Side::Home),
+            portal,
+            may_be_nobody: is_home && file.assertion_optional,
+            resend_s: resend_s.and_then(|s| u32::try_from(s).ok()).filter(|_| is_home),
             places: Arc::new(Semaphore::new(usize::try_from(file.rates.peer_in_flight).unwrap_or(64))),
         };
         systems.insert(file.name.clone(), system);

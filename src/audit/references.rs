@@ -85,34 +85,61 @@ pub struct RequesterRef {
     /// Purpose of use.
     #[n(9)]
     pub purpose: String,
-    /// Assertion issuer.
+    /// Issuer of the assertion or token, or as the portal's file names who vouches.
     #[n(10)]
     pub issuer: String,
-    /// Assertion id.
+    /// Id of the assertion or token.
     #[n(11)]
     pub assertion: String,
+    /// How the person was vouched for: `assertion`, `headers`, `token`; `nobody` where nobody was, and
+    /// everything about a person is empty then. Absent in records from before there was a choice.
+    #[n(12)]
+    pub vouched_by: Option<String>,
+}
+
+impl RequesterRef {
+    /// Whether it names a person. Records from before there was a choice always do.
+    pub fn names_somebody(&self) -> bool {
+        self.vouched_by.as_deref() != Some(NOBODY)
+    }
 }
 
 impl From<&model::Requester> for RequesterRef {
     fn from(requester: &model::Requester) -> Self {
-        let codes = requester.role_codes.iter().map(|code| CodeRef {
+        let nobody = Self {
+            system: requester.system.to_string(),
+            community: requester.community.0.to_string(),
+            organization: String::new(),
+            organization_name: String::new(),
+            person: String::new(),
+            person_name: String::new(),
+            alias: None,
+            roles: Vec::new(),
+            role_codes: Vec::new(),
+            purpose: String::new(),
+            issuer: String::new(),
+            assertion: String::new(),
+            vouched_by: Some(NOBODY.to_owned()),
+        };
+        let Some(vouched) = &requester.vouched else { return nobody };
+        let codes = vouched.role_codes.iter().map(|code| CodeRef {
             value: code.value.clone(),
             system: code.system.clone(),
             display: code.display.clone(),
         });
         Self {
-            system: requester.system.to_string(),
-            community: requester.community.0.to_string(),
-            organization: requester.organization.id.clone(),
-            organization_name: requester.organization.name.clone(),
-            person: requester.person.id.clone(),
-            person_name: requester.person.name.clone(),
-            alias: requester.person.alias.clone(),
-            roles: requester.roles.iter().map(ToString::to_string).collect(),
+            organization: vouched.organization.id.clone(),
+            organization_name: vouched.organization.name.clone(),
+            person: vouched.person.id.clone(),
+            person_name: vouched.person.name.clone(),
+            alias: vouched.person.alias.clone(),
+            roles: vouched.roles.iter().map(ToString::to_string).collect(),
             role_codes: codes.collect(),
-            purpose: requester.purpose.code().to_owned(),
-            issuer: requester.assertion.issuer.clone(),
-            assertion: requester.assertion.id.clone(),
+            purpose: vouched.purpose.code().to_owned(),
+            issuer: vouched.by.issuer.clone(),
+            assertion: vouched.by.id.clone().unwrap_or_default(),
+            vouched_by: Some(vouched.by.means.word().to_owned()),
+            ..nobody
         }
     }
 }
@@ -257,5 +284,7 @@ impl<'b, C, T: Decode<'b, C>> Decode<'b, C> for Phi<T> {
     }
 }
 
+/// Nobody was vouched for.
+const NOBODY: &str = "nobody";
 /// Beyond this a query element is kept as hash and length.
 pub const QUERY_ELEMENT_BYTES_MAX: usize = 16 * 1024;

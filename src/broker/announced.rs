@@ -30,7 +30,7 @@ impl Broker {
         let retrieve = DocumentRetrieve::of(vec![document.id.clone()]);
         let peer = match &entry.origin {
             Some(_) => directory.source(&entry.id.repository),
-            None => directory.peer(context.side, &entry.id.community),
+            None => directory.peer(context, &entry.id.community),
         };
         let comes = |target: &&Arc<Target>| target.url(Outbound::DocumentRetrieve(&retrieve)).is_some();
         let Some(peer) = peer.filter(comes) else { return document };

@@ -14,9 +14,7 @@ use super::ledger::{Asker, KEPT_S, Kept, Ledger, Likeness, Seen, Subject, Used, 
 use super::tally::Exhausted;
 use crate::config;
 use crate::matching::{Prepared, ToldApart};
-use crate::model::{
-    Demographics, DocumentId, PatientId, Purpose, Refusal, RequestContext, TargetName, Timestamp,
-};
+use crate::model::{Demographics, DocumentId, PatientId, Refusal, RequestContext, TargetName, Timestamp};
 use crate::store::{AskedRow, Store, StoreError};
 
 /// The budgets of all asking systems.
@@ -112,9 +110,10 @@ impl Budgets {
             what: Exhausted { what: "misses", window: "hour", wait_us: 1_000_000 },
         };
         let system = self.systems.get(&context.requester.system).ok_or(waited)?;
-        let person = person_key(&context.requester.assertion.issuer, &context.requester.person.id);
-        let facility = context.requester.organization.id.as_str();
-        let in_emergency = context.requester.purpose == Purpose::Emergency;
+        // A system that vouches for nobody counts as one person of one facility.
+        let asker = context.requester.key();
+        let (person, facility) = (person_key(asker.issuer, asker.person), asker.organization);
+        let in_emergency = context.requester.is_emergency();
         loop {
             let ended = system.ended.notified();
             let asker = Asker { person: &person, facility, in_emergency };
@@ -248,13 +247,13 @@ impl Question<'_> {
     }
 
     fn row(&self, context: &RequestContext, subject: Subject, kept: Kept) -> AskedRow {
-        let requester = &context.requester;
+        let (requester, asker) = (&context.requester, context.requester.key());
         let flag = |is: bool, bit: u8| if is { bit } else { 0 };
         AskedRow {
             system: requester.system.to_string(),
             organization: self.facility.to_owned(),
-            issuer: requester.assertion.issuer.clone(),
-            person: requester.person.id.clone(),
+            issuer: asker.issuer.to_owned(),
+            person: asker.person.to_owned(),
             subject: subject.0.to_be_bytes(),
             at: kept.at,
             kind: flag(kept.missed, MISSED) | flag(kept.alias, ALIAS) | flag(kept.beyond, BEYOND),

@@ -129,8 +129,8 @@ impl Claims {
         let told = self.told(Claimed::Repository, homeless, hash, directory, context).await?;
         let mut placed = Placed::default();
         for (document, mut communities) in homeless.iter().zip(told) {
-            communities.retain(|home| directory.may_claim(context.side, home, Some(&document.repository)));
-            let configured = directory.targets(context.side).map(|target| target.descriptor());
+            communities.retain(|home| directory.may_claim(context, home, Some(&document.repository)));
+            let configured = directory.targets(context).map(|target| target.descriptor());
             let configured = configured.filter(|held| held.repositories.contains(&document.repository));
             communities.extend(configured.map(|held| held.community.clone()));
             match self.one(&communities) {
@@ -199,7 +199,7 @@ impl Claims {
         let mut told: HashMap<IdHash, BTreeSet<CommunityId>> = HashMap::new();
         for (hash, community) in rows {
             // Who is no longer configured claims nothing.
-            if community == self.ours || directory.may_claim(context.side, &community, None) {
+            if community == self.ours || directory.may_claim(context, &community, None) {
                 told.entry(hash).or_default().insert(community);
             }
         }

@@ -1,10 +1,10 @@
 //! The peers and sources of this moment. No transit: what a peer asks is answered from our own
-//! sources alone, and no file can change that.
+//! sources alone, as is what nobody was vouched for asks, and no file can change that.
 
 use std::sync::Arc;
 
 use super::target::Target;
-use crate::model::{CommunityId, RepositoryId, Side, TargetName};
+use crate::model::{CommunityId, RepositoryId, RequestContext, Side, TargetName};
 
 /// All targets, swapped whole.
 #[derive(Default)]
@@ -18,9 +18,17 @@ impl PeerDirectory {
         Self { targets }
     }
 
-    /// The targets a request from this side may reach.
-    pub fn targets(&self, asked_from: Side) -> impl Iterator<Item = &Arc<Target>> {
-        // INVARIANT: a peer's request reaches sources of our own community only (no transit).
+    /// The targets a request may reach.
+    pub fn targets(&self, context: &RequestContext) -> impl Iterator<Item = &Arc<Target>> {
+        // INVARIANT: a peer's request reaches sources of our own community only (no transit), and so does one
+        // behind which no person stands.
+        let beyond_home = context.side == Side::Home && context.requester.vouched.is_some();
+        self.targets.iter().filter(move |target| beyond_home || target.is_source())
+    }
+
+    /// The targets whose ids of a person may be told to this side where they are remembered: for that nobody
+    /// is asked.
+    pub fn spoken_of(&self, asked_from: Side) -> impl Iterator<Item = &Arc<Target>> {
         self.targets.iter().filter(move |target| asked_from == Side::Home || target.is_source())
     }
 
@@ -29,20 +37,20 @@ impl PeerDirectory {
         self.targets.iter().filter(|target| target.is_source())
     }
 
-    /// The peer that is this community, if a request from this side may reach it.
-    pub fn peer(&self, asked_from: Side, community: &CommunityId) -> Option<&Arc<Target>> {
-        self.targets(asked_from).find(|t| !t.is_source() && t.descriptor().community == *community)
+    /// The peer that is this community, if this request may reach it.
+    pub fn peer(&self, context: &RequestContext, community: &CommunityId) -> Option<&Arc<Target>> {
+        self.targets(context).find(|t| !t.is_source() && t.descriptor().community == *community)
     }
 
     /// Whether another community may claim ids, and this repository: its file is there, and names the
     /// repository where it names any.
     pub fn may_claim(
         &self,
-        asked_from: Side,
+        context: &RequestContext,
         community: &CommunityId,
         repository: Option<&RepositoryId>,
     ) -> bool {
-        let Some(peer) = self.peer(asked_from, community) else { return false };
+        let Some(peer) = self.peer(context, community) else { return false };
         let held = &peer.descriptor().repositories;
         repository.is_none_or(|repository| held.is_empty() || held.contains(repository))
     }
@@ -52,8 +60,8 @@ impl PeerDirectory {
         self.sources().find(|target| target.descriptor().repositories.contains(repository))
     }
 
-    /// A target by its name, if a request from this side may reach it.
-    pub fn named(&self, asked_from: Side, name: &TargetName) -> Option<&Arc<Target>> {
-        self.targets(asked_from).find(|target| target.descriptor().name == *name)
+    /// A target by its name, if this request may reach it.
+    pub fn named(&self, context: &RequestContext, name: &TargetName) -> Option<&Arc<Target>> {
+        self.targets(context).find(|target| target.descriptor().name == *name)
     }
 }

@@ -13,6 +13,7 @@ use crate::model::{CommunityId, DocumentEntry, DocumentId, RequestContext, Targe
 struct Asker {
     system: TargetName,
     community: CommunityId,
+    issuer: String,
     organization: String,
     person: String,
 }
@@ -33,7 +34,7 @@ impl EntryCache {
     /// Remembers entries as they were shown to this requester, without the message they came in: what a
     /// retrieve is judged by and recorded with are its fields, and an hour of messages would be held.
     pub fn insert<'e>(&self, context: &RequestContext, entries: impl IntoIterator<Item = &'e DocumentEntry>) {
-        let asker = Asker::of(context);
+        let Some(asker) = Asker::of(context) else { return };
         for entry in entries {
             self.entries.insert((Arc::clone(&asker), entry.id.clone()), Arc::new(entry.without_wire()));
         }
@@ -41,19 +42,23 @@ impl EntryCache {
 
     /// The entry as it was shown to this requester.
     pub fn shown(&self, context: &RequestContext, document: &DocumentId) -> Option<DocumentEntry> {
-        let entry = self.entries.get(&(Asker::of(context), document.clone()))?;
+        let entry = self.entries.get(&(Asker::of(context)?, document.clone()))?;
         Some(DocumentEntry::clone(&entry))
     }
 }
 
 impl Asker {
-    fn of(context: &RequestContext) -> Arc<Self> {
+    // Nobody is shown entries without having been vouched for.
+    fn of(context: &RequestContext) -> Option<Arc<Self>> {
         let requester = &context.requester;
-        Arc::new(Self {
+        requester.vouched.as_ref()?;
+        let asker = requester.key();
+        Some(Arc::new(Self {
             system: requester.system.clone(),
             community: requester.community.clone(),
-            organization: requester.organization.id.clone(),
-            person: requester.person.id.clone(),
-        })
+            issuer: asker.issuer.to_owned(),
+            organization: asker.organization.to_owned(),
+            person: asker.person.to_owned(),
+        }))
     }
 }

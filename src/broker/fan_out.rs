@@ -55,7 +55,7 @@ pub fn plan<R: OutboundRequest>(
     directory: &PeerDirectory,
 ) -> Vec<Planned<R>> {
     let mut planned = Vec::new();
-    for target in directory.targets(context.side) {
+    for target in directory.targets(context) {
         if !permit.targets().contains(&target.descriptor().name) {
             continue;
         }

@@ -130,7 +130,7 @@ impl System {
                 return String::new();
             }
         }
-        let requester = &context.requester;
-        format!("{}\u{1f}{}", requester.assertion.issuer, requester.person.id)
+        let asker = context.requester.key();
+        format!("{}\u{1f}{}", asker.issuer, asker.person)
     }
 }

@@ -118,7 +118,8 @@ impl Handled for PatientIdLookup {
         answer.answered += own.len().min(1);
         answer.found.extend(own);
         // A network whose ids are remembered is not asked again.
-        for target in resolver.directory.targets(context.side).filter(|target| self.remembers(about, target))
+        for target in
+            resolver.directory.spoken_of(context.side).filter(|target| self.remembers(about, target))
         {
             let descriptor = target.descriptor();
             let ids = about.remembered_at(target);

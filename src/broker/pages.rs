@@ -21,7 +21,7 @@ pub struct Pages {
     systems: Mutex<HashMap<TargetName, VecDeque<Kept>>>,
 }
 
-/// Whose result it is: one person at one key.
+/// Whose result it is: one person at one key, or the system at that key where nobody is vouched for.
 #[derive(Debug, PartialEq, Eq)]
 struct Asker {
     spki_sha256: String,
@@ -150,12 +150,12 @@ fn sweep(systems: &mut HashMap<TargetName, VecDeque<Kept>>, now: Timestamp) {
 
 impl Asker {
     fn of(context: &RequestContext) -> Self {
-        let requester = &context.requester;
+        let asker = context.requester.key();
         Self {
             spki_sha256: context.endpoint.spki_sha256.clone(),
-            issuer: requester.assertion.issuer.clone(),
-            person: requester.person.id.clone(),
-            organization: requester.organization.id.clone(),
+            issuer: asker.issuer.to_owned(),
+            person: asker.person.to_owned(),
+            organization: asker.organization.to_owned(),
         }
     }
 }

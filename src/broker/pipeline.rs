@@ -22,8 +22,8 @@ use super::subjects::{Counted, missed};
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
 use crate::model::{
-    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Purpose, Refusal, RegistryObject,
-    RequestContext, Side, TargetName, Timestamp,
+    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Refusal, RegistryObject, RequestContext,
+    Side, TargetName, Timestamp,
 };
 use crate::policy::{Authorizer, Filtered, Permit};
 use crate::store::Store;
@@ -160,7 +160,7 @@ impl Broker {
         let question = self.within_budget(context, subjects).await?;
         let directory = self.directory.load_full();
         let is_reachable = |query: &DocumentQuery| {
-            query.home.as_ref().is_some_and(|home| directory.peer(context.side, home).is_some())
+            query.home.as_ref().is_some_and(|home| directory.peer(context, home).is_some())
         };
         let mut queries = request.prerequisites(self, context);
         queries.retain(is_reachable);
@@ -247,7 +247,7 @@ impl Broker {
     fn throttle(&self, context: &RequestContext, operation: Operation) -> Result<(), Refusal> {
         let system = &context.requester.system;
         let Err(refusal) = self.limits.check_person(context) else { return Ok(()) };
-        if context.requester.purpose != Purpose::Emergency {
+        if !context.requester.is_emergency() {
             self.metrics.throttled(&system.0, "person");
             return Err(refusal);
         }
@@ -290,7 +290,7 @@ impl Broker {
         let offers = |target: &&Arc<Target>| target.descriptor().offers.contains(&R::OPERATION);
         let asked = |target: &&Arc<Target>| request.concerns(about, target);
         let targets: Vec<&Descriptor> = directory
-            .targets(context.side)
+            .spoken_of(context.side)
             .filter(offers)
             .filter(asked)
             .map(|target| target.descriptor())

@@ -17,8 +17,8 @@ use super::target::Target;
 use crate::model::{
     Authority, CommunityId, Criteria, Demographics, DemographicsQuery, Descriptor, DocumentEntry, DocumentId,
     DocumentQuery, DocumentRetrieve, GradedRecord, PatientDiscovery, PatientId, PatientIdLookup,
-    PatientMatch, Phi, Purpose, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side,
-    TargetName, Timestamp,
+    PatientMatch, Phi, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side, TargetName,
+    Timestamp,
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
 use crate::store::Correlation as KnownId;
@@ -139,8 +139,7 @@ impl Resolver<'_> {
     /// when it cannot be told whose an id is.
     pub async fn query(&self, context: &RequestContext, request: &DocumentQuery) -> Result<About, Refusal> {
         if let Some(home) = &request.home {
-            let reachable =
-                *home == self.identity.community || self.directory.peer(context.side, home).is_some();
+            let reachable = *home == self.identity.community || self.directory.peer(context, home).is_some();
             if !reachable {
                 return Err(Refusal::UnknownCommunity);
             }
@@ -177,7 +176,7 @@ impl Resolver<'_> {
         }
         let book = self.authorizer.consents().book();
         let mut numbers = book.numbers_of(&asked.value).to_vec();
-        if numbers.is_empty() && context.requester.purpose == Purpose::Emergency {
+        if numbers.is_empty() && context.requester.is_emergency() {
             let community = &context.requester.community;
             numbers.extend(self.authorizer.emergencies().lookup(asked, community, context.received));
         }
@@ -201,7 +200,7 @@ impl Resolver<'_> {
             network_id
         } else {
             about.patients.push(asked.clone());
-            let peer = self.directory.targets(Side::Home).find(|target| {
+            let peer = self.directory.targets(context).find(|target| {
                 !target.is_source() && target.descriptor().authorities.contains(&asked.authority)
             });
             about.at_peer = peer.map(|peer| (peer.descriptor().community.clone(), asked.clone()));
@@ -256,7 +255,7 @@ impl Resolver<'_> {
         let speaks = |target: &&Arc<Target>| {
             ids.iter().all(|id| target.descriptor().authorities.contains(&id.authority))
         };
-        let peer = self.directory.targets(context.side).find(|t| !t.is_source() && speaks(t));
+        let peer = self.directory.targets(context).find(|t| !t.is_source() && speaks(t));
         about.only = Some(match peer {
             Some(peer) => peer.descriptor().community.clone(),
             None => self.identity.community.clone(),
@@ -287,7 +286,7 @@ impl Resolver<'_> {
 
     // Whether ids under this authority can be known here.
     fn knows(&self, context: &RequestContext, authority: &Authority) -> bool {
-        let mut targets = self.directory.targets(context.side);
+        let mut targets = self.directory.spoken_of(context.side);
         *authority == self.identity.authority
             || targets.any(|target| target.descriptor().authorities.contains(authority))
     }
@@ -360,7 +359,7 @@ impl Resolver<'_> {
 
     async fn record(&self, context: &RequestContext, number: &HospitalNumber) -> Option<GradedRecord> {
         for (name, id) in self.at_sources(std::slice::from_ref(number)) {
-            let Some(source) = self.directory.named(Side::Home, &name) else { continue };
+            let Some(source) = self.directory.named(context, &name) else { continue };
             let request =
                 PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
             let answer = source.resolve_at_home(context, &self.identity.leg(), &request).await;
@@ -411,7 +410,7 @@ impl Resolver<'_> {
                     Some((_, ids)) => ids.push(id),
                     None => own.push((source, vec![id])),
                 }
-            } else if self.directory.peer(context.side, &id.community).is_none() {
+            } else if self.directory.peer(context, &id.community).is_none() {
                 about.missing.push((id.clone(), "XDSUnknownCommunity"));
             } else {
                 about.entries.extend(self.cache.shown(context, id));

@@ -148,7 +148,8 @@ fn security(issuing: &Issuing, requester: &Requester, to: &Uri) -> Result<String
     let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
     // Each URL is a recipient of its own: an assertion made out to another one, or to none, is refused.
     let issuing = Issuing { recipient: to.to_string(), ..issuing.clone() };
-    let identity = issuing.identity(requester).map_err(refused)?;
+    let nobody = || Failure::Rejected("nobody was vouched for".to_owned());
+    let identity = issuing.identity(requester.vouched.as_ref().ok_or_else(nobody)?).map_err(refused)?;
     issuing.security(&identity, None, uuid::Uuid::new_v4(), Timestamp::now()).map_err(refused)
 }
 

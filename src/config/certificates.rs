@@ -8,7 +8,9 @@ use std::path::Path;
 use rustls::crypto::aws_lc_rs;
 use rustls::sign::CertifiedKey;
 use rustls_pki_types::pem::PemObject;
-use rustls_pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls_pki_types::{
+    CertificateDer, CertificateRevocationListDer, PrivateKeyDer, SubjectPublicKeyInfoDer,
+};
 use x509_parser::prelude::{CertificateRevocationList, FromDer, X509Certificate};
 
 use super::tls::{CaFile, KeyPair};
@@ -86,6 +88,15 @@ pub(super) fn check_certificates(path: &Path, now: Timestamp) -> Vec<Found> {
         }
     }
     found
+}
+
+/// Checks a file with the key that signs tokens: a public key alone, or a certificate.
+pub(super) fn check_token_key(path: &Path, now: Timestamp) -> Vec<Found> {
+    if SubjectPublicKeyInfoDer::from_pem_file(path).is_ok() {
+        Vec::new()
+    } else {
+        check_certificates(path, now)
+    }
 }
 
 /// Checks an authority and its revocation list.

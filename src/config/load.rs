@@ -5,8 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::broker::BrokerConfig;
-use super::certificates::{Found, check_authority, check_certificates, check_pair};
+use super::certificates::{Found, check_authority, check_certificates, check_pair, check_token_key};
 use super::error::{ConfigError, ConfigErrors};
+use super::requester::RequesterCarrier;
 use super::section::Reading;
 use super::target::{TargetFile, TargetKind};
 use super::tls::CaFile;
@@ -244,6 +245,11 @@ fn check_files(settings: &Settings, now: Timestamp) -> (Vec<ConfigError>, Vec<Co
         }
         for signer in target.saml.iter().flat_map(|saml| &saml.signers) {
             sort(check_certificates(signer, now), &|m| target.error("saml.signer", m));
+        }
+        if let Some(RequesterCarrier::Token(token)) = target.requester.as_ref().map(|said| &said.carrier) {
+            for key in &token.keys {
+                sort(check_token_key(key, now), &|m| target.error("requester.key", m));
+            }
         }
         let Some(tls) = &target.tls else { continue };
         if tls.ca.is_empty() {

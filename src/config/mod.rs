@@ -8,6 +8,7 @@ mod error;
 mod kind_table;
 mod limits;
 mod load;
+mod requester;
 mod saml;
 mod section;
 mod target;
@@ -26,6 +27,9 @@ pub use error::{ConfigError, ConfigErrors, nearest};
 pub use kind_table::KindTable;
 pub use limits::{BreakerSettings, Limits, Rates, TargetLimits};
 pub use load::{Check, Settings, load, load_with};
+pub use requester::{
+    HeaderEncoding, PortalRequester, RequesterCarrier, RequesterNames, TokenAlgorithm, TokenSettings, alike,
+};
 pub use saml::{NameFormat, PeerSaml};
 pub use target::{Endpoints, TargetFile, TargetKind};
 pub use tls::{CaFile, CertificateIdentity, Exemption, KeyPair, PeerTls};

@@ -116,7 +116,7 @@ impl PeerSaml {
 }
 
 /// `{ code = "..", system = "..", display = "..", role = ".." }`.
-fn role(mut section: Section<'_>, default_system: &Oid) -> Option<(Code, Role)> {
+pub(super) fn role(mut section: Section<'_>, default_system: &Oid) -> Option<(Code, Role)> {
     let code = code(&mut section, default_system.as_str());
     let role = section.required("role", "\"physician\"").map(Role);
     section.finish();
@@ -124,7 +124,7 @@ fn role(mut section: Section<'_>, default_system: &Oid) -> Option<(Code, Role)> 
 }
 
 /// `{ code = "..", system = "..", display = "..", purpose = "TREATMENT" }`.
-fn purpose(mut section: Section<'_>) -> Option<(Code, Purpose)> {
+pub(super) fn purpose(mut section: Section<'_>) -> Option<(Code, Purpose)> {
     let words = [("TREATMENT", Purpose::Treatment), ("EMERGENCY", Purpose::Emergency)];
     let code = code(&mut section, PURPOSE_SYSTEM);
     let purpose = section.required_word("purpose", &words);

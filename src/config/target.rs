@@ -12,6 +12,7 @@ use super::budgets::Budgets;
 use super::error::ConfigError;
 use super::kind_table::{KindTable, read_all};
 use super::limits::{BreakerSettings, Rates, TargetLimits};
+use super::requester::PortalRequester;
 use super::saml::PeerSaml;
 use super::section::{Reading, Section, Source};
 use super::tls::PeerTls;
@@ -71,6 +72,8 @@ pub struct Endpoints {
 /// Everything in one file of `peers/`.
 #[derive(Debug, Clone)]
 pub struct TargetFile {
+    /// Whether a portal is told ids and persons of home (ITI-45, ITI-47) where nobody is vouched for.
+    pub assertion_optional: bool,
     /// Authorities whose patient ids it may speak of.
     pub authorities: Vec<Authority>,
     /// When it counts as down.
@@ -99,6 +102,8 @@ pub struct TargetFile {
     pub rates: Rates,
     /// Repositories it holds.
     pub repositories: Vec<RepositoryId>,
+    /// How a portal that cannot make SAML says who sits in front of it.
+    pub requester: Option<PortalRequester>,
     /// How its assertions are read, and ours toward it.
     pub saml: Option<PeerSaml>,
     /// Whether our network id of a person is sent when asking for that person (decisions A8).
@@ -126,6 +131,11 @@ impl TargetFile {
         self.source.error(key, message)
     }
 
+    /// Whether it asks us: something of it says who does, or home answers it without.
+    pub fn may_ask(&self) -> bool {
+        self.saml.is_some() || self.requester.is_some() || self.assertion_optional
+    }
+
     /// None when anything needed is missing; the faults are noted in `reading`.
     pub(super) fn read(reading: &Reading, path: &Path, broker: &BrokerConfig) -> Option<Self> {
         let source = Arc::new(reading.source.clone());
@@ -151,6 +161,7 @@ impl TargetFile {
         let send_network_id = s.flag("send_network_id", false);
         let correlation_days = u32::try_from(s.number("correlation_days", 0, 0..=366)).unwrap_or_default();
         let (tls, saml, xua) = trust(&mut s, broker, kind, is_server);
+        let (assertion_optional, says_requester, requester) = who_asks(&mut s, broker);
         let wire = wire(&mut s, reading, &source);
         let key = kind.map_or("ssmix2", TargetKind::word);
         check_tables(&mut s, kind);
@@ -164,6 +175,7 @@ impl TargetFile {
         s.finish();
         let kind = kind?;
         let file = Self {
+            assertion_optional,
             breaker,
             budgets,
             community: community.clone().unwrap_or_else(|| broker.community.clone()),
@@ -177,6 +189,7 @@ impl TargetFile {
             path: path.to_owned(),
             rates: own_rates,
             repositories,
+            requester,
             saml,
             send_network_id,
             settings: KindTable::new(Arc::clone(&source), key, settings),
@@ -194,12 +207,12 @@ impl TargetFile {
             reading.note(file.error("side", "missing key `side`").hint(hint));
             return Some(file);
         }
-        file.check_itself(broker).into_iter().for_each(|error| reading.note_conflict(error));
+        file.check_itself(broker, says_requester).into_iter().for_each(|error| reading.note_conflict(error));
         Some(file)
     }
 
     /// What the keys must say about each other.
-    fn check_itself(&self, broker: &BrokerConfig) -> Vec<ConfigError> {
+    fn check_itself(&self, broker: &BrokerConfig, says_requester: bool) -> Vec<ConfigError> {
         let mut errors = Vec::new();
         let mut fault = |key: &str, message: String, hint: &str| {
             errors.push(self.error(key, message).hint(hint));
@@ -225,8 +238,9 @@ impl TargetFile {
             if present && is_source {
                 fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
             }
-            let is_optional = is_source || (key == "saml" && self.is_source());
-            if !present && !is_optional {
+            // A portal's person may be vouched for by its headers, or by nobody; a source may be sent nothing.
+            let needs_none = key == "saml" && (says_requester || self.assertion_optional || self.is_source());
+            if !present && !is_source && !needs_none {
                 fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
             }
         }
@@ -239,6 +253,12 @@ impl TargetFile {
         if self.kind != TargetKind::Portal && self.saml.as_ref().is_some_and(|s| s.resend_s.is_some()) {
             let hint = "only kind = \"portal\" may send a message again";
             fault("saml.resend_s", "a peer's message is taken once".into(), hint);
+        }
+        for (key, is_there) in [("requester", says_requester), ("assertion", self.assertion_optional)] {
+            if is_there && self.kind != TargetKind::Portal {
+                let hint = "only kind = \"portal\"; whoever else asks shows an assertion";
+                fault(key, format!("kind \"{word}\" has no `{key}`"), hint);
+            }
         }
         if self.kind == TargetKind::Xca {
             self.check_peer(&mut fault);
@@ -283,6 +303,15 @@ impl TargetFile {
             fault("authorities", "missing key `authorities`".into(), hint);
         }
     }
+}
+
+/// Beside assertions: whether nobody is enough, whether there is a table of headers, and the table.
+fn who_asks(s: &mut Section<'_>, broker: &BrokerConfig) -> (bool, bool, Option<PortalRequester>) {
+    let is_optional = s.word("assertion", &[("required", false), ("optional", true)]).unwrap_or(false);
+    let section = s.section("requester");
+    let is_there = section.is_some();
+    let read = |section| PortalRequester::read(section, &broker.certs, &broker.role_system);
+    (is_optional, is_there, section.and_then(read))
 }
 
 fn offered_by_default(kind: TargetKind, xds: Option<&XdsConfig>) -> BTreeSet<Operation> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::{TryStreamExt, stream};
-use http::{Request, Response, StatusCode, header};
+use http::{HeaderMap, Request, Response, StatusCode, header};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
 use hyper::body::{Frame, Incoming};
@@ -32,6 +32,8 @@ pub struct Arrival<'a> {
     pub id: RequestId,
     /// The path that was called.
     pub service: &'static str,
+    /// The headers it came with, of a portal whose file reads them.
+    pub headers: Option<HeaderMap>,
     pub received: Timestamp,
     pub deadline: Instant,
 }
@@ -135,9 +137,9 @@ impl Arrival<'_> {
             resend_s: self.system.resend_s,
             deadline: self.deadline,
         };
-        match self.endpoint.admission.admit(&arrival, &self.system.trust, self.received).await {
+        match self.endpoint.admission.admit(&arrival, &self.terms(), self.received).await {
             Ok(admitted) => {
-                for warning in envelope.warnings.iter().chain(&admitted.assertion.warnings) {
+                for warning in envelope.warnings.iter().chain(&admitted.warnings) {
                     self.endpoint.metrics.message_warning(&self.connected.peer.0, warning.code);
                 }
                 Ok(Authenticated { transaction, admitted, envelope })

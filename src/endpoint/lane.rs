@@ -22,7 +22,7 @@ use crate::dialect::hl7v3::{
     CrossGatewayPatientDiscovery, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
 };
 use crate::dialect::soap::Envelope;
-use crate::model::{Purpose, Refusal};
+use crate::model::Refusal;
 use crate::transport::{BodyFault, BoxBody, read_body};
 
 /// The emergency lane of one asking system.
@@ -84,7 +84,7 @@ impl SoapEndpoint {
             Err(BodyFault::TooLarge) => return arrival.turned_back(refusal, true).await,
             Err(BodyFault::Idle | BodyFault::Broken) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
-        if arrival.system.lane.may_be_emergency(&unread.body)
+        if (arrival.system.lane.may_be_emergency(&unread.body) || arrival.is_said_emergency())
             && let Some(place) = Place::in_lane(arrival.system)
             && self.broker.admits_emergency(&arrival.connected.peer).is_ok()
         {
@@ -113,7 +113,7 @@ impl SoapEndpoint {
             Ok(arrived) => arrived,
             Err(response) => return response,
         };
-        if arrived.admitted.assertion.requester.purpose != Purpose::Emergency {
+        if !arrived.admitted.requester.is_emergency() {
             arrival.free(arrived.admitted.message.clone()).await;
             return say(here, arrival, &arrived.envelope, refusal).await;
         }
@@ -162,6 +162,11 @@ async fn say(here: usize, arrival: &Arrival<'_>, envelope: &Envelope, refusal: R
 }
 
 impl Arrival<'_> {
+    // In the headers of a portal that says there who asks.
+    fn is_said_emergency(&self) -> bool {
+        self.terms().portal.is_some_and(|(trust, headers)| trust.may_be_emergency(headers))
+    }
+
     async fn read_briefly(&self, request: Request<Incoming>) -> Result<Unread, BodyFault> {
         let content_type = Self::content_type(&request);
         let max = BRIEF_BYTES_MAX.min(self.endpoint.body_bytes_max);

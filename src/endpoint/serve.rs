@@ -22,7 +22,7 @@ use crate::dialect::hl7v3::{
     PdqContinuation, PdqQuery, PixQuery,
 };
 use crate::dialect::soap::{Limits, Offered};
-use crate::identity::{Admission, SamlTrust};
+use crate::identity::{Admission, PortalTrust, SamlTrust, Terms};
 use crate::model::{CommunityId, Oid, PeerProfile, Refusal, Side, TargetName, Timestamp};
 use crate::telemetry::Metrics;
 use crate::transport::{BoxBody, Connected};
@@ -62,6 +62,9 @@ pub(super) const PATHS: [&str; 10] = [
 /// What is spoken within one network: there is no such path on the peer side.
 const WITHIN: [&str; 4] = ["/pix", "/pdq", "/xds/query", "/xds/retrieve"];
 
+/// Where ids and persons of home are told without anybody being vouched for, if the portal's file says so.
+const OPEN_TO_NOBODY: [&str; 2] = ["/pix", "/pdq"];
+
 /// An asking system: a portal or a peer.
 pub struct System {
     /// Its community.
@@ -70,8 +73,12 @@ pub struct System {
     pub device: Option<Oid>,
     /// Its habits.
     pub profile: PeerProfile,
-    /// Whose assertions it may show.
-    pub trust: SamlTrust,
+    /// Whose assertions it may show; None where its file knows no issuer.
+    pub trust: Option<SamlTrust>,
+    /// What its headers say of who sits in front of it; portals only.
+    pub portal: Option<PortalTrust>,
+    /// Whether it is told ids and persons of home where nobody is vouched for; portals only.
+    pub may_be_nobody: bool,
     /// Seconds within which the same message may come again; portals only.
     pub resend_s: Option<u32>,
     /// Time for a whole request of its.
@@ -138,7 +145,8 @@ impl SoapEndpoint {
     /// what had been opened on record is closed there.
     pub async fn serve(&self, connected: Arc<Connected>, request: Request<Incoming>) -> Response<BoxBody> {
         let received = Timestamp::now();
-        let is_here = |path: &str| self.side == Side::Home || !WITHIN.contains(&path);
+        let is_home = self.side == Side::Home;
+        let is_here = |path: &str| is_home || !WITHIN.contains(&path);
         let called = request.uri().path();
         let Some(here) = PATHS.iter().position(|path| *path == called && is_here(path)) else {
             return empty(StatusCode::NOT_FOUND);
@@ -154,6 +162,7 @@ impl SoapEndpoint {
             system,
             id: Arrival::request_id(&request),
             service: PATHS.get(here).copied().unwrap_or_default(),
+            headers: system.portal.as_ref().filter(|_| is_home).map(|_| request.headers().clone()),
             received,
             deadline: Instant::now() + system.timeout,
         };
@@ -185,6 +194,18 @@ impl SoapEndpoint {
         match arrival.authenticate(envelope, here).await {
             Ok(arrived) => self.carry_out(&arrival, arrived).await,
             Err(response) => response,
+        }
+    }
+}
+
+impl Arrival<'_> {
+    /// What may vouch for who sent it. Whatever stands in a file, another network shows assertions.
+    pub(super) fn terms(&self) -> Terms<'_> {
+        let is_home = self.endpoint.side == Side::Home;
+        Terms {
+            saml: self.system.trust.as_ref(),
+            portal: self.system.portal.as_ref().filter(|_| is_home).zip(self.headers.as_ref()),
+            may_be_nobody: is_home && self.system.may_be_nobody && OPEN_TO_NOBODY.contains(&self.service),
         }
     }
 }

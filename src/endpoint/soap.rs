@@ -120,7 +120,7 @@ impl Arrival<'_> {
             side: self.endpoint.side,
             transaction: T::NAME,
             service: self.service,
-            requester: arrived.admitted.assertion.requester.clone(),
+            requester: arrived.admitted.requester.clone(),
             received: self.received,
             deadline: self.deadline,
             message: arrived.admitted.message.clone(),

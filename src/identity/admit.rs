@@ -1,13 +1,15 @@
 //! Taking a message in: who asks, and that neither message nor assertion was used before where it
 //! must not be (decisions B1, wire.md 23 "Receiving any request").
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
-use super::trust::{SamlTrust, refused};
-use super::verify::{VerifiedAssertion, verify_well_formed};
-use crate::model::{CommunityId, MessageId, TargetName, Timestamp, Unauthenticated};
+use super::sender::Terms;
+use super::trust::refused;
+use crate::model::{
+    CommunityId, Means, MessageId, Requester, TargetName, Timestamp, Unauthenticated, Vouched, Warning,
+};
 use crate::store::{Presented, Store, StoreError, Taken};
 use crate::xml::WellFormed;
 
@@ -34,7 +36,9 @@ pub struct Arrival<'a> {
 #[derive(Debug)]
 pub struct Admitted {
     /// Who asks.
-    pub assertion: VerifiedAssertion,
+    pub requester: Requester,
+    /// Habits put up with; to be counted per peer.
+    pub warnings: Vec<Warning>,
     /// 1, or more when a portal sent the same message again.
     pub attempt: u32,
     /// What the message is remembered by, for [`Admission::free`].
@@ -88,7 +92,7 @@ impl Shown {
     }
 }
 
-/// The one way in for messages with an assertion.
+/// The one way in for messages.
 #[derive(Debug, Clone)]
 pub struct Admission {
     store: Store,
@@ -107,25 +111,21 @@ impl Admission {
     pub async fn admit(
         &self,
         arrival: &Arrival<'_>,
-        trust: &SamlTrust,
+        terms: &Terms<'_>,
         now: Timestamp,
     ) -> Result<Admitted, NotAdmitted> {
-        let assertion = verify_well_formed(arrival.root, trust, arrival.system, arrival.community, now)?;
-        let mut body = [0; 32];
-        body.copy_from_slice(digest(&SHA256, arrival.root.text().as_bytes()).as_ref());
+        let sender = terms.sender(arrival.root, arrival.community, now)?;
+        let body = body(arrival.root.text(), sender.vouched.as_ref());
         let message = match arrival.message {
             Some(message) => message.clone(),
             None => MessageId(format!("sha256:{}", hex::encode(body))),
         };
         let shown = Shown {
-            spki_sha256: arrival.spki_sha256.to_owned(),
-            message: message.clone(),
             body,
             resend_s: arrival.resend_s,
-            issuer: assertion.requester.assertion.issuer.clone(),
-            assertion: assertion.requester.assertion.id.clone(),
-            one_use: assertion.one_use,
-            until: assertion.expires,
+            one_use: sender.one_use,
+            until: sender.until,
+            ..shown_by(arrival.spki_sha256, &message, sender.vouched.as_ref())
         };
         let attempt = match self.take(shown, now, arrival.deadline).await? {
             Taken::Fresh => 1,
@@ -142,7 +142,9 @@ impl Admission {
                 );
             }
         };
-        Ok(Admitted { assertion, attempt, message })
+        let (system, community) = (arrival.system.clone(), arrival.community.clone());
+        let requester = Requester { system, community, vouched: sender.vouched };
+        Ok(Admitted { requester, warnings: sender.warnings, attempt, message })
     }
 
     // Runs on its own, so that a message taken for somebody who has given up is freed and not left as
@@ -174,4 +176,40 @@ impl Admission {
     pub async fn free(&self, spki_sha256: &str, message: &MessageId) -> Result<(), StoreError> {
         self.store.free_message(spki_sha256, message).await
     }
+}
+
+// What the store binds to the system that shows it: the assertion or token. Where there is none, or plain
+// headers, the message stands for itself.
+fn shown_by(spki_sha256: &str, message: &MessageId, vouched: Option<&Vouched>) -> Shown {
+    let (issuer, id) = match vouched.and_then(|vouched| Some((&vouched.by.issuer, vouched.by.id.as_ref()?))) {
+        Some((issuer, id)) => (issuer.clone(), id.clone()),
+        None => (String::new(), format!("{spki_sha256} {}", message.0)),
+    };
+    Shown {
+        spki_sha256: spki_sha256.to_owned(),
+        message: message.clone(),
+        body: [0; 32],
+        resend_s: None,
+        issuer,
+        assertion: id,
+        one_use: false,
+        until: Timestamp::from_micros(0),
+    }
+}
+
+// A message that comes again must be the same, and so must whoever its headers name.
+fn body(root: &str, vouched: Option<&Vouched>) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(root.as_bytes());
+    if let Some(vouched) = vouched.filter(|vouched| vouched.by.means != Means::Assertion) {
+        let roles = vouched.role_codes.iter().flat_map(|code| [&code.value, &code.system]);
+        let person = [&vouched.by.issuer, &vouched.person.id, &vouched.organization.id];
+        for part in person.into_iter().chain(roles).map(String::as_str).chain([vouched.purpose.code()]) {
+            context.update(&(part.len() as u64).to_be_bytes());
+            context.update(part.as_bytes());
+        }
+    }
+    let mut body = [0; 32];
+    body.copy_from_slice(context.finish().as_ref());
+    body
 }

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::signer::Signer;
 use super::trust::IdentityError;
 use crate::model::{
-    Code, CommunityId, Oid, Organization, PatientId, Person, Purpose, Requester, Role, Timestamp,
+    Code, CommunityId, Oid, Organization, PatientId, Person, Purpose, Role, Timestamp, Vouched,
 };
 use crate::xml::Writer;
 
@@ -74,27 +74,27 @@ pub struct Identity {
 }
 
 impl Issuing {
-    /// Carries a verified requester over into the peer's codes. Of several roles those without a
+    /// Carries a person who was vouched for over into the peer's codes. Of several roles those without a
     /// code there are left out.
     ///
     /// # Errors
     /// `Unmapped` when no role or not the purpose has a code.
-    pub fn identity(&self, requester: &Requester) -> Result<Identity, IdentityError> {
+    pub fn identity(&self, vouched: &Vouched) -> Result<Identity, IdentityError> {
         let code_of = |role: &Role| self.roles.iter().find(|(ours, _)| ours == role).map(|(_, c)| c.clone());
-        let roles: Vec<Code> = requester.roles.iter().filter_map(code_of).collect();
+        let roles: Vec<Code> = vouched.roles.iter().filter_map(code_of).collect();
         if roles.is_empty() {
-            let names: Vec<&str> = requester.roles.iter().map(|role| role.0.as_str()).collect();
+            let names: Vec<&str> = vouched.roles.iter().map(|role| role.0.as_str()).collect();
             return Err(IdentityError::Unmapped(format!("role {}", names.join(", "))));
         }
-        let purpose = self.purposes.iter().find(|(ours, _)| *ours == requester.purpose);
-        let (_, purpose) = purpose
-            .ok_or_else(|| IdentityError::Unmapped(format!("purpose {}", requester.purpose.code())))?;
+        let purpose = self.purposes.iter().find(|(ours, _)| *ours == vouched.purpose);
+        let (_, purpose) =
+            purpose.ok_or_else(|| IdentityError::Unmapped(format!("purpose {}", vouched.purpose.code())))?;
         Ok(Identity {
-            person: requester.person.clone(),
-            organization: requester.organization.clone(),
+            person: vouched.person.clone(),
+            organization: vouched.organization.clone(),
             roles,
             purpose: purpose.clone(),
-            authenticated: requester.assertion.authenticated,
+            authenticated: vouched.by.authenticated,
         })
     }
 

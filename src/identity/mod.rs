@@ -1,12 +1,14 @@
 //! Floor 4: who is asking, and how we say who asks (IHE XUA, ITI-40). A message's assertion is
-//! verified on the bytes received; toward peers we issue an assertion of our own.
+//! verified on the bytes received, a portal without SAML by its headers; toward peers we issue an assertion of our own.
 
 mod admit;
 mod assertion;
 mod attributes;
 mod conditions;
 mod dom;
+mod portal;
 mod saml;
+mod sender;
 mod signature;
 mod signer;
 mod trust;
@@ -15,6 +17,8 @@ mod verify;
 
 pub use admit::{Admission, Admitted, Arrival, NotAdmitted};
 pub use assertion::{Identity, Issuing, NameFormat};
+pub use portal::{PortalCarrier, PortalTrust, TokenKey, TokenTrust, verify_headers};
+pub use sender::Terms;
 pub use signer::Signer;
 pub use trust::{IdentityError, SamlTrust, TrustedIssuer};
 pub use unverified::{Unverified, read_unverified};

@@ -120,5 +120,5 @@ impl SamlTrust {
 
 /// A refusal with its WS-Security word (wire.md 5.1).
 pub(super) fn refused(word: &'static str, why: impl Into<String>) -> Unauthenticated {
-    Unauthenticated { word, why: why.into() }
+    Unauthenticated { word, why: why.into(), told: None }
 }

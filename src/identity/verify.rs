@@ -1,4 +1,4 @@
-//! Who is asking: from a received message and the certificate's community to a `Requester`, or a
+//! Who is asking: from a received message and the certificate's community to a person vouched for, or a
 //! refusal with the word of WS-Security (wire.md 5.1). Nothing has a default: no assertion, no
 //! role, no purpose means no answer.
 
@@ -7,16 +7,16 @@ use super::saml::{Assertion, invalid};
 use super::trust::{SamlTrust, refused};
 use super::{conditions, signature};
 use crate::model::{
-    AssertionRef, Code, CommunityId, Oid, Organization, PatientId, Person, Purpose, Requester, Role,
-    TargetName, Timestamp, Unauthenticated, Warning,
+    Code, CommunityId, Means, Oid, Organization, PatientId, Person, Purpose, Role, Timestamp,
+    Unauthenticated, Vouched, Voucher, Warning,
 };
 use crate::xml::WellFormed;
 
 /// A message whose sender is established.
 #[derive(Debug)]
 pub struct VerifiedAssertion {
-    /// Who asks.
-    pub requester: Requester,
+    /// Who it vouches for.
+    pub vouched: Vouched,
     /// resource-id: the patient the asker's system says it is about; for the record.
     pub patient: Option<PatientId>,
     /// When the assertion can no longer be presented, skew included: how long its use and the
@@ -28,21 +28,20 @@ pub struct VerifiedAssertion {
     pub warnings: Vec<Warning>,
 }
 
-/// Establishes who sent a message. `root` is the root part as received; `system` and `community`
-/// are those of the connection's certificate.
+/// Establishes who sent a message. `root` is the root part as received; `community` is that of
+/// the connection's certificate.
 ///
 /// # Errors
 /// `Unauthenticated` with the word for the fault; its reason is for the record only.
 pub fn verify(
     root: &str,
     trust: &SamlTrust,
-    system: &TargetName,
     community: &CommunityId,
     now: Timestamp,
 ) -> Result<VerifiedAssertion, Unauthenticated> {
     let root =
         WellFormed::check(root).map_err(|malformed| refused("InvalidSecurity", malformed.to_string()))?;
-    verify_well_formed(root, trust, system, community, now)
+    verify_well_formed(root, trust, community, now)
 }
 
 /// As [`verify`], for a message that the bounded reader has gone over: no DTD, one root, declared
@@ -53,7 +52,6 @@ pub fn verify(
 pub fn verify_well_formed(
     root: WellFormed<'_>,
     trust: &SamlTrust,
-    system: &TargetName,
     community: &CommunityId,
     now: Timestamp,
 ) -> Result<VerifiedAssertion, Unauthenticated> {
@@ -62,9 +60,7 @@ pub fn verify_well_formed(
     let assertion = Assertion::read(&opened.assertion)?;
     conditions::check(&assertion, trust, now)?;
     check_home(&assertion.attributes.homes, trust, community)?;
-    let requester = Requester {
-        system: system.clone(),
-        community: community.clone(),
+    let vouched = Vouched {
         organization: organization(&assertion.attributes)?,
         roles: roles(&assertion.attributes.roles, &assertion.attributes.role_texts, trust)?,
         role_codes: [assertion.attributes.roles, assertion.attributes.role_texts].concat(),
@@ -74,9 +70,10 @@ pub fn verify_well_formed(
             name: assertion.attributes.subject.unwrap_or_default(),
             alias: assertion.alias,
         },
-        assertion: AssertionRef {
+        by: Voucher {
+            means: Means::Assertion,
             issuer: assertion.issuer,
-            id: assertion.id,
+            id: Some(assertion.id),
             authenticated: assertion.authenticated,
         },
     };
@@ -86,7 +83,7 @@ pub fn verify_well_formed(
             .push(Warning::new("sha1", "the signature uses SHA-1, which the peer's file allows for a time"));
     }
     Ok(VerifiedAssertion {
-        requester,
+        vouched,
         patient: assertion.attributes.patient,
         expires: assertion.conditions.not_on_or_after.plus_seconds(trust.skew_seconds),
         one_use: trust.one_use || assertion.conditions.one_time_use,

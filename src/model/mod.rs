@@ -41,5 +41,5 @@ pub use request::{
     DemographicsQuery, DocumentRetrieve, Homeless, Operation, PatientDiscovery, PatientIdLookup,
     QueryCancellation, QueryContinuation, Request,
 };
-pub use requester::{AssertionRef, Organization, Person, Purpose, Requester, Role};
+pub use requester::{AskerKey, Means, Organization, Person, Purpose, Requester, Role, Vouched, Voucher};
 pub use time::{Dtm, PartialDate, Timestamp};

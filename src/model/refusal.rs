@@ -49,6 +49,9 @@ pub struct Unauthenticated {
     pub word: &'static str,
     /// For the record and the operator.
     pub why: String,
+    /// What the asking system may be told beside the word: which header of its own is at fault, and
+    /// never what stood in it.
+    pub told: Option<String>,
 }
 
 /// Every way the broker says no. No text names a rule, a patient or a hospital.

@@ -43,7 +43,7 @@ impl Authorizer {
     /// # Errors
     /// `Denied`.
     pub fn may_ask(&self, context: &RequestContext, operation: Operation) -> Result<(), Refusal> {
-        let may = self.disclosure(context).may_ask(&self.community, operation);
+        let may = is_open(context, operation) && self.disclosure(context).may_ask(&self.community, operation);
         if may { Ok(()) } else { Err(Refusal::Denied) }
     }
 
@@ -67,14 +67,20 @@ impl Authorizer {
         targets: &[&Descriptor],
     ) -> Result<Permit, Refusal> {
         let mut disclosure = self.disclosure(context);
-        if !disclosure.may_ask(&self.community, operation) {
+        if !(is_open(context, operation) && disclosure.may_ask(&self.community, operation)) {
             return Err(Refusal::Denied);
         }
+        let is_vouched = context.requester.vouched.is_some();
         let entries: Vec<_> = entries.into_iter().filter(|entry| disclosure.may_show(entry)).collect();
         let narrowed: Vec<_> = targets
             .iter()
             .filter(|target| match (operation, context.side, target.side) {
                 (_, Side::Peer, Side::Peer) => false,
+                // Without a person behind the request no peer is asked; what one said once may be told.
+                (Operation::PatientIdLookup, Side::Home, Side::Peer) if !is_vouched => {
+                    self.concerns(&disclosure, context, target, patients, targets)
+                }
+                (_, Side::Home, Side::Peer) if !is_vouched => false,
                 (Operation::DocumentRetrieve, _, _) => {
                     disclosure.may_ask(&target.community, operation)
                         && entries.iter().any(|entry| holds(target, entry))
@@ -97,7 +103,11 @@ impl Authorizer {
             request: context.id,
             operation,
             patients: patients.to_vec(),
-            targets: narrowed.iter().map(|target| target.name.clone()).collect(),
+            targets: narrowed
+                .iter()
+                .filter(|target| is_vouched || target.side == Side::Home)
+                .map(|target| target.name.clone())
+                .collect(),
             entries,
             decision: disclosure.decision(&Decision::default()),
             communities: narrowed.iter().map(community).collect(),
@@ -267,6 +277,13 @@ impl Authorizer {
     }
 }
 
+/// Whatever policies say: where nobody was vouched for only a system of our own is answered, and only about
+/// ids and persons.
+const fn is_open(context: &RequestContext, operation: Operation) -> bool {
+    let is_of_persons = matches!(operation, Operation::PatientDiscovery | Operation::PatientIdLookup);
+    context.requester.vouched.is_some() || (matches!(context.side, Side::Home) && is_of_persons)
+}
+
 fn facility_of<'a>(targets: &[&'a Descriptor], authority: &Authority) -> Option<&'a str> {
     let source = targets.iter().find(|t| t.side == Side::Home && t.authorities.contains(authority))?;
     source.facility.as_deref()
@@ -280,3 +297,5 @@ fn holds(target: &Descriptor, entry: &DocumentEntry) -> bool {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod unvouched_tests;

@@ -140,9 +140,11 @@ impl<'a> Disclosure<'a> {
     }
 
     pub(super) fn standing(&self, facility: &str, network_id: Option<&Phi<String>>) -> Standing {
-        let Some(network_id) = network_id else { return Standing::None };
+        let (Some(network_id), Some(purpose)) = (network_id, self.principal.purpose) else {
+            return Standing::None;
+        };
         let viewer = self.principal.organization();
-        let asked = Asked { community: &self.principal.community, viewer, purpose: self.principal.purpose };
+        let asked = Asked { community: &self.principal.community, viewer, purpose };
         match self.book.standing(&asked, facility, network_id, self.now) {
             // A "no" at one hospital toward this community is not overridden at another.
             Standing::None if self.is_hidden(network_id) => Standing::Blocked,

@@ -8,9 +8,7 @@ use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
 
-use crate::model::{
-    CommunityId, DocumentEntry, Operation, Organization, Purpose, RequestContext, Role, Side,
-};
+use crate::model::{CommunityId, DocumentEntry, Operation, Purpose, RequestContext, Role, Side};
 use crate::policy::consent::bare;
 
 /// The three actions (decisions C6).
@@ -61,20 +59,22 @@ pub(super) struct Principal {
     organization: String,
     person: String,
     roles: BTreeSet<Role>,
-    pub(super) purpose: Purpose,
+    /// None where nobody was vouched for: there are no roles either then.
+    pub(super) purpose: Option<Purpose>,
 }
 
 impl Principal {
     pub(super) fn new(context: &RequestContext) -> Self {
         let requester = &context.requester;
-        let Organization { id, .. } = &requester.organization;
+        let key = requester.key();
+        let roles = requester.vouched.iter().flat_map(|vouched| vouched.roles.iter().cloned());
         Self {
             side: context.side,
             community: requester.community.clone(),
-            organization: bare(id).to_owned(),
-            person: requester.person.id.clone(),
-            roles: requester.roles.iter().cloned().collect(),
-            purpose: requester.purpose,
+            organization: bare(key.organization).to_owned(),
+            person: key.person.to_owned(),
+            roles: roles.collect(),
+            purpose: requester.purpose(),
         }
     }
 
@@ -84,7 +84,7 @@ impl Principal {
 
     /// A physician with the purpose EMERGENCY (decisions C4); whether it helps, the agreement says.
     pub(super) fn is_emergency(&self) -> bool {
-        self.purpose == Purpose::Emergency && self.roles.iter().any(|role| role.0 == PHYSICIAN)
+        self.purpose == Some(Purpose::Emergency) && self.roles.iter().any(|role| role.0 == PHYSICIAN)
     }
 }
 
@@ -226,7 +226,8 @@ impl Names {
         let roles = principal.roles.iter().map(|role| text(&role.0));
         let attributes = HashMap::from([
             ("side".to_owned(), text(principal.side.word())),
-            ("purpose".to_owned(), text(principal.purpose.code())),
+            ("purpose".to_owned(), text(principal.purpose.map_or("", Purpose::code))),
+            ("vouched".to_owned(), RestrictedExpression::new_bool(principal.purpose.is_some())),
             ("roles".to_owned(), RestrictedExpression::new_set(roles)),
         ]);
         let parents = HashSet::from([

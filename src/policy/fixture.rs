@@ -7,10 +7,10 @@ use time::Date;
 
 use super::{Authorizer, ConsentBook, Consents, EmergencyIds, Policies};
 use crate::model::{
-    AssertionRef, Authority, Availability, Code, CommunityId, Descriptor, DocumentEntry, DocumentId, Dtm,
-    Encoded, Endpoint, EntryMetadata, MessageId, ObjectId, Oid, Operation, Organization, Origin, PatientId,
+    Authority, Availability, Code, CommunityId, Descriptor, DocumentEntry, DocumentId, Dtm, Encoded,
+    Endpoint, EntryMetadata, Means, MessageId, ObjectId, Oid, Operation, Organization, Origin, PatientId,
     Person, Phi, Purpose, RepositoryId, RequestContext, RequestId, Requester, Role, Side, TargetName,
-    Timestamp,
+    Timestamp, Vouched, Voucher,
 };
 use crate::store::{ConsentRow, ConsentState, Terms};
 
@@ -88,12 +88,19 @@ pub fn context(side: Side, from: &str, role: &str, purpose: Purpose) -> RequestC
         requester: Requester {
             system: TargetName("asker".into()),
             community: community(from),
-            organization: Organization { id: "2.999.34.7".to_owned(), name: "Hospital".to_owned() },
-            person: Person { id: "p1".to_owned(), name: "Doctor".to_owned(), alias: None },
-            roles: vec![Role(role.to_owned())],
-            role_codes: Vec::new(),
-            purpose,
-            assertion: AssertionRef { issuer: "i".to_owned(), id: "a".to_owned(), authenticated: None },
+            vouched: Some(Vouched {
+                organization: Organization { id: "2.999.34.7".to_owned(), name: "Hospital".to_owned() },
+                person: Person { id: "p1".to_owned(), name: "Doctor".to_owned(), alias: None },
+                roles: vec![Role(role.to_owned())],
+                role_codes: Vec::new(),
+                purpose,
+                by: Voucher {
+                    means: Means::Assertion,
+                    issuer: "i".to_owned(),
+                    id: Some("a".to_owned()),
+                    authenticated: None,
+                },
+            }),
         },
         received: noon(),
         deadline: tokio::time::Instant::now(),

@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(failure_detail(&Failure::TimedOut), "no answer in time");
         assert_eq!(refusal_detail(&Refusal::Malformed(malformed)), "malformed: value-not-date");
         assert_eq!(refusal_detail(&Refusal::Unsupported("架橋花子".into())), "unsupported");
-        let why = Unauthenticated { word: "FailedCheck", why: "架橋花子".into() };
+        let why = Unauthenticated { word: "FailedCheck", why: "架橋花子".into(), told: None };
         assert_eq!(refusal_detail(&Refusal::Unauthenticated(why)), "unauthenticated: FailedCheck");
     }
 }

@@ -39,6 +39,7 @@ mod slow_and_failing_peers;
 mod slow_clients;
 mod start_and_restart;
 mod stored_queries;
+mod who_asks;
 mod withheld_leaves_no_trace;
 mod xds_networks;
 mod xds_sites;

@@ -12,7 +12,7 @@ use kakehashi::identity::{Identity, Issuing, NameFormat, SamlTrust, Signer, Trus
 use kakehashi::matching;
 use kakehashi::model::{
     Authority, Code, CommunityId, MessageId, Organization, PatientId, PeerProfile, Person, QueryId, Role,
-    TargetName, Timestamp,
+    Timestamp,
 };
 use kakehashi::xml::{Event, Reader};
 use rustls_pki_types::CertificateDer;
@@ -426,7 +426,7 @@ fn verifying_a_signature_costs_no_more_than_the_length_of_the_message_around_it(
         let make = move |n: usize| message(&format!("<a>{}</a>", (0..n).map(piece).collect::<String>()));
         let community = CommunityId(oid("2.999.34"));
         let run = move |text: &str| {
-            let taken = verify(text, &trust, &TargetName("hiroshima".into()), &community, Timestamp::now());
+            let taken = verify(text, &trust, &community, Timestamp::now());
             assert!(taken.is_ok(), "{:?}", taken.err());
         };
         row(name, times, make, run)

@@ -6,6 +6,7 @@ mod ebxml;
 mod files;
 mod hl7;
 mod pix_pdq;
+mod portal;
 mod records;
 mod saml;
 mod soap;
@@ -16,7 +17,7 @@ mod xml;
 pub type Reader = fn(&[u8]);
 
 /// All of them, by name.
-pub const READERS: [(&str, Reader); 23] = [
+pub const READERS: [(&str, Reader); 24] = [
     ("audit_record", records::event),
     ("audit_segment", records::segment),
     ("config_broker", files::broker),
@@ -34,6 +35,7 @@ pub const READERS: [(&str, Reader); 23] = [
     ("hl7v3_pix_query", pix_pdq::pix_query),
     ("hl7v3_request", hl7::request),
     ("mtom", soap::mtom),
+    ("portal_headers", portal::headers),
     ("saml", saml::verified),
     ("soap", soap::envelope),
     ("ssmix2_file", ssmix2::file),

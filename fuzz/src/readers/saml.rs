@@ -4,7 +4,7 @@
 use std::sync::LazyLock;
 
 use kakehashi::identity::{SamlTrust, TrustedIssuer, read_unverified, verify};
-use kakehashi::model::{Code, CommunityId, Oid, Role, TargetName, Timestamp};
+use kakehashi::model::{Code, CommunityId, Oid, Role, Timestamp};
 use kakehashi::xml::Tree;
 
 static TRUST: LazyLock<SamlTrust> = LazyLock::new(|| {
@@ -32,7 +32,7 @@ pub fn verified(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let community = CommunityId(Oid::parse("2.999.34").expect("an OID"));
     let now = Timestamp::from_micros(1_775_000_000_000_000);
-    let taken = verify(text, &TRUST, &TargetName("hiroshima".into()), &community, now);
+    let taken = verify(text, &TRUST, &community, now);
     assert!(taken.is_err(), "an assertion nobody signed was taken");
     // The same text as `decode` shows it, verified by nobody.
     if let Ok(tree) = Tree::parse(text) {

@@ -110,7 +110,7 @@ impl Draft {
         if let Some(description) = &self.description {
             w.leaf("EventOutcomeDescription", &shortened(description));
         }
-        if let Some(requester) = &record.event.requester {
+        if let Some(requester) = record.event.requester.as_ref().filter(|by| by.names_somebody()) {
             code(w, "PurposeOfUse", &Code::new(&requester.purpose, PURPOSES, &requester.purpose));
         }
         w.end();
@@ -146,6 +146,8 @@ impl Draft {
         let mut details = vec![(RECORD_DETAIL, id.to_owned())];
         details.extend(event.request_hex().map(|request| ("kakehashi:correlation", request)));
         details.extend(self.peer.clone().map(|peer| ("kakehashi:peer", peer)));
+        let vouched_by = event.requester.as_ref().and_then(|requester| requester.vouched_by.clone());
+        details.extend(vouched_by.map(|means| ("kakehashi:vouched-by", means)));
         let mut decision = Vec::new();
         if event.shown + event.withheld > 0 {
             decision.push(format!("shown {}, withheld {}", event.shown, event.withheld));

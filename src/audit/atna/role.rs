@@ -78,9 +78,9 @@ pub fn ourselves(event: &Event, source: &AuditSource) -> Machine {
     }
 }
 
-/// The person the assertion named.
+/// The person who was vouched for.
 pub fn person(event: &Event) -> Option<Participant> {
-    let requester = event.requester.as_ref()?;
+    let requester = event.requester.as_ref().filter(|requester| requester.names_somebody())?;
     let alias = requester.alias.as_deref().unwrap_or_default();
     let user = format!("{alias}<{}@{}>", requester.person, requester.issuer);
     let name = Some(&requester.person_name).filter(|name| !name.is_empty()).unwrap_or(&user);

@@ -75,6 +75,7 @@ fn event(kind: Kind, ending: Ending, transaction: &str) -> Event {
         purpose: "TREATMENT".to_owned(),
         issuer: "https://hm.example/idp".to_owned(),
         assertion: "_1".to_owned(),
+        vouched_by: None,
     });
     event.patients = vec![Phi::new(PATIENT.to_owned())];
     event.policies = vec!["treatment".to_owned()];
@@ -400,4 +401,22 @@ proptest! {
             prop_assert!(Tree::parse(message.xml.reveal()).is_ok());
         }
     }
+}
+
+#[test]
+fn where_nobody_was_vouched_for_no_person_and_no_purpose_is_named() {
+    let mut event = event(Kind::Release, Ending::Complete, "ITI-45");
+    let told_of = |event: &Event| told(event, None, None)[0].xml.reveal().clone();
+    assert!(told_of(&event).contains("PurposeOfUse"));
+    let requester = crate::model::Requester {
+        system: crate::model::TargetName("ward".into()),
+        community: crate::model::CommunityId(crate::model::Oid::parse("2.999.33").unwrap()),
+        vouched: None,
+    };
+    event.requester = Some((&requester).into());
+    let text = told_of(&event);
+    assert!(!text.contains("PurposeOfUse") && !text.contains("UserID=\"&lt;"), "{text}");
+    use base64::Engine as _;
+    let nobody = base64::engine::general_purpose::STANDARD.encode("nobody");
+    assert!(text.contains(&format!("type=\"kakehashi:vouched-by\" value=\"{nobody}\"")), "{text}");
 }

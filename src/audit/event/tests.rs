@@ -63,6 +63,7 @@ fn requester() -> impl Strategy<Value = RequesterRef> {
         purpose: "TREATMENT".to_owned(),
         issuer: "https://idp.example".to_owned(),
         assertion: "_1".to_owned(),
+        vouched_by: alias.then(|| "headers".to_owned()),
     })
 }
 

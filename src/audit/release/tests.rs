@@ -9,11 +9,11 @@ use super::super::simulated_disk::{Crash, Fault, SimulatedDisk};
 use super::super::tail::read_from;
 use super::super::verify::verify_disk;
 use super::*;
-use crate::model::{
-    AssertionRef, Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Oid, Organization,
-    PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp,
-};
 use crate::model::{CommunityId, Endpoint, FarEnd, FoundPatient, Leg, MessageId, QueryId};
+use crate::model::{
+    Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Means, Oid, Organization, PatientIdLookup,
+    Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp, Vouched, Voucher,
+};
 use crate::store::AuditPosition;
 
 /// A judge whose consents change when told.
@@ -75,12 +75,19 @@ fn context() -> RequestContext {
         requester: Requester {
             system: TargetName("hiroshima".into()),
             community: CommunityId(oid("2.999.34")),
-            organization: Organization { id: "2.999.34.1".to_owned(), name: "病院".to_owned() },
-            person: Person { id: "d1".to_owned(), name: "Dr. Test".to_owned(), alias: None },
-            roles: vec![Role("physician".to_owned())],
-            role_codes: Vec::new(),
-            purpose: Purpose::Treatment,
-            assertion: AssertionRef { issuer: "i".to_owned(), id: "_a".to_owned(), authenticated: None },
+            vouched: Some(Vouched {
+                organization: Organization { id: "2.999.34.1".to_owned(), name: "病院".to_owned() },
+                person: Person { id: "d1".to_owned(), name: "Dr. Test".to_owned(), alias: None },
+                roles: vec![Role("physician".to_owned())],
+                role_codes: Vec::new(),
+                purpose: Purpose::Treatment,
+                by: Voucher {
+                    means: Means::Assertion,
+                    issuer: "i".to_owned(),
+                    id: Some("_a".to_owned()),
+                    authenticated: None,
+                },
+            }),
         },
         received: Timestamp::from_micros(5),
         deadline: tokio::time::Instant::now(),

@@ -37,6 +37,7 @@ fn events() -> Vec<Event> {
             purpose: if n.is_multiple_of(6) { "EMERGENCY" } else { "TREATMENT" }.to_owned(),
             issuer: "i".to_owned(),
             assertion: "_a".to_owned(),
+            vouched_by: None,
         });
         event.more_attributes = n.is_multiple_of(8);
         event

@@ -70,8 +70,8 @@ fn nobody_else_is_shown_a_page() {
     pages.keep(&asker, &query(1), 1, found(3, 1), Phi::default());
     let mut others = [asker.clone(), asker.clone(), asker.clone(), asker.clone()];
     others[0].endpoint.spki_sha256 = "another key".to_owned();
-    others[1].requester.person.id = "another person".to_owned();
-    others[2].requester.organization.id = "2.999.8".to_owned();
+    others[1].requester.vouched.as_mut().unwrap().person.id = "another person".to_owned();
+    others[2].requester.vouched.as_mut().unwrap().organization.id = "2.999.8".to_owned();
     others[3].requester.system = TargetName("another system".into());
     for other in &others {
         assert!(!pages.knows(other, &query(1)));

@@ -218,7 +218,7 @@ fn more_attributes_go_out_as_triggers_and_come_back_without_naming_anybody() {
 #[test]
 fn each_refusal_has_its_answer() {
     let malformed = Malformed::new("missing-parameter", "3:7", "`livingSubjectName` is missing");
-    let expired = Unauthenticated { word: "MessageExpired", why: String::new() };
+    let expired = Unauthenticated { word: "MessageExpired", why: String::new(), told: None };
     let unknown = Refusal::UnknownPatient(PatientId::new(Authority(oid("2.999.6")), "SECRET"));
     let told = PeerProfile { patient_unknown_policy: PatientUnknownPolicy::Error, ..PeerProfile::default() };
     let silent = PeerProfile::default();

@@ -46,11 +46,13 @@ impl Fault {
         Self { code: "MustUnderstand".into(), not_understood: blocks.to_vec(), ..fault }
     }
 
-    /// The security fault; the reason does not tell which check failed.
+    /// The security fault; the reason does not tell which check failed, and of a header of the asking
+    /// system's own only what may be told.
     pub fn unauthenticated(unauthenticated: &Unauthenticated) -> Self {
         let prefix = if unauthenticated.word == "MessageExpired" { "wsu" } else { "wsse" };
         let subcode = format!("{prefix}:{}", unauthenticated.word);
-        Self::sender(&[&subcode], "the security header was not accepted")
+        let reason = unauthenticated.told.as_deref().unwrap_or("the security header was not accepted");
+        Self::sender(&[&subcode], reason)
     }
 
     /// The fault of a refusal, for those that are faults in every transaction (wire.md 22.3,

@@ -231,8 +231,8 @@ fn an_mtom_answer_that_is_a_fault_goes_out_as_plain_soap_under_500() {
 
 #[test]
 fn every_refusal_that_is_a_fault_everywhere_carries_its_code_and_no_reason_that_tells() {
-    let expired = Unauthenticated { word: "MessageExpired", why: "secret".into() };
-    let signed = Unauthenticated { word: "FailedCheck", why: "secret".into() };
+    let expired = Unauthenticated { word: "MessageExpired", why: "secret".into(), told: None };
+    let signed = Unauthenticated { word: "FailedCheck", why: "secret".into(), told: None };
     for (refusal, code, subcode) in [
         (Refusal::AuditUnavailable, "Receiver", None),
         (Refusal::Denied, "Sender", Some("wsse:FailedAuthentication")),

@@ -1,7 +1,7 @@
 //! The whole way in, over a real store.
 
 use super::vectors::*;
-use crate::identity::{Admission, Arrival, NotAdmitted};
+use crate::identity::{Admission, Arrival, NotAdmitted, Terms};
 use crate::model::{MessageId, TargetName};
 use crate::store::Store;
 
@@ -43,7 +43,9 @@ async fn admit_by(
         resend_s,
         deadline,
     };
-    match admission.admit(&arrival, &trust(), NOW).await {
+    let trust = trust();
+    let terms = Terms { saml: Some(&trust), portal: None, may_be_nobody: false };
+    match admission.admit(&arrival, &terms, NOW).await {
         Ok(admitted) => Ok(admitted.attempt),
         Err(NotAdmitted::Unauthenticated(why)) => Err(why.word),
         Err(NotAdmitted::Duplicate) => Err("duplicate"),

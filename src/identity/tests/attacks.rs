@@ -2,7 +2,7 @@
 
 use super::vectors::*;
 use crate::identity::TrustedIssuer;
-use crate::model::{TargetName, Timestamp};
+use crate::model::Timestamp;
 
 /// An assertion that says more than the genuine one, unsigned.
 fn evil() -> String {
@@ -19,7 +19,7 @@ fn assertion() -> String {
 fn genuine_messages_are_taken_whatever_pinned_key_signed_them() {
     for keys in [&*EC, &*RSA] {
         let found = checked(&enveloped(&signed(keys, &template(keys))), &trust()).unwrap();
-        assert_eq!(found.requester.person.id, "dr-7");
+        assert_eq!(found.vouched.person.id, "dr-7");
     }
     let methods = ["#rsa-sha384", "#rsa-sha512"];
     for method in methods {
@@ -167,9 +167,9 @@ fn a_nested_assertion_that_the_issuer_signed_along_gives_no_attribute() {
     let text = template(&EC)
         .replace("<saml:Subject>", &format!("<saml:Advice>{nested}</saml:Advice><saml:Subject>"));
     let found = checked(&enveloped(&signed(&EC, &text)), &trust()).unwrap();
-    assert_eq!(found.requester.person.id, "dr-7");
-    assert_eq!(found.requester.organization.id, "2.999.34.1");
-    assert_eq!(found.requester.roles.len(), 1);
+    assert_eq!(found.vouched.person.id, "dr-7");
+    assert_eq!(found.vouched.organization.id, "2.999.34.1");
+    assert_eq!(found.vouched.roles.len(), 1);
 }
 
 #[test]
@@ -251,7 +251,7 @@ fn inclusive_namespaces_are_honoured() {
 #[test]
 fn a_comment_inside_a_name_hides_nothing_of_it() {
     let message = genuine().replace("dr-7<", "dr<!-- -->-7<");
-    assert_eq!(checked(&message, &trust()).unwrap().requester.person.id, "dr-7");
+    assert_eq!(checked(&message, &trust()).unwrap().vouched.person.id, "dr-7");
 }
 
 #[test]
@@ -286,8 +286,7 @@ fn an_assertion_of_another_community_is_refused() {
 #[test]
 fn a_certificate_out_of_its_validity_vouches_for_nothing() {
     let year_5000 = Timestamp::from_micros(95_617_584_000_000_000);
-    let system = TargetName("hiroshima".into());
-    let why = crate::identity::verify(&genuine(), &trust(), &system, &community(), year_5000).unwrap_err();
+    let why = crate::identity::verify(&genuine(), &trust(), &community(), year_5000).unwrap_err();
     assert_eq!((why.word, why.why.contains("certificate")), ("FailedAuthentication", true));
 }
 

@@ -4,13 +4,13 @@ use uuid::Uuid;
 
 use super::vectors::*;
 use crate::identity::{Identity, IdentityError, NameFormat, Signer};
-use crate::model::{Code, PatientId, Purpose, Requester, Role};
+use crate::model::{Code, PatientId, Purpose, Role, Vouched};
 use crate::xml::Tree;
 
 const SAML: &str = "urn:oasis:names:tc:SAML:2.0:assertion";
 
-fn requester() -> Requester {
-    checked(&genuine(), &trust()).unwrap().requester
+fn requester() -> Vouched {
+    checked(&genuine(), &trust()).unwrap().vouched
 }
 
 fn security(keys: &Keys) -> String {
@@ -32,12 +32,12 @@ fn message(security: &str) -> String {
 fn what_we_issue_says_what_the_portal_said_and_is_taken_by_our_own_gate() {
     for keys in [&*EC, &*RSA] {
         let found = checked(&message(&security(keys)), &trust()).unwrap();
-        let (ours, theirs) = (found.requester, requester());
+        let (ours, theirs) = (found.vouched, requester());
         assert_eq!(ours.person, theirs.person);
         assert_eq!(ours.organization, theirs.organization);
         assert_eq!((ours.roles, ours.purpose), (theirs.roles, theirs.purpose));
-        assert_eq!(ours.assertion.authenticated, theirs.assertion.authenticated);
-        assert_eq!(ours.assertion.id, format!("_{}", Uuid::from_u128(7)));
+        assert_eq!(ours.by.authenticated, theirs.by.authenticated);
+        assert_eq!(ours.by.id, Some(format!("_{}", Uuid::from_u128(7))));
         assert_eq!(found.expires, NOW.plus_seconds(360));
         assert!(found.patient.is_some() && found.warnings.is_empty());
     }
@@ -104,7 +104,7 @@ fn names_with_markup_stay_names() {
     identity.organization.name = "病院\u{fffe}\u{1} > \r".to_owned();
     identity.roles = vec![Code::new("MD", ROLES, "a\"<b>&"), Code::new("RN", ROLES, "")];
     let text = issuing.security(&identity, None, Uuid::from_u128(7), NOW).unwrap();
-    let found = checked(&message(&text), &trust()).unwrap().requester;
+    let found = checked(&message(&text), &trust()).unwrap().vouched;
     assert_eq!(found.person.name, "A<saml:X/>&amp;\"' \u{ff21}髙", "blanks are one for a reader");
     assert_eq!(found.role_codes[0].display, "a\"<b>&");
 }

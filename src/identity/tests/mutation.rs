@@ -5,15 +5,15 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::vectors::*;
-use crate::model::Requester;
+use crate::model::Vouched;
 
 static MESSAGE: LazyLock<String> = LazyLock::new(genuine);
-static REQUESTER: LazyLock<Requester> = LazyLock::new(|| checked(&MESSAGE, &trust()).unwrap().requester);
+static REQUESTER: LazyLock<Vouched> = LazyLock::new(|| checked(&MESSAGE, &trust()).unwrap().vouched);
 
 fn holds(bytes: Vec<u8>, at: usize) -> Result<(), String> {
     let Ok(text) = String::from_utf8(bytes) else { return Ok(()) };
     match checked(&text, &trust()) {
-        Ok(found) if found.requester != *REQUESTER => Err(format!("byte {at}: {:?}", found.requester)),
+        Ok(found) if found.vouched != *REQUESTER => Err(format!("byte {at}: {:?}", found.vouched)),
         _ => Ok(()),
     }
 }

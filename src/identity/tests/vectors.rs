@@ -7,7 +7,7 @@ use bergshamra::{DsigContext, KeysManager};
 use rcgen::{CertificateParams, KeyPair};
 
 use crate::identity::{Issuing, NameFormat, SamlTrust, Signer, TrustedIssuer, VerifiedAssertion, verify};
-use crate::model::{Code, CommunityId, Oid, Purpose, Role, TargetName, Timestamp, Unauthenticated};
+use crate::model::{Code, CommunityId, Oid, Purpose, Role, Timestamp, Unauthenticated};
 
 pub const NOW: Timestamp = Timestamp::from_micros(1_775_000_000_000_000);
 pub const AUDIENCE: &str = "urn:example:okayama";
@@ -82,7 +82,7 @@ pub fn issuing(keys: &Keys) -> Issuing {
 }
 
 pub fn checked(message: &str, trust: &SamlTrust) -> Result<VerifiedAssertion, Unauthenticated> {
-    verify(message, trust, &TargetName("hiroshima".into()), &community(), NOW)
+    verify(message, trust, &community(), NOW)
 }
 
 pub fn refusal(message: &str) -> Unauthenticated {

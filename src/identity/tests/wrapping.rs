@@ -155,7 +155,7 @@ fn no_wrapped_assertion_is_taken_in_any_place_under_any_id_with_any_signature() 
     assert!(cases.len() >= 200, "{}", cases.len());
     for (name, message) in &cases {
         let taken = checked(message, &trust());
-        assert!(taken.is_err(), "{name}: {:?}", taken.map(|taken| taken.requester.person));
+        assert!(taken.is_err(), "{name}: {:?}", taken.map(|taken| taken.vouched.person));
     }
     println!("{} wrapped messages, 0 taken", cases.len());
 }
@@ -169,8 +169,8 @@ fn a_forged_copy_elsewhere_in_the_message_never_speaks_for_the_genuine_one() {
             for place in OUTSIDE {
                 let message = put(&enveloped(&spoils.genuine), place, &forged);
                 if let Ok(found) = checked(&message, &trust()) {
-                    assert_eq!(found.requester.person.id, "dr-7", "{id}, {}", place.0);
-                    assert_eq!(found.requester.organization.id, "2.999.34.1", "{id}, {}", place.0);
+                    assert_eq!(found.vouched.person.id, "dr-7", "{id}, {}", place.0);
+                    assert_eq!(found.vouched.organization.id, "2.999.34.1", "{id}, {}", place.0);
                     taken += 1;
                 }
             }

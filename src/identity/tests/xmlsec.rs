@@ -59,7 +59,7 @@ fn xmlsec_takes_what_we_sign_within_a_whole_message() {
     if !is_installed() {
         return;
     }
-    let requester = checked(&genuine(), &trust()).unwrap().requester;
+    let requester = checked(&genuine(), &trust()).unwrap().vouched;
     for keys in [&*EC, &*RSA] {
         let issuing = issuing(keys);
         let identity = issuing.identity(&requester).unwrap();
@@ -80,7 +80,7 @@ fn our_gate_takes_what_xmlsec_signs() {
     for keys in [&*EC, &*RSA] {
         // The template is signed where it stands, so that the namespaces around it count.
         let message = signed_by_xmlsec(keys, &enveloped(&template(keys)));
-        assert_eq!(checked(&message, &trust()).unwrap().requester.person.id, "dr-7", "{}", keys.method);
+        assert_eq!(checked(&message, &trust()).unwrap().vouched.person.id, "dr-7", "{}", keys.method);
         let list = r#"<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"><ec:InclusiveNamespaces xmlns:ec="http://www.w3.org/2001/10/xml-exc-c14n#" PrefixList="s wsse"/></ds:Transform>"#;
         let text = template(keys)
             .replace(r#"<ds:Transform Algorithm="http://www.w3.org/2001/10/xml-exc-c14n#"/>"#, list);

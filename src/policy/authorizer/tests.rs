@@ -485,7 +485,7 @@ proptest! {
         let policies = POLICIES.version();
         let purpose = if emergency { Purpose::Emergency } else { Purpose::Treatment };
         let mut context = context(if home { Side::Home } else { Side::Peer }, from, role, purpose);
-        context.requester.roles.push(Role("other".to_owned()));
+        context.requester.vouched.as_mut().unwrap().roles.push(Role("other".to_owned()));
         let mut entry = entry(facility, "1", kind);
         let origin = entry.origin.as_mut().unwrap();
         (origin.department, origin.original) = (department.to_owned(), original);

@@ -68,6 +68,8 @@ pub struct Message {
     pub body: String,
     pub sent: Sent,
     pub traceparent: Option<String>,
+    /// Further HTTP headers.
+    pub headers: Vec<(String, String)>,
 }
 
 /// What came back, its body unread.
@@ -327,7 +329,14 @@ impl Client {
             FramedBody::Stream(stream) => stream.try_collect::<Vec<_>>().await.unwrap().concat(),
         };
         let body = String::from_utf8(body).unwrap();
-        Message { path: T::PATH, content_type: framed.content_type, body, sent, traceparent: None }
+        Message {
+            path: T::PATH,
+            content_type: framed.content_type,
+            body,
+            sent,
+            traceparent: None,
+            headers: Vec::new(),
+        }
     }
 
     /// Sends a message and reads the head of what comes back.
@@ -344,6 +353,9 @@ impl Client {
             .header("content-type", &message.content_type);
         if let Some(trace) = &message.traceparent {
             request = request.header("traceparent", trace);
+        }
+        for (name, value) in &message.headers {
+            request = request.header(name, value);
         }
         let request = request.body(Full::new(Bytes::from(message.body.clone()))).unwrap();
         let answer = self.http.request(request).await.map_err(|error| error.to_string())?;

@@ -47,6 +47,8 @@ pub struct Plan {
     pub tables: String,
     /// More lines of `[saml]` in the portal's file.
     pub portal: &'static str,
+    /// Lines in the file of the second portal, the ward, instead of `[saml]`.
+    pub ward: Option<&'static str>,
     /// Milliseconds for a whole request of the portal's; None is what the broker has.
     pub portal_ms: Option<u64>,
     /// Files of other networks: name and content.
@@ -160,6 +162,7 @@ impl Plan {
             limits: "",
             tables: String::new(),
             portal: "",
+            ward: None,
             portal_ms: None,
             peers: Vec::new(),
             peer_port: None,
@@ -311,6 +314,13 @@ roles.in = [{{ code = "physician", role = "physician" }}, {{ code = "nurse", rol
                 time = self.portal_ms.map(|ms| format!("timeout_ms = {ms}")).unwrap_or_default(),
                 more = if system == "portal" { self.portal } else { "" }
             );
+            let text = match self.ward {
+                Some(ward) if system == "ward" => {
+                    let head = text.split("[saml]").next().unwrap();
+                    format!("{head}{ward}")
+                }
+                _ => text,
+            };
             std::fs::write(peers.join(format!("{name}-{system}.toml")), text).unwrap();
         }
         for (hospital, more) in &self.hospitals {

@@ -12,10 +12,10 @@ use crate::community::ssmix2::{Settings, Ssmix2};
 use crate::dialect::hl7v2::{Unencodable, encode};
 use crate::dialect::ssmix2::StandardKind;
 use crate::model::{
-    AssertionRef, Authority, Availability, Community, CommunityId, Criteria, Descriptor, DocumentEntry,
-    DocumentQuery, Endpoint, FarEnd, Leg, MessageId, Oid, Operation, Organization, PatientId, Person,
-    Purpose, QueryId, QueryKey, RegistryObject, RequestContext, RequestId, Requester, ReturnType, Role, Side,
-    TargetName, Timestamp,
+    Authority, Availability, Community, CommunityId, Criteria, Descriptor, DocumentEntry, DocumentQuery,
+    Endpoint, FarEnd, Leg, Means, MessageId, Oid, Operation, Organization, PatientId, Person, Purpose,
+    QueryId, QueryKey, RegistryObject, RequestContext, RequestId, Requester, ReturnType, Role, Side,
+    TargetName, Timestamp, Vouched, Voucher,
 };
 
 pub const FACILITY: &str = "3310000001";
@@ -144,12 +144,19 @@ pub fn context() -> (RequestContext, Leg) {
     let requester = Requester {
         system: TargetName("peer".into()),
         community,
-        organization: Organization { id: "2.999.34.1".to_owned(), name: "病院".to_owned() },
-        person: Person { id: "d1".to_owned(), name: "医師".to_owned(), alias: None },
-        roles: vec![Role("physician".to_owned())],
-        role_codes: Vec::new(),
-        purpose: Purpose::Treatment,
-        assertion: AssertionRef { issuer: "i".to_owned(), id: "a".to_owned(), authenticated: None },
+        vouched: Some(Vouched {
+            organization: Organization { id: "2.999.34.1".to_owned(), name: "病院".to_owned() },
+            person: Person { id: "d1".to_owned(), name: "医師".to_owned(), alias: None },
+            roles: vec![Role("physician".to_owned())],
+            role_codes: Vec::new(),
+            purpose: Purpose::Treatment,
+            by: Voucher {
+                means: Means::Assertion,
+                issuer: "i".to_owned(),
+                id: Some("a".to_owned()),
+                authenticated: None,
+            },
+        }),
     };
     let endpoint = Endpoint { subject: String::new(), spki_sha256: String::new(), address, local: address };
     let context = RequestContext {

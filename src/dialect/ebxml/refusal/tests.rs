@@ -16,12 +16,20 @@ fn refusals() -> Vec<(Refusal, &'static str, &'static str)> {
         (Refusal::Throttled(5), "XDSRegistryBusy", "XDSRepositoryBusy"),
         (Refusal::TooManyResults, "XDSTooManyResults", "XDSRepositoryOutOfResources"),
         (
-            Refusal::Unauthenticated(Unauthenticated { word: "FailedCheck", why: "digest".to_owned() }),
+            Refusal::Unauthenticated(Unauthenticated {
+                word: "FailedCheck",
+                why: "digest".to_owned(),
+                told: None,
+            }),
             "fault Sender wsse:FailedCheck",
             "fault Sender wsse:FailedCheck",
         ),
         (
-            Refusal::Unauthenticated(Unauthenticated { word: "MessageExpired", why: String::new() }),
+            Refusal::Unauthenticated(Unauthenticated {
+                word: "MessageExpired",
+                why: String::new(),
+                told: None,
+            }),
             "fault Sender wsu:MessageExpired",
             "fault Sender wsu:MessageExpired",
         ),
