@@ -30,11 +30,18 @@ const NUMBER_SCORE: f64 = 60.0;
 const DAY: Duration = Duration::from_secs(86_400);
 
 impl Xds {
-    /// The query as it leaves.
+    /// The query as it leaves: without what ITI-47 has a parameter for in its Pediatric option alone, or
+    /// none, and a manager may refuse.
     pub(super) fn asking_who(&self, leg: &Leg, person: &PatientDiscovery) -> DemographicsQuery {
         let page = self.config.persons_per_page;
+        let known = Demographics {
+            phones: Vec::new(),
+            mothers_maiden_name: None,
+            birth_place: None,
+            ..person.demographics.reveal().clone()
+        };
         DemographicsQuery {
-            person: person.clone(),
+            person: PatientDiscovery { demographics: Phi::new(known), ids: person.ids.clone() },
             authorities: Vec::new(),
             query: leg.query.clone(),
             page: (page > 0).then_some(page),
