@@ -53,6 +53,9 @@ pub struct Package {
     pub patient: PatientId,
     /// availabilityStatus.
     pub availability: Availability,
+    /// The id of the classification that stands beside it and says which it is; None where it says so
+    /// itself.
+    pub classification: Option<ObjectId>,
     /// As it came.
     pub encoded: WireBytes,
 }

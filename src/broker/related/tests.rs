@@ -58,6 +58,7 @@ fn package(name: &str, kind: PackageKind, patient: &str) -> RegistryObject {
         unique: Phi::new(format!("unique-{name}")),
         patient: person(patient),
         availability: Availability::Approved,
+        classification: None,
         encoded: wire(),
     })
 }

@@ -96,6 +96,37 @@ fn a_package_comes_back_under_another_id_and_nothing_else_of_it_changes() {
 }
 
 #[test]
+fn what_a_package_is_may_stand_beside_it_before_or_behind_and_is_passed_on_so() {
+    let said_within = samples::packages(ENTRY);
+    let (mut objects, mut beside) = (said_within.clone(), String::new());
+    while let Some(at) =
+        objects.find("<rim:Classification ").filter(|at| objects[*at..].contains("classificationNode"))
+    {
+        let end = at + objects[at..].find("/>").unwrap() + 2;
+        beside.push_str(&objects[at..end]);
+        objects.replace_range(at..end, "");
+    }
+    assert_eq!(beside.matches("classificationNode").count(), 2, "{beside}");
+    let first = read(&answer(&said_within));
+    for list in [format!("{beside}{objects}"), format!("{objects}{beside}")] {
+        let found = read(&answer(&list));
+        assert_eq!(said(&found), said(&first), "{list}");
+        let again = written(found.found, ReturnType::LeafClass);
+        assert_eq!(said(&read(&again)), said(&first), "{again}");
+        assert!(again.contains("</rim:RegistryPackage><rim:Classification "), "{again}");
+    }
+    // One that is told to be both is neither, whoever says so.
+    let both = beside.replace(scheme::FOLDER, scheme::SUBMISSION_SET);
+    for list in [format!("{said_within}{both}"), format!("{objects}{beside}{both}")] {
+        let sets =
+            read(&answer(&list)).found.into_iter().filter_map(|object| object.package().map(|p| p.kind));
+        let told = sets.filter(|kind| *kind == PackageKind::Folder).count();
+        assert_eq!(told, usize::from(list.starts_with(&said_within)), "{list}");
+    }
+    assert_eq!(read(&answer(&objects)).found.len(), 3, "nobody says what they are");
+}
+
+#[test]
 fn references_are_given_for_every_kind_of_object() {
     let xml = written(read(&answer(&samples::packages(ENTRY))).found, ReturnType::ObjectRef);
     for id in 51..=55 {

@@ -3,13 +3,14 @@
 
 use std::sync::Arc;
 
+use super::association;
 use super::entry::{self, Object, Scope};
+use super::package::{self, Beside};
 use super::plain_response;
 use super::registry_response::{
     RegistryError, Status, is_deferred, is_error_list, read_errors, word_warnings,
 };
 use super::vocabulary::{QUERY, RIM, RS};
-use super::{association, package};
 use crate::dialect::Sent;
 use crate::dialect::soap::{Envelope, Fault, check_relates_to};
 use crate::model::{
@@ -118,35 +119,62 @@ pub(super) fn read_tolerantly(
     sent: &Sent,
     profile: &PeerProfile,
 ) -> Outcome<RegistryObject> {
-    let mut found = Vec::new();
-    let mut dropped: Vec<RegistryError> = Vec::new();
-    let mut set_aside = 0;
-    let mut references = Vec::new();
-    let head = scan(message, |object| {
-        if is_reference(&object) && object.home_of(&sent.home, profile).is_ok() {
-            references.extend(object.tree.attribute("id").map(|id| ObjectId(Phi::new(id.to_owned()))));
-            return Ok(());
-        }
-        match take(object, sent, profile) {
-            Ok(Some(taken)) => found.push(taken),
-            Ok(None) => {}
-            Err(error) => {
-                set_aside += 1;
-                if !dropped.contains(&error) {
-                    dropped.push(error);
-                }
-            }
+    let unreadable = |malformed: Malformed| Failure::Unreadable(malformed.to_string());
+    // What stands beside a package may stand behind it.
+    let (mut beside, mut has_packages) = (Beside::default(), false);
+    scan(message, |object| {
+        match object.tree.name() {
+            "Classification" => beside.take(object.tree),
+            "RegistryPackage" => has_packages = true,
+            _ => {}
         }
         Ok(())
     })
-    .map_err(|malformed| Failure::Unreadable(malformed.to_string()))?;
-    let mut answer = conclude(head, sent, "XDSRegistryError", found.is_empty())?;
-    answer.set_aside = set_aside;
+    .map_err(unreadable)?;
+    if !has_packages {
+        beside = Beside::default();
+    }
+    let mut taken = Taken::default();
+    let head = scan(message, |object| {
+        taken.take(object, (sent, profile), &beside);
+        Ok(())
+    })
+    .map_err(unreadable)?;
+    let mut answer = conclude(head, sent, "XDSRegistryError", taken.found.is_empty())?;
+    answer.set_aside = taken.set_aside;
     if answer.answered > 0 {
-        (answer.found, answer.references) = (found, references);
-        answer.reported.extend(dropped.into_iter().map(|error| reported(error, sent)));
+        (answer.found, answer.references) = (taken.found, taken.references);
+        answer.reported.extend(taken.dropped.into_iter().map(|error| reported(error, sent)));
     }
     Ok(answer)
+}
+
+#[derive(Default)]
+struct Taken {
+    found: Vec<RegistryObject>,
+    references: Vec<ObjectId>,
+    dropped: Vec<RegistryError>,
+    set_aside: usize,
+}
+
+impl Taken {
+    fn take(&mut self, object: Object<'_>, (sent, profile): (&Sent, &PeerProfile), beside: &Beside) {
+        if is_reference(&object) && object.home_of(&sent.home, profile).is_ok() {
+            let id = object.tree.attribute("id").map(|id| ObjectId(Phi::new(id.to_owned())));
+            self.references.extend(id);
+            return;
+        }
+        match take(object, sent, profile, beside) {
+            Ok(Some(taken)) => self.found.push(taken),
+            Ok(None) => {}
+            Err(error) => {
+                self.set_aside += 1;
+                if !self.dropped.contains(&error) {
+                    self.dropped.push(error);
+                }
+            }
+        }
+    }
 }
 
 /// What stands before any answer: that it answers our message and is no fault.
@@ -216,6 +244,7 @@ fn take(
     object: Object<'_>,
     sent: &Sent,
     profile: &PeerProfile,
+    beside: &Beside,
 ) -> Result<Option<RegistryObject>, RegistryError> {
     let tree = object.tree;
     if &*tree.element.ns != RIM {
@@ -235,7 +264,7 @@ fn take(
             Ok(Some(RegistryObject::Entry(entry)))
         }
         "RegistryPackage" => {
-            let Some(package) = package::read(object, &sent.home, profile)? else { return Ok(None) };
+            let Some(package) = package::read(object, &sent.home, profile, beside)? else { return Ok(None) };
             asked(&package.patient, "a package")?;
             Ok(Some(RegistryObject::Package(package)))
         }

@@ -30,6 +30,7 @@ fn package(name: &str, kind: PackageKind) -> RegistryObject {
         unique: Phi::new(name.to_owned()),
         patient: PatientId::new(Authority(Oid::parse("2.999.34.1").unwrap()), "H-1"),
         availability: Availability::Approved,
+        classification: None,
         encoded: wire(),
     })
 }

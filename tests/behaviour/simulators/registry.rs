@@ -209,6 +209,7 @@ fn package(
         unique: Phi::new(unique.to_owned()),
         patient: patient.clone(),
         availability: Availability::Approved,
+        classification: None,
         encoded: WireBytes {
             bytes: Phi::new(xml.into_bytes().into()),
             namespaces: [("rim".to_owned(), rim.to_owned())].into(),
