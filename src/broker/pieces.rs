@@ -91,7 +91,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::model::{Authority, Oid, PatientId, Phi};
+    use crate::model::{Association, Authority, Oid, PatientId, Phi};
 
     struct Site(usize, Descriptor);
 
@@ -160,7 +160,16 @@ mod tests {
         let mut answer = references(PIECED_MAX + 1);
         assert!(pieces(&ids, &site(3), &mut answer).is_empty() && answer.references.is_empty());
         assert_eq!(answer.reported[0].code, TOO_MANY);
-        let mut answer = Answer { reported: refused().reported, ..references(1) };
+        let link = Association {
+            community: site(0).1.community,
+            object: ObjectId(Phi::new("urn:uuid:1".to_owned())),
+            kind: Association::TRANSFORMS.to_owned(),
+            source: ObjectId(Phi::new("urn:uuid:2".to_owned())),
+            target: ObjectId(Phi::new("urn:uuid:3".to_owned())),
+            encoded: None,
+        };
+        let found = Answer::found(vec![RegistryObject::Association(link)]);
+        let mut answer = Answer { reported: refused().reported, ..found };
         assert!(pieces(&list(), &site(3), &mut answer).is_empty());
         assert!(pieces(&list(), &site(3), &mut references(0)).is_empty());
     }

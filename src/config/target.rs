@@ -148,12 +148,9 @@ impl TargetFile {
         let limits = limits(&mut s, broker, kind);
         let breaker = BreakerSettings::read(s.section_or_empty("breaker"));
         let own_rates = rates(s.section_or_empty("rates"), broker);
-        let budgets = Budgets::read(
-            s.section_or_empty("budgets"),
-            broker.limits.budgets,
-            kind == Some(TargetKind::Portal),
-        );
-        let usual_ms = if kind == Some(TargetKind::Portal) { broker.timeout_ms } else { 5_000 };
+        let is_portal = kind == Some(TargetKind::Portal);
+        let budgets = Budgets::read(s.section_or_empty("budgets"), broker.limits.budgets, is_portal);
+        let usual_ms = if is_portal { broker.timeout_ms } else { 5_000 };
         let timeout_ms = s.number("timeout_ms", usual_ms, 100..=120_000);
         let device = s.oid("device");
         let mut authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
