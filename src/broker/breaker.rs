@@ -73,6 +73,15 @@ impl Breaker {
         });
     }
 
+    /// Nothing came, within less time than it has: a try is open to the next request again.
+    pub fn cut_short(&self, now: Instant) {
+        self.with(|state, _| {
+            if let State::Trying { .. } = *state {
+                *state = State::Open { until: now };
+            }
+        });
+    }
+
     /// Its state at the moment, for metrics.
     pub fn state(&self) -> BreakerState {
         self.with(|state, _| match state {
@@ -119,5 +128,21 @@ mod tests {
         breaker.failed(start);
         assert!(breaker.admits(start + Duration::from_secs(30)));
         assert!(breaker.admits(start + Duration::from_secs(61)));
+    }
+
+    #[test]
+    fn a_request_that_was_given_too_little_time_says_nothing_of_the_target() {
+        let start = Instant::now();
+        let breaker = Breaker::new(BreakerSettings { failures: 2, open: Duration::from_secs(30) });
+        (0..9).for_each(|_| breaker.cut_short(start));
+        assert!(breaker.admits(start));
+        breaker.failed(start);
+        breaker.cut_short(start);
+        breaker.failed(start);
+        assert!(!breaker.admits(start), "nor takes it back what was told before");
+        let later = start + Duration::from_secs(31);
+        assert!(breaker.admits(later) && !breaker.admits(later));
+        breaker.cut_short(later);
+        assert!(breaker.admits(later), "another may try");
     }
 }

@@ -216,20 +216,16 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
             self.learned(&known, &ids, keep_for).await;
         }
         self.keep(at, request.clone(), &leg, answer);
-        while !waiting.is_empty() {
-            // On record together, then asked one after the other: whoever finds a list too long is not
-            // asked for all of it at once.
-            let pieces: Vec<R> = waiting.drain(..).collect();
-            let record =
-                |piece: &R| self.planned.record(self.context, &Identity::another(&leg), piece.outbound());
-            let records = pieces.iter().map(record).collect();
-            let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
-            for (piece, recorded) in pieces.into_iter().zip(recorded) {
-                let (_, mut answer) = self.exchange(community, (&piece, &request), recorded).await?;
-                waiting.extend(piece.further(community, &mut answer));
-                if let Some(kept) = self.brought().answers.get_mut(&at) {
-                    kept.answer.merge(answer);
-                }
+        // One after the other, each on record just before it leaves: whoever finds a list too long is not
+        // asked for all of it at once.
+        while let Some(piece) = waiting.pop_front() {
+            let record = self.planned.record(self.context, &Identity::another(&leg), piece.outbound());
+            let recorded = self.opened.supplement(vec![record]).await.ok().and_then(|mut one| one.pop());
+            let recorded = recorded.ok_or(Failure::Unrecorded)?;
+            let (_, mut answer) = self.exchange(community, (&piece, &request), recorded).await?;
+            waiting.extend(piece.further(community, &mut answer));
+            if let Some(kept) = self.brought().answers.get_mut(&at) {
+                kept.answer.merge(answer);
             }
         }
         self.look_up(community, at, &request).await

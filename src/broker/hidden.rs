@@ -9,7 +9,12 @@ use futures_util::future::join_all;
 use super::conclude::Candidate;
 use super::pipeline::Broker;
 use super::target::Target;
-use crate::model::{Grade, GradedRecord, PatientDiscovery, PatientMatch, Phi, RequestContext};
+use crate::model::{
+    Grade, GradedRecord, Outbound, PatientDiscovery, PatientId, PatientMatch, Phi, RequestContext,
+};
+
+/// Persons hidden at one hospital that are asked for one by one.
+const HIDDEN_MAX: usize = 50;
 
 impl Broker {
     /// Whether a record without any consent row grades `auto` or `review` with somebody withdrawn or
@@ -29,7 +34,8 @@ impl Broker {
         source: &Arc<Target>,
         request: &PatientDiscovery,
     ) -> bool {
-        match source.resolve_at_home(context, &self.identity.leg(), request).await {
+        let Some(request) = self.naming_hidden(context, source, request) else { return true };
+        match source.resolve_at_home(context, &self.identity.leg(), &request).await {
             Ok(answer) => answer.found.iter().any(|found| match found {
                 PatientMatch::Graded(record) => self.is_hidden_like(context, record),
                 _ => false,
@@ -44,6 +50,35 @@ impl Broker {
                 true
             }
         }
+    }
+
+    /// The question for a source. One that is asked by messages finds who is written as asked, and not who
+    /// resembles: it is asked for everybody hidden there by their numbers besides, and the answers are
+    /// graded here. None where these are too many to be asked for.
+    fn naming_hidden(
+        &self,
+        context: &RequestContext,
+        source: &Target,
+        request: &PatientDiscovery,
+    ) -> Option<PatientDiscovery> {
+        let descriptor = source.descriptor();
+        let (Some(facility), Some(authority)) = (&descriptor.facility, descriptor.authorities.first()) else {
+            return Some(request.clone());
+        };
+        if source.url(Outbound::PatientDiscovery(request)).is_none() {
+            return Some(request.clone());
+        }
+        let mut hidden = self.authorizer.hidden_at(context, facility);
+        hidden.sort();
+        hidden.dedup();
+        if hidden.len() > HIDDEN_MAX {
+            tracing::warn!(request = %context.id, target_name = %descriptor.name, hidden = hidden.len(),
+                "an emergency was answered with nobody: a hospital with a registry has too many withdrawals to look at");
+            return None;
+        }
+        let ids =
+            hidden.into_iter().map(|number| PatientId { authority: authority.clone(), value: number.number });
+        Some(PatientDiscovery { ids: ids.collect(), ..request.clone() })
     }
 
     fn is_hidden_like(&self, context: &RequestContext, record: &GradedRecord) -> bool {

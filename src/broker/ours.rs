@@ -16,9 +16,12 @@ impl Resolver<'_> {
         wanted: Wanted,
         routes: &mut Routes,
     ) {
+        let foreign = || routes.at.iter().filter(|(home, _)| *home != self.identity.community);
+        let Some(all) = joined(foreign().map(|(_, by)| by)) else { return };
+        // All at once: a source that is slow is waited for once.
+        let ours = self.held(context, wanted, &all).await;
         for (home, by) in routes.at.iter_mut().filter(|(home, _)| *home != self.identity.community) {
-            let ours = self.held(context, wanted, by).await;
-            if ours.is_empty() {
+            if !ours.iter().any(|held| by.names(held)) {
                 continue;
             }
             tracing::warn!(request = %context.id, %home, "a network claims an id that is ours");
@@ -57,6 +60,15 @@ impl Resolver<'_> {
         }
         held
     }
+}
+
+// The ids of all; a query names ids of one sort.
+fn joined<'k>(keys: impl Iterator<Item = &'k QueryKey>) -> Option<QueryKey> {
+    keys.cloned().reduce(|all, next| match (all, next) {
+        (QueryKey::Objects(all), QueryKey::Objects(next)) => QueryKey::Objects([all, next].concat()),
+        (QueryKey::UniqueIds(all), QueryKey::UniqueIds(next)) => QueryKey::UniqueIds([all, next].concat()),
+        (all, _) => all,
+    })
 }
 
 // By which queries a source would show what lies under these ids.

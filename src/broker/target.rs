@@ -189,8 +189,11 @@ impl Target {
         if !self.breaker.admits(Instant::now()) {
             return Err(Failure::BreakerOpen);
         }
+        let whole = Instant::now() + self.timeout;
         let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
+            // It was given less than its own time: that says nothing of it.
+            Err(Failure::TimedOut) if until < whole => self.breaker.cut_short(Instant::now()),
             Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
                 self.breaker.failed(Instant::now());
             }

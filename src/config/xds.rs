@@ -62,6 +62,9 @@ pub struct XdsConfig {
     pub kinds: Vec<KindRow>,
     /// Kinds that are not offered.
     pub kinds_off: BTreeSet<String>,
+    /// Whether documents that are neither renditions nor SS-MIX2 messages may leave as they are, where
+    /// policies permit it too.
+    pub leaves_as_is: bool,
     /// Objects asked for at a time where its registry finds a list too long; 0 is not at all.
     pub objects_per_query: usize,
     /// ITI-47.
@@ -95,6 +98,7 @@ impl XdsConfig {
             home: s.oid("home").map(CommunityId),
             kinds: s.sections("kinds").into_iter().filter_map(kind).collect(),
             kinds_off: s.texts("kinds_off").into_iter().collect(),
+            leaves_as_is: s.flag("leaves_as_is", false),
             objects_per_query: small(s.number("objects_per_query", 100, 0..=1_000)),
             patient_demographics: url(s, "patient_demographics"),
             patient_ids: url(s, "patient_ids"),

@@ -39,6 +39,15 @@ impl Authorizer {
         disclosure.book.persons_of(facility).any(|person| disclosure.is_hidden(person))
     }
 
+    /// The numbers at this facility of everybody who has withdrawn or refused toward the requester's
+    /// community, at whatever facility.
+    pub fn hidden_at(&self, context: &RequestContext, facility: &str) -> Vec<HospitalNumber> {
+        let disclosure = self.disclosure(context);
+        let hidden = disclosure.book.persons_of(facility).filter(|person| disclosure.is_hidden(person));
+        let numbers = hidden.flat_map(|person| disclosure.book.numbers_of(person));
+        numbers.filter(|number| number.facility == facility).cloned().collect()
+    }
+
     /// The network's own id of the person of a record, where a consent row names it.
     pub fn network_id_of(&self, facility: &str, hospital: &PatientId) -> Option<PatientId> {
         let book = self.consents().book();

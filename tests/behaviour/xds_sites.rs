@@ -9,8 +9,8 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use futures_util::StreamExt;
 use kakehashi::dialect::ebxml::{CrossGatewayQuery, RegistryStoredQuery, RetrieveDocumentSet};
 use kakehashi::model::{
-    Availability, Criteria, DocumentEntry, DocumentQuery, DocumentRetrieve, Homeless, PatientId, QueryKey,
-    ReturnType,
+    Availability, Criteria, DocumentEntry, DocumentQuery, DocumentRetrieve, Homeless, PatientId, Phi,
+    QueryKey, ReturnType, Slot, Wanted,
 };
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -190,6 +190,24 @@ async fn another_network_finds_the_one_person_of_all_three_and_is_shown_nothing_
     for entry in physician.entries(&found.id).await {
         let bytes = physician.fetch(&entry.id).await.unwrap();
         assert_eq!(entry.hash, Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes))));
+    }
+    // Nor is what it asks by held against what it is not shown: finding something would tell.
+    let mut probing = documents_of(&found.id);
+    probing.criteria.wanted = Wanted::DocumentsByReference;
+    let reference = "0000024001^^^&2.999.33.24&ISO^urn:ihe:iti:xds:2013:order";
+    probing.criteria.references = vec![vec![Phi::new(reference.to_owned())]];
+    let value = Phi::new("'0000024001'".to_owned());
+    probing.criteria.other =
+        vec![Slot { name: "$XDSDocumentEntrySourcePatientId".to_owned(), values: vec![value] }];
+    let before = one.gateway.seen().len();
+    let reply = physician.ask_raw::<CrossGatewayQuery>(&probing).await;
+    assert_eq!((reply.registry_status(), uniques(&reply)), ("Success".to_owned(), Vec::new()));
+    let seen = one.gateway.seen();
+    let asked: Vec<_> = seen[before..].iter().filter(|arrived| arrived.path == "/registry").collect();
+    assert!(!asked.is_empty(), "the site was asked");
+    for arrived in asked {
+        let text = &arrived.envelope;
+        assert!(!text.contains("SourcePatientId") && !text.contains("ReferenceIdList"), "{text}");
     }
     let hidden = one.file("0000024002", "2.25.401", "57833-6", "of another patient");
     assert!(physician.fetch(&hidden.id).await.is_err(), "TARO has consented to nothing");

@@ -76,6 +76,8 @@ impl Xds {
         self.restrict(&mut entry, &view);
         match asked_from {
             Side::Home => Some(entry),
+            // Its bytes may show number, address and insurance: the site's file has to agree too.
+            Side::Peer if !is_rendition && !is_original && !self.config.leaves_as_is => None,
             Side::Peer => built_anew(entry, view, kind.is_some()),
         }
     }
@@ -84,7 +86,8 @@ impl Xds {
     // back like one that is confidential.
     fn restrict(&self, entry: &mut DocumentEntry, view: &EntryView) {
         let code = |code: &Code| code.value.trim().to_ascii_uppercase();
-        let is_known = |known: &Code| UNRESTRICTED.contains(&code(known).as_str());
+        let is_hl7 = |known: &Code| known.system.trim().trim_start_matches("urn:oid:") == CONFIDENTIALITY;
+        let is_known = |known: &Code| is_hl7(known) && UNRESTRICTED.contains(&code(known).as_str());
         let department = view.practice_setting.value.trim();
         let restricted = &self.config.restricted_departments;
         let is_in = restricted.iter().any(|of| department.starts_with(of.as_str()));
@@ -100,16 +103,22 @@ impl Xds {
 // address and telephone, and whatever else the hospital has put there. One without kind, or whose ids
 // tell the number, does not leave; nor does one that is made when it is fetched.
 fn built_anew(entry: DocumentEntry, view: EntryView, has_kind: bool) -> Option<DocumentEntry> {
-    let number = entry.origin.as_ref()?.patient.value.reveal();
+    let origin = entry.origin.as_ref()?;
+    // A registry may know the patient by an id of its own, and say the hospital's beside it.
+    let source = view.source_patient.as_ref();
+    let numbers = || std::iter::once(&origin.patient).chain(source).map(|id| id.value.reveal());
     let ids = [entry.id.unique.reveal(), entry.object.0.reveal()];
-    if !has_kind || ids.into_iter().any(|id| tells(id, number)) {
+    if !has_kind || numbers().any(|number| ids.into_iter().any(|id| tells(id, number))) {
         return None;
     }
-    if entry.hash.is_none() || entry.size.is_none() {
+    if entry.hash.is_none() || entry.size.is_none_or(|size| size == 0) {
         return None;
     }
+    let is_untold = |text: &str| !numbers().any(|number| tells(text, number));
     let metadata = EntryMetadata {
-        title: view.title,
+        title: Some(view.title)
+            .filter(|title| is_untold(title))
+            .unwrap_or_else(|| entry.type_code.display.clone()),
         creation: view.creation?,
         service_start: view.service_start,
         service_stop: view.service_stop,
@@ -119,7 +128,7 @@ fn built_anew(entry: DocumentEntry, view: EntryView, has_kind: bool) -> Option<D
         practice_setting: view.practice_setting,
         event_codes: view.event_codes,
         authors: view.authors,
-        references: view.references,
+        references: view.references.iter().filter(|id| is_untold(id.reveal())).cloned().collect(),
     };
     Some(DocumentEntry { encoded: Encoded::Metadata(Arc::new(metadata)), ..entry })
 }

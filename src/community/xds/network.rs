@@ -7,12 +7,12 @@ use http::Uri;
 
 use crate::community::exchange::Exchange;
 use crate::config::XdsConfig;
-use crate::dialect::ebxml::{RegistryStoredQuery, RetrieveDocumentSet};
+use crate::dialect::ebxml::{RegistryStoredQuery, RetrieveDocumentSet, is_admitted, metadata};
 use crate::dialect::hl7v3::{PdqQuery, PixQuery};
 use crate::model::{
     Answer, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Failure,
     FoundPatient, Leg, MessageId, Outbound, Outcome, PatientDiscovery, PatientIdLookup, PatientMatch, Phi,
-    RegistryObject, RequestContext, Side, Timestamp,
+    RegistryObject, RequestContext, Side, Timestamp, Wanted,
 };
 
 /// A network, or a source of our own, behind PIX, PDQ and XDS.
@@ -47,10 +47,28 @@ impl Xds {
         self.config.patient_ids.is_some()
     }
 
-    /// What leaves for it. Its registry knows the one community that it is in.
-    fn toward(&self, request: &DocumentQuery) -> DocumentQuery {
+    /// What leaves for it. Its registry knows the one community that it is in. What another network asks
+    /// by, a registry of ours would hold against fields that are not shown there: whether it finds
+    /// something would tell what stands in them, the hospital's number first.
+    fn toward(&self, asked_from: Side, request: &DocumentQuery) -> DocumentQuery {
         let home = self.config.send_home.then(|| self.exchange.ends.receiver.clone());
-        DocumentQuery { home, ..request.clone() }
+        let mut toward = DocumentQuery { home, ..request.clone() };
+        if self.is_source() && asked_from == Side::Peer {
+            toward.criteria.other.clear();
+            toward.criteria.references.clear();
+            if toward.criteria.wanted == Wanted::DocumentsByReference {
+                toward.criteria.wanted = Wanted::Documents;
+            }
+        }
+        toward
+    }
+
+    /// Whether an entry has the reference ids asked for among those that another network is shown.
+    fn has_references(&self, request: &DocumentQuery, found: &RegistryObject) -> bool {
+        let Some(entry) = found.entry() else { return true };
+        let shown = entry.readdressed(entry.patient.clone(), Some(entry.patient.clone()));
+        let view = metadata(&shown).unwrap_or_default();
+        request.criteria.references.iter().all(|slot| slot.iter().any(|id| view.references.contains(id)))
     }
 
     /// The URL of a document's repository.
@@ -73,7 +91,12 @@ impl Community for Xds {
         &self.descriptor
     }
 
-    fn query_element(&self, _: &RequestContext, leg: &Leg, outbound: Outbound<'_>) -> Option<Phi<Bytes>> {
+    fn query_element(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        outbound: Outbound<'_>,
+    ) -> Option<Phi<Bytes>> {
         if self.is_source() {
             return None;
         }
@@ -82,7 +105,11 @@ impl Community for Xds {
             Outbound::Nothing => None,
             Outbound::DocumentQuery(request) => {
                 let to = config.registry.as_ref()?;
-                Some(exchange.query_element::<RegistryStoredQuery>(leg, to, &self.toward(request)))
+                Some(exchange.query_element::<RegistryStoredQuery>(
+                    leg,
+                    to,
+                    &self.toward(context.side, request),
+                ))
             }
             Outbound::DocumentRetrieve(request) => {
                 let to = self.retrieved_from(request)?;
@@ -165,9 +192,14 @@ impl Community for Xds {
         request: &DocumentQuery,
     ) -> Outcome<RegistryObject> {
         let to = offered(self.config.registry.as_ref())?;
-        let toward = self.toward(request);
+        let toward = self.toward(context.side, request);
         let answer = self.exchange.carry::<RegistryStoredQuery>(context, leg, to, &toward).await?;
-        Ok(self.taken(context.side, answer))
+        let mut answer = self.taken(context.side, answer);
+        answer.found.retain(|found| found.entry().is_none_or(|entry| is_admitted(&request.criteria, entry)));
+        if self.is_source() && context.side == Side::Peer {
+            answer.found.retain(|found| self.has_references(request, found));
+        }
+        Ok(answer)
     }
 
     async fn document_retrieve(

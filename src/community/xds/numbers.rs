@@ -15,9 +15,13 @@ pub(super) fn tells(id: &str, number: &str) -> bool {
     let id = id.trim().to_ascii_uppercase();
     let is_component = |component: &str| component.trim_start_matches('0') == bare;
     let mut components = id.split(|c: char| !c.is_ascii_alphanumeric());
+    // `DOC12345`: letters put before a number do not hide it.
+    let mut digits = id.split(|c: char| !c.is_ascii_digit());
     // A UUID written as an OID is one long number: digits within it are chance.
     let is_uuid = id.strip_prefix("2.25.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
-    components.any(is_component) || (!is_uuid && number.len() >= DIGITS_MIN && id.contains(&number))
+    components.any(is_component)
+        || (bare.len() >= DIGITS_MIN && digits.any(is_component))
+        || (!is_uuid && number.len() >= DIGITS_MIN && id.contains(&number))
 }
 
 #[cfg(test)]
@@ -31,6 +35,8 @@ mod tests {
             ("1.2.392.200284.7^0000012345-3", "0000012345"),
             ("1.2.392.200284.7^x0000012345", "0000012345"),
             ("urn:uuid:00000000-0000-0000-0000-000000012345", "0000012345"),
+            ("1.2.3^DOC12345", "0000012345"),
+            ("1.2.3^20240401_A12345", "0000012345"),
             ("1.2.3^a77", "A77"),
             ("1.2.7", "0007"),
         ] {
