@@ -9,9 +9,10 @@ use super::saml::issuing;
 use super::startup::StartError;
 use crate::broker::{BreakerSettings, Target, TargetSettings};
 use crate::community::ssmix2::{self, Report, Ssmix2};
-use crate::community::{Endpoints, Ends, Exchange, Xca};
+use crate::community::{Endpoints, Ends, Exchange, PixManager, Xca};
 use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind};
 use crate::dialect::soap;
+use crate::identity::Issuing;
 use crate::model::{Community, Descriptor, PeerProfile};
 use crate::policy::{Policies, PolicyError};
 use crate::telemetry::Metrics;
@@ -38,7 +39,7 @@ pub fn build(
     let mut sources = Vec::new();
     for file in &settings.targets {
         let community: Arc<dyn Community> = match file.kind {
-            TargetKind::Portal => continue,
+            TargetKind::PixManager | TargetKind::Portal => continue,
             TargetKind::Ssmix2 => {
                 let storage = Arc::new(storage(&settings.broker, file, secret)?);
                 sources.push(Source { name: file.name.to_string(), storage: Arc::clone(&storage) });
@@ -100,7 +101,32 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         document_query: file.endpoints.document_query.clone(),
         document_retrieve: file.endpoints.document_retrieve.clone(),
     };
-    let exchange = Exchange {
+    let issuing = Some(Arc::new(issuing(broker, file, None)?));
+    Ok(Xca::new(descriptor(file), endpoints, exchange(broker, file, issuing)?))
+}
+
+/// The network's PIX manager: as a target to be asked about links, and as whom it is told of ids.
+///
+/// # Errors
+/// A key or certificate that cannot be used.
+pub fn pix_manager(
+    settings: &Settings,
+    metrics: &Arc<Metrics>,
+) -> Result<Option<(Arc<Target>, Arc<PixManager>)>, StartError> {
+    let with_urls = |file: &Arc<TargetFile>| Some((Arc::clone(file), file.pix_manager.clone()?));
+    let Some((file, urls)) = settings.targets.iter().find_map(with_urls) else { return Ok(None) };
+    let exchange = exchange(&settings.broker, &file, None)?;
+    let manager = Arc::new(PixManager::new(descriptor(&file), exchange, urls.query, urls.feed));
+    let community: Arc<dyn Community> = Arc::<PixManager>::clone(&manager);
+    Ok(Some((Arc::new(Target::new(community, limits(&file), Arc::clone(metrics))), manager)))
+}
+
+fn exchange(
+    broker: &BrokerConfig,
+    file: &TargetFile,
+    issuing: Option<Arc<Issuing>>,
+) -> Result<Exchange, StartError> {
+    Ok(Exchange {
         client: HttpClient::new(file).map_err(|e| StartError::file(&file.path, e))?,
         ends: Ends {
             device: broker.device.clone(),
@@ -114,7 +140,7 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
             correlation_days: file.correlation_days,
             ..file.wire.clone()
         },
-        issuing: Arc::new(issuing(broker, file, None)?),
+        issuing,
         limits: soap::Limits {
             root_bytes_max: file.limits.answer_bytes_max,
             part_bytes_max: file.limits.document_bytes_max,
@@ -122,8 +148,7 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         },
         answer_bytes_max: file.limits.answer_bytes_max,
         timeout: Duration::from_millis(file.timeout_ms),
-    };
-    Ok(Xca::new(descriptor(file), endpoints, exchange))
+    })
 }
 
 /// Reads one source's storage whole, as a start would, and tells what was not taken and why.

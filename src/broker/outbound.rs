@@ -8,8 +8,8 @@ use super::resolve::About;
 use super::target::Target;
 use crate::model::{
     Answer, Community, CommunityId, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg,
-    Outbound, Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request,
-    RequestContext, ReturnType,
+    Outbound, Outcome, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, QueryKey, RegistryObject,
+    Request, RequestContext, ReturnType,
 };
 
 /// What is to be asked of one target.
@@ -45,8 +45,8 @@ pub trait OutboundRequest: Request {
         to: &'a dyn Community,
     ) -> BoxFuture<'a, Outcome<Self::Found>>;
 
-    /// Whose ids at a network an answer to this request has brought, and which.
-    fn learned(&self, _: &Answer<Self::Found>) -> Option<(PatientId, Vec<PatientId>)> {
+    /// The ids at a network that an answer to this request has brought, where it is a look-up.
+    fn learned(&self, _: &Answer<Self::Found>) -> Option<(&PatientIdLookup, Vec<PatientId>)> {
         None
     }
 

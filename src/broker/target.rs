@@ -11,7 +11,8 @@ use tokio::time::Instant;
 
 use super::breaker::{Breaker, BreakerSettings};
 use crate::model::{
-    Community, Descriptor, Failure, Leg, Outcome, PatientDiscovery, PatientMatch, RequestContext, Side,
+    Community, Descriptor, Failure, FoundPatient, Leg, Outcome, PatientDiscovery, PatientIdLookup,
+    PatientMatch, RequestContext, Side,
 };
 use crate::policy::Permit;
 use crate::telemetry::{Metrics, SUCCESS, failure_word};
@@ -95,6 +96,23 @@ impl Target {
             return Err(Failure::NotOffered);
         }
         self.guard(context, self.community.patient_discovery(context, leg, request)).await
+    }
+
+    /// Asks the network's own PIX manager under which ids a person is known at home, before there is a
+    /// permit: the links are judged with, not told.
+    ///
+    /// # Errors
+    /// `NotOffered` at a peer.
+    pub async fn links_at_home(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &PatientIdLookup,
+    ) -> Outcome<FoundPatient> {
+        if !self.is_source() {
+            return Err(Failure::NotOffered);
+        }
+        self.guard(context, self.community.patient_id_lookup(context, leg, request)).await
     }
 
     /// Reads entries of our own source by their ids, before there is a permit; they are judged next.

@@ -13,7 +13,7 @@ use crate::dialect::{Addressing, Payload, Sent, Transaction, written_query_eleme
 use crate::identity::Issuing;
 use crate::model::{
     Authority, CommunityId, Endpoint, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request,
-    RequestContext, Requester, Timestamp,
+    RequestContext, RequestId, Requester, Timestamp,
 };
 use crate::telemetry::TraceParent;
 use crate::transport::{HttpClient, Post};
@@ -41,8 +41,8 @@ pub struct Exchange {
     pub ends: Ends,
     /// The far end's habits.
     pub profile: PeerProfile,
-    /// Our assertions toward it.
-    pub issuing: Arc<Issuing>,
+    /// Our assertions toward it; None within our own network, where the certificate says who we are.
+    pub issuing: Option<Arc<Issuing>>,
     /// Caps of an answer.
     pub limits: soap::Limits,
     /// Bytes of an answer, its documents not counted.
@@ -64,6 +64,31 @@ impl Exchange {
         request: &T::Request,
     ) -> Outcome<<T::Request as Request>::Found> {
         let (framed, sent) = self.write::<T>(&context.requester, leg, to, request)?;
+        self.exchanged::<T>(context.id, leg, to, (framed, sent)).await
+    }
+
+    /// As [`Exchange::carry`], for what nobody has asked for: in our own name, without an assertion.
+    ///
+    /// # Errors
+    /// Every [`Failure`].
+    pub async fn tell<T: Transaction>(
+        &self,
+        id: RequestId,
+        leg: &Leg,
+        to: &Uri,
+        request: &T::Request,
+    ) -> Outcome<<T::Request as Request>::Found> {
+        let written = self.framed::<T>(None, leg, to, request);
+        self.exchanged::<T>(id, leg, to, written).await
+    }
+
+    async fn exchanged<T: Transaction>(
+        &self,
+        id: RequestId,
+        leg: &Leg,
+        to: &Uri,
+        (framed, sent): (Framed, Sent),
+    ) -> Outcome<<T::Request as Request>::Found> {
         let FramedBody::Whole(body) = whole(framed.body).await? else {
             return Err(Failure::Unreachable("the request could not be written".into()));
         };
@@ -76,7 +101,7 @@ impl Exchange {
             content_type: &framed.content_type,
             timeout: self.timeout,
             to,
-            trace: TraceParent::child_of(context.id),
+            trace: TraceParent::child_of(id),
         };
         let answer = self.client.post(post).await?;
         if let Some(endpoint) = &answer.endpoint {
@@ -98,7 +123,7 @@ impl Exchange {
             return Err(fault.failure());
         }
         if let Some(warning) = soap::check_relates_to(&received.envelope.header, &sent.message)? {
-            tracing::debug!(request = %context.id, warning = warning.code, "an answer was put up with");
+            tracing::debug!(request = %id, warning = warning.code, "an answer was put up with");
         }
         T::read_answer(received, &sent, &self.profile)
     }
@@ -114,17 +139,26 @@ impl Exchange {
         to: &Uri,
         request: &T::Request,
     ) -> Result<(Framed, Sent), Failure> {
-        let addressing = self.addressing(leg, to);
-        let (payload, sent) = T::write_request(request, &addressing, &self.profile);
         let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
+        let Some(issuing) = &self.issuing else { return Ok(self.framed::<T>(None, leg, to, request)) };
         // Each URL is a recipient of its own: an assertion made out to another one, or to none, is refused.
-        let issuing = Issuing { recipient: to.to_string(), ..Issuing::clone(&self.issuing) };
+        let issuing = Issuing { recipient: to.to_string(), ..Issuing::clone(issuing) };
         let identity = issuing.identity(requester).map_err(refused)?;
         let id = uuid::Uuid::new_v4();
         let security = issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
-        let framed =
-            soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, Some(&security), payload);
-        Ok((framed, sent))
+        Ok(self.framed::<T>(Some(&security), leg, to, request))
+    }
+
+    fn framed<T: Transaction>(
+        &self,
+        security: Option<&str>,
+        leg: &Leg,
+        to: &Uri,
+        request: &T::Request,
+    ) -> (Framed, Sent) {
+        let addressing = self.addressing(leg, to);
+        let (payload, sent) = T::write_request(request, &addressing, &self.profile);
+        (soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, security, payload), sent)
     }
 
     /// The query element that [`Exchange::carry`] would send, for the record.

@@ -1,5 +1,5 @@
-//! One file of `peers/`: a peer (another network), a source (a system of ours) or a portal. The
-//! file makes it reachable; a policy, not the file, gives permission.
+//! One file of `peers/`: a peer (another network), a source (a system of ours), a portal or our PIX
+//! manager. The file makes it reachable; a policy, not the file, gives permission.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::budgets::Budgets;
 use super::error::ConfigError;
 use super::kind_table::{KindTable, read_all};
 use super::limits::{BreakerSettings, Rates, TargetLimits};
+use super::pix_manager::PixManager;
 use super::saml::PeerSaml;
 use super::section::{Reading, Section, Source};
 use super::tls::PeerTls;
@@ -20,6 +21,8 @@ use crate::model::{Authority, CommunityId, Oid, Operation, PeerProfile, Reposito
 /// What sort of system it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TargetKind {
+    /// Our network's PIX manager: says which ids are one person's, holds no documents.
+    PixManager,
     /// A portal of our own: asks, is never asked.
     Portal,
     /// An SS-MIX2 storage of our own.
@@ -30,12 +33,17 @@ pub enum TargetKind {
 
 impl TargetKind {
     /// The words in files.
-    const WORDS: [(&'static str, Self); 3] =
-        [("portal", Self::Portal), ("ssmix2", Self::Ssmix2), ("xca", Self::Xca)];
+    const WORDS: [(&'static str, Self); 4] = [
+        ("pix_manager", Self::PixManager),
+        ("portal", Self::Portal),
+        ("ssmix2", Self::Ssmix2),
+        ("xca", Self::Xca),
+    ];
 
     /// The word in files.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::PixManager => "pix_manager",
             Self::Portal => "portal",
             Self::Ssmix2 => "ssmix2",
             Self::Xca => "xca",
@@ -45,7 +53,7 @@ impl TargetKind {
     /// The only side it can be on: peers are never reached from peers (no transit).
     pub const fn side(self) -> Side {
         match self {
-            Self::Portal | Self::Ssmix2 => Side::Home,
+            Self::PixManager | Self::Portal | Self::Ssmix2 => Side::Home,
             Self::Xca => Side::Peer,
         }
     }
@@ -89,6 +97,8 @@ pub struct TargetFile {
     pub offers: BTreeSet<Operation>,
     /// The file itself.
     pub path: PathBuf,
+    /// URLs, for `kind = "pix_manager"`.
+    pub pix_manager: Option<PixManager>,
     /// How often it may ask us.
     pub rates: Rates,
     /// Repositories it holds.
@@ -141,7 +151,8 @@ impl TargetFile {
         let repositories = s.oids("repositories").into_iter().map(RepositoryId).collect();
         let send_network_id = s.flag("send_network_id", false);
         let correlation_days = u32::try_from(s.number("correlation_days", 0, 0..=366)).unwrap_or_default();
-        let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
+        let calls_portal_side = matches!(kind, Some(TargetKind::Portal | TargetKind::PixManager));
+        let listener = if calls_portal_side { &broker.portal } else { &broker.peer };
         let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
         let tls = s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited));
         let saml =
@@ -158,7 +169,9 @@ impl TargetFile {
         } else {
             Endpoints::default()
         };
-        let settings = kind != Some(TargetKind::Xca) && s.raw(key).is_some();
+        let pix_manager = (kind == Some(TargetKind::PixManager)).then(|| PixManager::read(&mut s)).flatten();
+        let has_own_table = matches!(kind, Some(TargetKind::Xca | TargetKind::PixManager));
+        let settings = !has_own_table && s.raw(key).is_some();
         s.finish();
         let kind = kind?;
         let file = Self {
@@ -173,6 +186,7 @@ impl TargetFile {
             name: TargetName(path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default().into()),
             offers: offers.unwrap_or_else(|| offered_by_default(kind)),
             path: path.to_owned(),
+            pix_manager,
             rates: own_rates,
             repositories,
             saml,
@@ -212,16 +226,25 @@ impl TargetFile {
             _ => {}
         }
         let is_source = self.kind == TargetKind::Ssmix2;
-        for (key, present) in [("tls", self.tls.is_some()), ("saml", self.saml.is_some())] {
-            if present && is_source {
+        let is_manager = self.kind == TargetKind::PixManager;
+        let tables = [
+            ("tls", self.tls.is_some(), !is_source),
+            ("saml", self.saml.is_some(), !is_source && !is_manager),
+        ];
+        for (key, present, needed) in tables {
+            if present && !needed {
                 fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
             }
-            if !present && !is_source {
+            if !present && needed {
                 fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
             }
         }
-        if self.kind == TargetKind::Portal && broker.portal.is_none() {
-            fault("kind", "no listener for portals".into(), "add a [portal] table to kakehashi.toml");
+        if is_manager {
+            self.check_manager(&mut fault);
+        }
+        if matches!(self.kind, TargetKind::Portal | TargetKind::PixManager) && broker.portal.is_none() {
+            let hint = "add a [portal] table to kakehashi.toml";
+            fault("kind", "no listener for portals and the PIX manager".into(), hint);
         }
         if self.kind == TargetKind::Portal && !self.offers.is_empty() {
             fault("offers", "a portal asks and is never asked".into(), "leave `offers` out");
@@ -237,6 +260,22 @@ impl TargetFile {
             fault("kind", format!("missing table `[{word}]`"), "see docs/configuration.md");
         }
         errors
+    }
+
+    fn check_manager(&self, fault: &mut dyn FnMut(&str, String, &str)) {
+        if self.tls.as_ref().is_some_and(|tls| tls.client.is_none()) {
+            fault("tls", "missing key `tls.client`".into(), "the certificate we show the PIX manager");
+        }
+        let unfit = [
+            ("authorities", !self.authorities.is_empty()),
+            ("offers", !self.offers.is_empty()),
+            ("repositories", !self.repositories.is_empty()),
+        ];
+        for (key, _) in unfit.into_iter().filter(|(_, is_there)| *is_there) {
+            let message =
+                format!("a PIX manager has no `{key}`: it says what sources and peers call a person");
+            fault(key, message, "remove it");
+        }
     }
 
     fn check_peer(&self, fault: &mut dyn FnMut(&str, String, &str)) {
@@ -264,12 +303,16 @@ impl TargetFile {
 }
 
 fn offered_by_default(kind: TargetKind) -> BTreeSet<Operation> {
-    if kind == TargetKind::Portal { BTreeSet::new() } else { Operation::ALL.into_iter().collect() }
+    match kind {
+        TargetKind::PixManager | TargetKind::Portal => BTreeSet::new(),
+        TargetKind::Ssmix2 | TargetKind::Xca => Operation::ALL.into_iter().collect(),
+    }
 }
 
 /// Each kind has a table of its own; one of another kind is a mistake.
 fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
-    for other in [TargetKind::Ssmix2, TargetKind::Xca].into_iter().filter(|other| Some(*other) != kind) {
+    let with_tables = [TargetKind::PixManager, TargetKind::Ssmix2, TargetKind::Xca];
+    for other in with_tables.into_iter().filter(|other| Some(*other) != kind) {
         if s.raw(other.word()).is_some() && kind.is_some() {
             s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
         }
@@ -277,7 +320,7 @@ fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
 }
 
 fn limits(s: &mut Section<'_>, broker: &BrokerConfig, kind: Option<TargetKind>) -> TargetLimits {
-    let is_source = kind == Some(TargetKind::Ssmix2);
+    let is_source = matches!(kind, Some(TargetKind::Ssmix2 | TargetKind::PixManager));
     TargetLimits::read(s.section_or_empty("limits"), broker.limits.document_bytes_max, is_source)
 }
 
@@ -313,7 +356,7 @@ fn endpoints(mut section: Section<'_>) -> Endpoints {
     endpoints
 }
 
-fn url(section: &mut Section<'_>, key: &'static str) -> Option<Uri> {
+pub(super) fn url(section: &mut Section<'_>, key: &'static str) -> Option<Uri> {
     let text = section.text(key)?;
     let uri: Option<Uri> = text.parse().ok();
     let fits = |uri: &Uri| uri.scheme_str() == Some("https") && uri.host().is_some_and(|h| !h.is_empty());

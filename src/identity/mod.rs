@@ -6,6 +6,7 @@ mod assertion;
 mod attributes;
 mod conditions;
 mod dom;
+mod notification;
 mod saml;
 mod signature;
 mod signer;
@@ -15,6 +16,7 @@ mod verify;
 
 pub use admit::{Admission, Admitted, Arrival, NotAdmitted};
 pub use assertion::{Identity, Issuing, NameFormat};
+pub use notification::Notifications;
 pub use signer::Signer;
 pub use trust::{IdentityError, SamlTrust, TrustedIssuer};
 pub use unverified::{Unverified, read_unverified};

@@ -112,6 +112,26 @@ pub struct SamlTrust {
 }
 
 impl SamlTrust {
+    /// That of a system nobody vouches for: no assertion is taken.
+    pub const fn nobody() -> Self {
+        Self {
+            issuers: Vec::new(),
+            audiences: Vec::new(),
+            recipients: Vec::new(),
+            roles: Vec::new(),
+            purposes: Vec::new(),
+            skew_seconds: 0,
+            sha1_until: None,
+            accept_missing_audience: false,
+            accept_missing_authn_statement: false,
+            accept_missing_home_community: false,
+            require_timestamp: false,
+            one_use: false,
+        }
+    }
+}
+
+impl SamlTrust {
     /// TREATMENT and EMERGENCY of the XSPA code system.
     pub fn standard_purposes() -> Vec<(Code, Purpose)> {
         [Purpose::Emergency, Purpose::Treatment].map(|p| (Code::new(p.code(), PURPOSES, ""), p)).into()

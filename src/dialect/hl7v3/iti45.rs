@@ -99,8 +99,15 @@ impl Transaction for PixQuery {
     }
 
     fn read_answer(received: Received, sent: &Sent, _: &PeerProfile) -> Outcome<FoundPatient> {
+        let is_unknown = received.envelope.body_tree().is_ok_and(|body| says_unknown(&body));
         let read = answer_of(received, sent, PIX_RESPONSE_ROOT)?;
-        let mut answer = accepted(&read, sent)?;
+        let mut answer = match accepted(&read, sent) {
+            // An answer about the person, not a failure of the manager.
+            Err(Failure::Rejected(_)) if is_unknown => {
+                return Ok(Answer { answered: 1, is_patient_unknown: true, ..Answer::default() });
+            }
+            accepted => accepted?,
+        };
         if read.response.as_deref() == Some("NF") {
             return Ok(answer);
         }
@@ -112,6 +119,20 @@ impl Transaction for PixQuery {
 const IDENTIFIER: &str = "patientIdentifier";
 const SOURCE: &str = "dataSource";
 const LIST: &str = "/hl7:PRPA_IN201309UV02/hl7:controlActProcess/hl7:queryByParameter/hl7:parameterList";
+
+// 204 stands for a domain that was wanted and is not known, too; its place tells.
+fn says_unknown(body: &Tree) -> bool {
+    let details = body.first(NS, "acknowledgement").into_iter().flat_map(|ack| {
+        ack.all(NS, "acknowledgementDetail").filter(|detail| detail.elements().next().is_some())
+    });
+    let is_about_the_id = |detail: &Tree| {
+        let code = detail.first(NS, "code").and_then(|code| code.attribute("code"));
+        let is_of_a_source = detail.all(NS, "location").any(|place| place.text().contains(SOURCE));
+        code.is_some_and(|code| code.trim() == "204") && !is_of_a_source
+    };
+    let mut details = details.peekable();
+    details.peek().is_some() && details.all(is_about_the_id)
+}
 
 /// Names every place of the request that holds one of them.
 fn unknown_authorities(request: &Envelope, unknown: &[Authority]) -> Verdict {
