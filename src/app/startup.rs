@@ -19,7 +19,7 @@ use super::saml::trust;
 use super::targets;
 use crate::audit::{AuditLog, AuditOptions, Disk, FolderDisk};
 use crate::broker::{Broker, BrokerParts, Budgets, Claims, Identity, InboundRates, Limits, PeerDirectory};
-use crate::config::{ConfigErrors, ListenerConfig, Settings, TargetFile, TargetKind};
+use crate::config::{BrokerConfig, ConfigErrors, ListenerConfig, Settings, TargetFile, TargetKind};
 use crate::dialect::soap;
 use crate::endpoint::{EndpointParts, Lane, SoapEndpoint, System};
 use crate::identity::{Admission, Notifications, SamlTrust};
@@ -106,6 +106,7 @@ pub async fn run_on(
     let budgets = asking().map(|file| (file.name.clone(), file.budgets));
     let budgets =
         Budgets::load(budgets, &store, Timestamp::now()).await.map_err(|e| StartError::room("store", e))?;
+    let claims = claims(broker_settings, &store).await?;
     let broker = Arc::new(Broker::new(BrokerParts {
         identity: Identity {
             community: broker_settings.community.clone(),
@@ -124,13 +125,7 @@ pub async fn run_on(
         feeds: told.as_ref().is_some_and(|manager| manager.feed().is_some()),
         manager,
         results_max: usize::try_from(broker_settings.limits.results_max).unwrap_or(usize::MAX),
-        claims: Claims::load(
-            &store,
-            broker_settings.community.clone(),
-            broker_settings.limits.shown_ids_days,
-        )
-        .await
-        .map_err(|e| StartError::room("store", e))?,
+        claims,
         entry_cache_entries_max: broker_settings.limits.entry_cache_entries_max,
     }));
     let forwarded = Arc::default();
@@ -149,6 +144,11 @@ pub async fn run_on(
     };
     let listeners = open(&running).await?;
     running.serve(listeners).await
+}
+
+async fn claims(broker: &BrokerConfig, store: &Store) -> Result<Claims, StartError> {
+    let claims = Claims::load(store, broker.community.clone(), broker.limits.shown_ids_days).await;
+    claims.map_err(|e| StartError::room("store", e))
 }
 
 async fn authorizer(settings: &Settings, store: &Store) -> Result<Authorizer, StartError> {

@@ -139,22 +139,16 @@ impl TargetFile {
         let mut rates = s.section_or_empty("rates");
         let own_rates = Rates::read(&mut rates, broker.limits.rates);
         rates.finish();
-        let budgets = Budgets::read(
-            s.section_or_empty("budgets"),
-            broker.limits.budgets,
-            kind == Some(TargetKind::Portal),
-        );
-        let usual_ms = if kind == Some(TargetKind::Portal) { broker.timeout_ms } else { 5_000 };
+        let is_portal = kind == Some(TargetKind::Portal);
+        let budgets = Budgets::read(s.section_or_empty("budgets"), broker.limits.budgets, is_portal);
+        let usual_ms = if is_portal { broker.timeout_ms } else { 5_000 };
         let timeout_ms = s.number("timeout_ms", usual_ms, 100..=120_000);
         let device = s.oid("device");
         let authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
         let repositories = s.oids("repositories").into_iter().map(RepositoryId).collect();
         let send_network_id = s.flag("send_network_id", false);
         let correlation_days = u32::try_from(s.number("correlation_days", 0, 0..=366)).unwrap_or_default();
-        let calls_portal_side = matches!(kind, Some(TargetKind::Portal | TargetKind::PixManager));
-        let listener = if calls_portal_side { &broker.portal } else { &broker.peer };
-        let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
-        let tls = s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited));
+        let tls = tls(&mut s, broker, kind);
         let saml =
             s.section("saml").map(|section| PeerSaml::read(section, &broker.certs, &broker.role_system));
         let wire = s.raw("wire").map(|value| read_all::<PeerProfile>(&source, "wire", value));
@@ -317,6 +311,13 @@ fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
             s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
         }
     }
+}
+
+fn tls(s: &mut Section<'_>, broker: &BrokerConfig, kind: Option<TargetKind>) -> Option<PeerTls> {
+    let calls_portal_side = matches!(kind, Some(TargetKind::Portal | TargetKind::PixManager));
+    let listener = if calls_portal_side { &broker.portal } else { &broker.peer };
+    let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
+    s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited))
 }
 
 fn limits(s: &mut Section<'_>, broker: &BrokerConfig, kind: Option<TargetKind>) -> TargetLimits {
