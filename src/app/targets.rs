@@ -105,14 +105,14 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
     Ok(Xca::new(descriptor(file), endpoints, exchange(broker, file, issuing)?))
 }
 
+/// As who is asked, and as who is told.
+type Asked = (Arc<Target>, Arc<PixManager>);
+
 /// The network's PIX manager: as a target to be asked about links, and as whom it is told of ids.
 ///
 /// # Errors
 /// A key or certificate that cannot be used.
-pub fn pix_manager(
-    settings: &Settings,
-    metrics: &Arc<Metrics>,
-) -> Result<Option<(Arc<Target>, Arc<PixManager>)>, StartError> {
+pub fn pix_manager(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Option<Asked>, StartError> {
     let with_urls = |file: &Arc<TargetFile>| Some((Arc::clone(file), file.pix_manager.clone()?));
     let Some((file, urls)) = settings.targets.iter().find_map(with_urls) else { return Ok(None) };
     let exchange = exchange(&settings.broker, &file, None)?;

@@ -261,7 +261,6 @@ pix_manager = { query = "https://localhost:1/pix" }
     assert_eq!((manager.side, manager.offers.len(), &manager.saml), (Side::Home, 0, &None));
     assert_eq!(manager.pix_manager.as_ref().unwrap().feed, None);
     let wrong = |from: &str, to: &str| fault(&MANAGER.replace(from, to)).1;
-    assert_eq!(wrong("pix_manager = {", "xca = {"), "`[xca]` in a file of another kind");
     assert_eq!(wrong("query = \"https", "query = \"http"), "\"http://localhost:1/pix\" is not an https URL");
     assert_eq!(wrong("query", "feed"), "missing key `pix_manager.query`");
     assert_eq!(wrong(", client = \"client\"", ""), "missing key `tls.client`");

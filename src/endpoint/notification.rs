@@ -16,7 +16,7 @@ use crate::dialect::hl7v3::{
     ADDED_ROOT, DuplicatesResolved, MERGED_ROOT, NS, PixUpdateNotification, REVISED_ROOT, RecordAdded,
 };
 use crate::dialect::soap::{self, Envelope, Fault, Offered, frame_answer};
-use crate::model::{Answer, MessageId, PatientRecord, Refusal, Side, Timestamp, Unauthenticated};
+use crate::model::{Answer, Malformed, MessageId, PatientRecord, Refusal, Side, Timestamp, Unauthenticated};
 use crate::telemetry;
 use crate::transport::{BoxBody, Connected};
 
@@ -105,16 +105,19 @@ impl Arrival<'_> {
     // Which of them it is, taken once.
     async fn told(&self, envelope: &Envelope) -> Result<(usize, MessageId), Response<BoxBody>> {
         let header = &envelope.header;
-        let malformed = |malformed| (Fault::malformed(&malformed), Refusal::Malformed(malformed));
-        let checked = soap::check_request(envelope, &TOLD, &self.system.profile).map_err(|fault| {
-            let why = crate::model::Malformed::new("addressing", "", fault.reason.clone());
-            (fault, Refusal::Malformed(why))
-        });
-        let checked = checked.and_then(|row| Ok((row, envelope.well_formed().map_err(malformed)?)));
-        let (row, root) = match checked {
-            Ok(checked) => checked,
-            Err((fault, refusal)) => {
-                return Err(self.refused(Some(header), header.message_id.clone(), refusal, fault).await);
+        let row = match soap::check_request(envelope, &TOLD, &self.system.profile) {
+            Ok(row) => row,
+            Err(fault) => {
+                let why = Malformed::new("addressing", "", fault.reason.clone());
+                let message = header.message_id.clone();
+                return Err(self.refused(Some(header), message, Refusal::Malformed(why), fault).await);
+            }
+        };
+        let root = match envelope.well_formed() {
+            Ok(root) => root,
+            Err(malformed) => {
+                let (fault, message) = (Fault::malformed(&malformed), header.message_id.clone());
+                return Err(self.refused(Some(header), message, Refusal::Malformed(malformed), fault).await);
             }
         };
         let (spki, times) = (&self.connected.endpoint.spki_sha256, (self.received, self.deadline));
