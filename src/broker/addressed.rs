@@ -101,15 +101,11 @@ impl Resolver<'_> {
             if persons.contains_key(&known) {
                 continue;
             }
-            // What has become another person's since comes back under that one's id.
-            let record = self.links.record_of(object);
-            let under = match &record {
-                Some(record) if !self.links.is_shown_rightly(context, &record.patient, under).await => {
-                    self.links.network_id_of(&record.facility, &record.patient)
-                }
-                _ => Some(under.clone()),
+            let under = match self.links.record_of(object) {
+                Some(record) => self.links.id_now(context, &record, under).await?,
+                None => under.clone(),
             };
-            persons.extend(under.map(|under| (known, under)));
+            persons.insert(known, under);
         }
         Some(persons)
     }

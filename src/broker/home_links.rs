@@ -274,18 +274,24 @@ impl<'a> HomeLinks<'a> {
             })
     }
 
-    /// Whether what is of an own record may come back under this id of its person.
-    pub async fn is_shown_rightly(
+    /// Under which id comes back what is of an own record and was shown under this one: at home its
+    /// person's of today. None where the manager does not answer.
+    pub async fn id_now(
         &self,
         context: &RequestContext,
-        hospital: &PatientId,
+        record: &OwnRecord,
         under: &PatientId,
-    ) -> bool {
-        if self.manager.is_none() || hospital == under || !self.is_at_home(under) {
-            return true;
+    ) -> Option<PatientId> {
+        if self.manager.is_none() || record.patient == *under || !self.is_at_home(under) {
+            return Some(under.clone());
         }
-        let person = self.person(context, under).await;
-        person.is_some_and(|person| person.ids.contains(hospital))
+        if self.person(context, under).await?.ids.contains(&record.patient) {
+            return Some(under.clone());
+        }
+        let network_id = self.person(context, &record.patient).await?.network_id;
+        // Another network is told no hospital's number.
+        let otherwise = if context.side == Side::Peer { under } else { &record.patient };
+        Some(network_id.unwrap_or_else(|| otherwise.clone()))
     }
 
     /// Names the manager where it was silent, and gives nothing of a request whose persons' links have

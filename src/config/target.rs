@@ -178,11 +178,8 @@ impl TargetFile {
         let wire = wire(&mut s, reading, &source);
         let key = kind.map_or("ssmix2", TargetKind::word);
         check_tables(&mut s, kind);
-        let endpoints = if kind == Some(TargetKind::Xca) {
-            s.section("xca").map(endpoints).unwrap_or_default()
-        } else {
-            Endpoints::default()
-        };
+        let xca = (kind == Some(TargetKind::Xca)).then(|| s.section("xca")).flatten();
+        let endpoints = xca.map(endpoints).unwrap_or_default();
         let pix_manager = (kind == Some(TargetKind::PixManager)).then(|| PixManager::read(&mut s)).flatten();
         let xds = xds(&mut s, kind, &mut authorities, &mut repositories);
         let settings = kind.is_none_or(|kind| !kind.has_table_read_here()) && s.raw(key).is_some();
@@ -248,23 +245,8 @@ impl TargetFile {
             }
             _ => {}
         }
-        let is_source = self.kind == TargetKind::Ssmix2;
-        let is_manager = self.kind == TargetKind::PixManager;
-        let tables = [
-            ("tls", self.tls.is_some(), !is_source),
-            ("saml", self.saml.is_some(), !is_source && !is_manager),
-        ];
-        for (key, present, needed) in tables {
-            if present && !needed {
-                fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
-            }
-            // A portal's person may be vouched for by its headers, or by nobody; a source may be sent nothing.
-            let needs_none = key == "saml" && (says_requester || self.assertion_optional || self.is_source());
-            if !present && needed && !needs_none {
-                fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
-            }
-        }
-        if is_manager {
+        self.check_trust(says_requester, &mut fault);
+        if self.kind == TargetKind::PixManager {
             self.check_manager(&mut fault);
         }
         if matches!(self.kind, TargetKind::Portal | TargetKind::PixManager) && broker.portal.is_none() {
@@ -298,6 +280,26 @@ impl TargetFile {
             }
         }
         errors
+    }
+
+    fn check_trust(&self, says_requester: bool, fault: &mut dyn FnMut(&str, String, &str)) {
+        let word = self.kind.word();
+        let is_source = self.kind == TargetKind::Ssmix2;
+        let is_manager = self.kind == TargetKind::PixManager;
+        let tables = [
+            ("tls", self.tls.is_some(), !is_source),
+            ("saml", self.saml.is_some(), !is_source && !is_manager),
+        ];
+        for (key, present, needed) in tables {
+            if present && !needed {
+                fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
+            }
+            // A portal's person may be vouched for by its headers, or by nobody; a source may be sent nothing.
+            let needs_none = key == "saml" && (says_requester || self.assertion_optional || self.is_source());
+            if !present && needed && !needs_none {
+                fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
+            }
+        }
     }
 
     /// Whether it is a source of ours.

@@ -8,8 +8,9 @@ use kakehashi::dialect::hl7v3::{
     CrossGatewayPatientDiscovery, DuplicatesResolved, PixQuery, PixUpdateNotification, RecordAdded,
 };
 use kakehashi::model::{
-    Answer, CommunityId, Demographics, DocumentEntry, FoundPatient, PatientDiscovery, PatientId,
-    PatientIdLookup, PatientMatch, PatientRecord, QueryKey, RecordChange, RegistryObject, Timestamp,
+    Answer, Availability, CommunityId, Criteria, Demographics, DocumentEntry, DocumentQuery, FoundPatient,
+    PackageKind, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, PatientRecord, QueryKey,
+    RecordChange, RegistryObject, Timestamp, Wanted,
 };
 use kakehashi::store::Store;
 use tempfile::TempDir;
@@ -22,6 +23,7 @@ use crate::simulators::gateway::{Gateway, entry};
 use crate::simulators::hospital::{HANAKO, Hospital};
 use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, consent, settings};
 use crate::simulators::pix::{Known, Manager, calling, revised, with_manager};
+use crate::simulators::registry::{Holdings, id};
 
 const NETWORK: &str = "2.999.33.1";
 const UNIVERSITY: &str = "2.999.33.20.1";
@@ -338,4 +340,100 @@ async fn what_another_network_calls_a_person_is_told_to_the_manager_once_in_orde
         assert!(records.hold(arrived.message().0.as_bytes()), "before it left");
     }
     assert_eq!(known.told().len(), 2, "each once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_nobody_is_vouched_for_home_answers_by_the_managers_links_too() {
+    let (known, hiroshima) = (Known::default(), hiroshima("H-1").await);
+    known.are_persons(&[&[n("N-1"), at_university()]]);
+    let manager = Manager::start(&known).await;
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    let plan = Plan::new(OKAYAMA)
+        .hospital(&hospital)
+        .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .peer_with(HIROSHIMA, hiroshima.port, "");
+    let plan = Plan { ward: Some("assertion = \"optional\""), ..plan };
+    let okayama = with_manager(plan, manager.port, "").start().await;
+    let ward = okayama.at_system("ward", PHYSICIAN);
+    let lookup = PatientIdLookup { known: n("N-1"), demographics: None, authorities: Vec::new() };
+    let ask = async || ward.send(&ward.write_with::<PixQuery>(&lookup, None).await).await.text();
+    let linked = ask().await;
+    assert!(linked.contains("\"0000012345\"") && !linked.contains("H-1"), "{linked}");
+    known.are_persons(&[&[n("N-1")], &[n("N-2"), at_university()]]);
+    let unlinked = ask().await;
+    assert!(unlinked.contains("<typeCode code=\"AA\"/>") && !unlinked.contains("0000012345"), "{unlinked}");
+    assert!(hiroshima.seen().is_empty(), "no other network is asked for nobody");
+    let asked = manager.gateway.seen();
+    assert!(asked.len() >= 2 && asked.iter().all(|arrived| !arrived.envelope.contains("Assertion")));
+    okayama.stop().await;
+}
+
+/// A source of Okayama's behind a registry, with a folder of one document of HANAKO's there.
+async fn registry() -> Gateway {
+    let holdings = Holdings::new(OKAYAMA, at_registry())
+        .document(1, "処方・調剤・注射", Availability::Approved)
+        .package(11, PackageKind::Folder, "糖尿病")
+        .member(31, 11, 1);
+    Gateway::start(OKAYAMA, move |arrived| {
+        let found = holdings.found(&arrived.request::<RegistryStoredQuery>());
+        async move { arrived.answer::<RegistryStoredQuery>(Ok(Answer::found(found))) }
+    })
+    .await
+}
+
+fn at_registry() -> PatientId {
+    patient("2.999.33.24.1", "0000024001")
+}
+
+fn behind_registry(port: u16) -> String {
+    let url = format!("https://127.0.0.1:{port}");
+    format!(
+        r#"
+kind = "xds"
+side = "home"
+tls = {{ ca = "net-ca", client = "okayama-gateway" }}
+[xds]
+patient_demographics = "{url}/pdq"
+registry = "{url}/registry"
+repositories = [{{ id = "2.999.33.20.9", url = "{url}/repository" }}]
+authority = "2.999.33.24.1"
+facility = "3310000024"
+renditions = ["format"]
+"#
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_folder_of_a_record_that_is_another_persons_now_comes_back_under_that_ones_id() {
+    let (known, registry) = (Known::default(), registry().await);
+    known.are_persons(&[&[n("N-1"), at_registry()]]);
+    let manager = Manager::start(&known).await;
+    let policies = tempfile::tempdir().unwrap();
+    let row = "N-1,3310000024,0000024001,2.999.34,*,*,TREATMENT,granted,2024-01-01,,HR-1,binder,clerk";
+    let mut plan = Plan::new(OKAYAMA)
+        .consent(row.to_owned())
+        .peer_with(HIROSHIMA, 1, "offers = []")
+        .permitting_everything(policies.path());
+    plan.peers.push(("registry", behind_registry(registry.port)));
+    let okayama = with_manager(plan, manager.port, "").start().await;
+    let (portal, peer) = (okayama.portal(PHYSICIAN), okayama.asked_by(HIROSHIMA, PHYSICIAN));
+    let folder = DocumentQuery {
+        by: QueryKey::Objects(vec![id(11)]),
+        home: Some(CommunityId(oid(OKAYAMA.community))),
+        criteria: Criteria { wanted: Wanted::FolderAndContents, ..Criteria::default() },
+        ..documents_of(&n("N-1"))
+    };
+    let under = |text: &str| ["N-1^", "N-2^"].map(|number| text.matches(number).count());
+    let shown = list(&portal, &n("N-1")).await.text();
+    assert_eq!(under(&shown), [1, 0], "{shown}");
+    let linked = portal.ask_raw::<RegistryStoredQuery>(&folder).await.text();
+    assert_eq!((linked.contains("2.999.33.8.11"), under(&linked)), (true, [2, 0]), "{linked}");
+    known.are_persons(&[&[n("N-1")], &[n("N-2"), at_registry()]]);
+    let moved = portal.ask_raw::<RegistryStoredQuery>(&folder).await.text();
+    assert_eq!((moved.contains("2.999.33.8.11"), under(&moved)), (true, [0, 2]), "{moved}");
+    // Another network is told neither, whoever's it is.
+    let theirs = peer.ask_raw::<CrossGatewayQuery>(&folder).await.text();
+    assert!(!theirs.contains(".8.11") && !theirs.contains(".7.1\""), "{theirs}");
+    okayama.stop().await;
 }
