@@ -19,6 +19,7 @@ use crate::audit::{
     SyslogHeader,
 };
 use crate::broker::Broker;
+use crate::community::PixManager;
 use crate::config::{BrokerConfig, Settings};
 use crate::model::{CommunityId, Endpoint, Refusal, Timestamp, Unauthenticated};
 use crate::policy::Authorizer;
@@ -37,6 +38,8 @@ pub(super) struct Running {
     pub authorizer: Arc<Authorizer>,
     pub broker: Arc<Broker>,
     pub sources: Vec<Source>,
+    /// Our PIX manager, who is told what other networks call a person.
+    pub told: Option<Arc<PixManager>>,
     pub shutdown: CancellationToken,
 }
 
@@ -76,6 +79,7 @@ impl Running {
         tasks.spawn(async move { storing.keep_store().await });
         let counting = Arc::clone(&running);
         tasks.spawn(async move { counting.keep_budgets().await });
+        running.start_feeding(&tasks);
         let (metrics, health) = (Arc::clone(&running.metrics), Arc::clone(&running.health));
         // The admin side answers until the drain is over.
         let closing = CancellationToken::new();
@@ -275,6 +279,13 @@ impl Running {
     async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         self.store.purge_replays(now).await?;
         self.store.purge_correlations(now).await?;
+        let given_up = self.store.purge_feed(now).await?;
+        if given_up > 0 {
+            tracing::error!(
+                given_up,
+                "the PIX manager has not taken messages for a month: they are given up"
+            );
+        }
         self.store.purge_asked(now.plus_seconds(-ASKED_KEPT_S)).await?;
         let limits = &self.settings.broker.limits;
         let days = i64::try_from(limits.shown_ids_days).unwrap_or(i64::MAX);

@@ -2,6 +2,7 @@
 
 mod background;
 pub mod control;
+mod feeding;
 mod notes;
 mod saml;
 mod startup;

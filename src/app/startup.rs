@@ -19,10 +19,10 @@ use super::saml::{portal_trust, trust};
 use super::targets;
 use crate::audit::{AuditLog, AuditOptions, Disk, FolderDisk};
 use crate::broker::{Broker, BrokerParts, Budgets, Claims, Identity, InboundRates, Limits, PeerDirectory};
-use crate::config::{ConfigErrors, ListenerConfig, Settings, TargetFile};
+use crate::config::{BrokerConfig, ConfigErrors, ListenerConfig, Settings, TargetFile, TargetKind};
 use crate::dialect::soap;
 use crate::endpoint::{EndpointParts, Lane, SoapEndpoint, System};
-use crate::identity::Admission;
+use crate::identity::{Admission, Notifications};
 use crate::model::{Purpose, Side, TargetName, Timestamp};
 use crate::policy::{Authorizer, Consents, EmergencyIds, Policies};
 use crate::store::{Store, StoreLock};
@@ -101,17 +101,19 @@ pub async fn run_on(
     let authorizer = Arc::new(authorizer(&settings, &store).await?);
     let secret = store.secret("namespace").await.map_err(|e| StartError::room("store", e))?;
     let (targets, sources) = targets::build(&settings, secret, &metrics)?;
+    let (manager, told) = targets::pix_manager(&settings, &metrics)?.unzip();
     let asking = || settings.targets.iter().filter(|file| file.may_ask());
     let budgets = asking().map(|file| (file.name.clone(), file.budgets));
     let budgets =
         Budgets::load(budgets, &store, Timestamp::now()).await.map_err(|e| StartError::room("store", e))?;
+    let claims = claims(broker_settings, &store).await?;
     let broker = Arc::new(Broker::new(BrokerParts {
         identity: Identity {
             community: broker_settings.community.clone(),
             authority: broker_settings.authority.clone(),
             device: broker_settings.device.clone(),
         },
-        limits: Limits::new(asking().map(|f| rates(&settings, f))),
+        limits: Limits::new(asking().chain(managers(&settings)).map(|f| rates(&settings, f))),
         budgets,
         directory: PeerDirectory::new(targets),
         authorizer: Arc::clone(&authorizer),
@@ -120,21 +122,33 @@ pub async fn run_on(
         metrics: Arc::clone(&metrics),
         documents_max: usize::try_from(broker_settings.limits.documents_per_request_max)
             .unwrap_or(usize::MAX),
+        feeds: told.as_ref().is_some_and(|manager| manager.feed().is_some()),
+        manager,
         results_max: usize::try_from(broker_settings.limits.results_max).unwrap_or(usize::MAX),
-        claims: Claims::load(
-            &store,
-            broker_settings.community.clone(),
-            broker_settings.limits.shown_ids_days,
-        )
-        .await
-        .map_err(|e| StartError::room("store", e))?,
+        claims,
         entry_cache_entries_max: broker_settings.limits.entry_cache_entries_max,
     }));
     let forwarded = Arc::default();
-    let running =
-        Running { settings, health, metrics, store, audit, forwarded, authorizer, broker, sources, shutdown };
+    let running = Running {
+        settings,
+        health,
+        metrics,
+        store,
+        audit,
+        forwarded,
+        authorizer,
+        broker,
+        sources,
+        told,
+        shutdown,
+    };
     let listeners = open(&running).await?;
     running.serve(listeners).await
+}
+
+async fn claims(broker: &BrokerConfig, store: &Store) -> Result<Claims, StartError> {
+    let claims = Claims::load(store, broker.community.clone(), broker.limits.shown_ids_days).await;
+    claims.map_err(|e| StartError::room("store", e))
 }
 
 async fn authorizer(settings: &Settings, store: &Store) -> Result<Authorizer, StartError> {
@@ -147,6 +161,10 @@ async fn authorizer(settings: &Settings, store: &Store) -> Result<Authorizer, St
         EmergencyIds::load(store, broker.authority.clone(), Timestamp::now()).await.map_err(|e| room(&e))?;
     let (policies, consents, emergencies) = (Arc::new(policies), Arc::new(consents), Arc::new(emergencies));
     Ok(Authorizer::new(broker.community.clone(), broker.authority.clone(), policies, consents, emergencies))
+}
+
+fn managers(settings: &Settings) -> impl Iterator<Item = &Arc<TargetFile>> {
+    settings.targets.iter().filter(|file| file.kind == TargetKind::PixManager)
 }
 
 fn rates(settings: &Settings, file: &TargetFile) -> (TargetName, InboundRates) {
@@ -210,9 +228,9 @@ async fn open(running: &Running) -> Result<Listeners, StartError> {
 
 fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, StartError> {
     let broker = &running.settings.broker;
-    let mut systems = HashMap::new();
+    let (mut systems, mut managers) = (HashMap::new(), HashMap::new());
     for file in running.settings.targets.iter().filter(|file| file.side == config.side) {
-        if !file.may_ask() {
+        if !file.may_ask() && file.kind != TargetKind::PixManager {
             continue;
         }
         let is_home = config.side == Side::Home;
@@ -238,13 +256,16 @@ fn endpoint(running: &Running, config: &ListenerConfig) -> Result<SoapEndpoint, 
             resend_s: resend_s.and_then(|s| u32::try_from(s).ok()).filter(|_| is_home),
             places: Arc::new(Semaphore::new(usize::try_from(file.rates.peer_in_flight).unwrap_or(64))),
         };
-        systems.insert(file.name.clone(), system);
+        let of_kind = if file.kind == TargetKind::PixManager { &mut managers } else { &mut systems };
+        of_kind.insert(file.name.clone(), system);
     }
     Ok(SoapEndpoint::new(EndpointParts {
         side: config.side,
         broker: Arc::clone(&running.broker),
         systems,
+        managers,
         admission: Admission::new(running.store.clone()),
+        notifications: Notifications::new(running.store.clone()),
         metrics: Arc::clone(&running.metrics),
         body_idle: Duration::from_millis(broker.limits.body_idle_ms),
         body_bytes_max: broker.limits.body_bytes_max,

@@ -9,7 +9,7 @@ use super::saml::issuing;
 use super::startup::StartError;
 use crate::broker::{BreakerSettings, Target, TargetSettings};
 use crate::community::ssmix2::{self, Report, Ssmix2};
-use crate::community::{Endpoints, Ends, Exchange, Xca, Xds};
+use crate::community::{Endpoints, Ends, Exchange, PixManager, Xca, Xds};
 use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind, XdsConfig};
 use crate::dialect::soap;
 use crate::model::{Community, CommunityId, Descriptor, PeerProfile};
@@ -38,7 +38,7 @@ pub fn build(
     let mut sources = Vec::new();
     for file in &settings.targets {
         let community: Arc<dyn Community> = match file.kind {
-            TargetKind::Portal => continue,
+            TargetKind::PixManager | TargetKind::Portal => continue,
             TargetKind::Ssmix2 => {
                 let storage = Arc::new(storage(&settings.broker, file, secret)?);
                 sources.push(Source { name: file.name.to_string(), storage: Arc::clone(&storage) });
@@ -113,13 +113,30 @@ fn network(broker: &BrokerConfig, file: &TargetFile) -> Result<Xds, StartError> 
     Ok(Xds::new(descriptor, config.clone(), exchange))
 }
 
+/// As who is asked, and as who is told.
+type Asked = (Arc<Target>, Arc<PixManager>);
+
+/// The network's PIX manager: as a target to be asked about links, and as whom it is told of ids.
+///
+/// # Errors
+/// A key or certificate that cannot be used.
+pub fn pix_manager(settings: &Settings, metrics: &Arc<Metrics>) -> Result<Option<Asked>, StartError> {
+    let with_urls = |file: &Arc<TargetFile>| Some((Arc::clone(file), file.pix_manager.clone()?));
+    let Some((file, urls)) = settings.targets.iter().find_map(with_urls) else { return Ok(None) };
+    let exchange = exchange(&settings.broker, &file, &file.community)?;
+    let manager = Arc::new(PixManager::new(descriptor(&file), exchange, urls.query, urls.feed));
+    let community: Arc<dyn Community> = Arc::<PixManager>::clone(&manager);
+    Ok(Some((Arc::new(Target::new(community, limits(&file), Arc::clone(metrics))), manager)))
+}
+
 /// To the far end of a file, which calls itself `receiver`.
 fn exchange(
     broker: &BrokerConfig,
     file: &TargetFile,
     receiver: &CommunityId,
 ) -> Result<Exchange, StartError> {
-    let vouches = !file.is_source() || file.xua.is_some();
+    let is_ours = file.is_source() || file.kind == TargetKind::PixManager;
+    let vouches = !is_ours || file.xua.is_some();
     Ok(Exchange {
         client: HttpClient::new(file).map_err(|e| StartError::file(&file.path, e))?,
         ends: Ends {

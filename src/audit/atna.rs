@@ -6,6 +6,7 @@ mod alert;
 mod asked;
 mod codes;
 mod message;
+mod patient_record;
 mod query;
 mod retrieve;
 mod role;
@@ -66,6 +67,7 @@ pub fn messages(record: &Linked<'_>, source: &AuditSource) -> Vec<Message> {
         Kind::AuthenticationFailure => alert::authentication_failure(event),
         Kind::ConsentChange => alert::consent_change(event, source),
         Kind::Configuration => alert::configuration(event, source),
+        Kind::PatientRecord => patient_record::told(event, source),
         Kind::Start | Kind::Stop => alert::activity(event, source),
     };
     let finish = |(leg, draft): (u32, Draft)| draft.finish(record, leg, source);

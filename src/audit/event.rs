@@ -44,6 +44,9 @@ pub enum Kind {
     /// The writer was stopped in order.
     #[n(9)]
     Stop,
+    /// Something was told of a patient's record, to us or by us.
+    #[n(10)]
+    PatientRecord,
 }
 
 impl Kind {
@@ -60,6 +63,7 @@ impl Kind {
             Self::Configuration => "configuration",
             Self::Start => "start",
             Self::Stop => "stop",
+            Self::PatientRecord => "patient-record",
         }
     }
 }

@@ -59,6 +59,28 @@ impl Resolver<'_> {
         }
     }
 
+    /// Takes out what is of own records that are no more linked to the person for whom another network may
+    /// have it.
+    pub(super) async fn only_linked(
+        &self,
+        context: &RequestContext,
+        about: &About,
+        answer: &mut Answer<RegistryObject>,
+    ) {
+        if context.side == Side::Home && about.asked.is_some() {
+            return;
+        }
+        let all = answer.found.iter().chain(&answer.witnesses);
+        self.links.look_up(context, all.filter_map(|object| self.links.record_of(object))).await;
+        if context.side == Side::Peer {
+            let is_linked = |object: &RegistryObject| {
+                self.links.record_of(object).is_none_or(|record| self.links.bears(&record))
+            };
+            answer.found.retain(is_linked);
+            answer.witnesses.retain(is_linked);
+        }
+    }
+
     async fn shown_persons(
         &self,
         context: &RequestContext,
@@ -74,9 +96,16 @@ impl Resolver<'_> {
         let mut persons = HashMap::new();
         for object in all {
             let (home, Some(patient)) = (object.community(), object.patient()) else { continue };
-            if let Some(under) = shown.get(&(home.clone(), object.object().clone())) {
-                persons.entry((home.clone(), patient.clone())).or_insert_with(|| under.clone());
+            let Some(under) = shown.get(&(home.clone(), object.object().clone())) else { continue };
+            let known = (home.clone(), patient.clone());
+            if persons.contains_key(&known) {
+                continue;
             }
+            let under = match self.links.record_of(object) {
+                Some(record) => self.links.id_now(context, &record, under).await?,
+                None => under.clone(),
+            };
+            persons.insert(known, under);
         }
         Some(persons)
     }

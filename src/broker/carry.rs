@@ -10,7 +10,7 @@ use futures_util::future::{BoxFuture, join_all};
 use tokio::time::Instant;
 
 use super::Identity;
-use super::correlations::SUSPECT_FROM_S;
+use super::correlations::{Learned, SUSPECT_FROM_S};
 use super::fan_out::{Around, Correlated, Planned};
 use super::outbound::OutboundRequest;
 use super::related::ROUNDS;
@@ -18,7 +18,7 @@ use super::resemblance::{Taken, ids_of};
 use crate::audit::{LegOutcome, Opened, Recorded};
 use crate::model::{
     Answer, Community, Descriptor, Failure, FoundPatient, Leg, Outage, Outbound, Outcome, PatientId,
-    RequestContext,
+    PatientIdLookup, Phi, RequestContext,
 };
 use crate::policy::Permit;
 
@@ -182,7 +182,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         dropped.iter().for_each(|(reason, count)| self.dropped(reason, *count));
         self.came(&leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
         let keep_for = keep_for.filter(|_| !ids.is_empty());
-        self.learned(&lookup.known, &ids, keep_for).await;
+        self.learned(lookup, &ids, keep_for).await;
         if ids.is_empty() {
             self.keep(0, request.clone(), &leg, Answer::found(Vec::new()));
             return Ok(Vec::new());
@@ -195,11 +195,17 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         Ok(requests.into_iter().zip(recorded).collect())
     }
 
-    async fn learned(&self, known: &PatientId, ids: &[PatientId], keep_for: Option<Duration>) {
+    async fn learned(&self, lookup: &PatientIdLookup, ids: &[PatientId], keep_for: Option<Duration>) {
         let Descriptor { name, community, .. } = self.planned.target.descriptor();
-        let version = self.permit.decision().consent_version;
-        let (correlations, from) = (self.around.correlations, (name, community));
-        correlations.learned(self.context, known, from, ids, keep_for, version).await;
+        let learned = Learned {
+            known: &lookup.known,
+            from: (name, community),
+            ids,
+            keep_for,
+            sent: lookup.demographics.as_ref().map(Phi::reveal),
+            consent_version: self.permit.decision().consent_version,
+        };
+        self.around.correlations.learned(self.context, self.around.links, learned).await;
     }
 
     async fn send(
@@ -211,9 +217,9 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     ) -> Result<(), Failure> {
         let (leg, mut answer) = self.exchange(community, (&request, &request), recorded).await?;
         let mut waiting: VecDeque<R> = request.further(community, &mut answer).into();
-        if let Some((known, ids)) = request.learned(&answer) {
+        if let Some((lookup, ids)) = request.learned(&answer) {
             let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
-            self.learned(&known, &ids, keep_for).await;
+            self.learned(lookup, &ids, keep_for).await;
         }
         self.keep(at, request.clone(), &leg, answer);
         // One after the other, each on record just before it leaves: whoever finds a list too long is not

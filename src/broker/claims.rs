@@ -178,6 +178,19 @@ impl Claims {
         Some(by_hash.into_iter().filter_map(under).collect())
     }
 
+    /// Forgets under which of these ids portals were shown objects of another community.
+    ///
+    /// # Errors
+    /// The store's.
+    pub(super) async fn forget_shown_under(
+        &self,
+        community: &CommunityId,
+        ids: &BTreeSet<PatientId>,
+    ) -> Result<(), StoreError> {
+        let ids: Vec<Phi<String>> = ids.iter().map(PatientId::cx).collect();
+        self.store.forget_shown_under(community, &ids).await
+    }
+
     async fn told<T>(
         &self,
         claimed: Claimed,

@@ -4,14 +4,39 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::model::{CommunityId, PatientId, RequestContext, TargetName};
-use crate::store::{Correlation, Store, StoreError};
+use tokio::sync::RwLock;
+
+use super::home_links::HomeLinks;
+use super::link_changes::LinkChange;
+use crate::model::{CommunityId, Demographics, PatientId, RequestContext, TargetName, Timestamp};
+use crate::store::{Basis, Correlation, Resting, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// The correlations.
 pub struct Correlations {
     store: Store,
     metrics: Arc<Metrics>,
+    /// Whether the network's PIX manager is told of what is learned.
+    feeds: bool,
+    /// Held while something is kept; while links change nothing is.
+    keeping: RwLock<()>,
+}
+
+/// What a look-up has brought.
+#[derive(Clone, Copy)]
+pub(super) struct Learned<'a> {
+    /// Our id of the person.
+    pub known: &'a PatientId,
+    /// Whom it was asked of.
+    pub from: (&'a TargetName, &'a CommunityId),
+    /// Their ids of the person.
+    pub ids: &'a [PatientId],
+    /// For how long they may be remembered.
+    pub keep_for: Option<Duration>,
+    /// What was sent of the person.
+    pub sent: Option<&'a Demographics>,
+    /// The consents under which it was permitted.
+    pub consent_version: u64,
 }
 
 /// Beyond this age an id under which nothing is found is looked up anew: a gateway may answer for an id
@@ -22,9 +47,9 @@ pub const SUSPECT_FROM_S: i64 = 86_400;
 const STORE_WAIT: Duration = Duration::from_secs(2);
 
 impl Correlations {
-    /// Kept in this store.
-    pub const fn new(store: Store, metrics: Arc<Metrics>) -> Self {
-        Self { store, metrics }
+    /// Kept in this store; the network's PIX manager is told of them, if it wants to be.
+    pub fn new(store: Store, metrics: Arc<Metrics>, feeds: bool) -> Self {
+        Self { store, metrics, feeds, keeping: RwLock::default() }
     }
 
     /// What other networks call this person, as far as it is remembered.
@@ -33,24 +58,52 @@ impl Correlations {
         within(context, reading).await.unwrap_or_default()
     }
 
-    /// A look-up, permitted under these consents, has brought these ids, to be remembered for that long.
-    pub async fn learned(
+    /// A look-up has brought ids, to be remembered as long as they may be and as what they rest on stands.
+    pub(super) async fn learned(
         &self,
         context: &RequestContext,
-        known: &PatientId,
-        from: (&TargetName, &CommunityId),
-        ids: &[PatientId],
-        keep_for: Option<Duration>,
-        consent_version: u64,
+        links: &HomeLinks<'_>,
+        learned: Learned<'_>,
     ) {
-        let (target, community) = from;
+        let Learned { known, from: (target, community), ids, keep_for, sent, consent_version } = learned;
         self.metrics.correlation(&target.0, "asked");
         let Some(keep_for) = keep_for else { return };
         let seconds = i64::try_from(keep_for.as_secs()).unwrap_or(i64::MAX);
-        let until = context.received.plus_seconds(seconds);
-        let times = (context.received, until);
-        let keeping = self.store.keep_correlations(&known.value, community, ids, times, consent_version);
-        within(context, keeping).await;
+        let times = (context.received, context.received.plus_seconds(seconds));
+        let rests_on = links.ids_of(known);
+        let basis = Basis { ids: &rests_on, fed: sent.filter(|_| self.feeds) };
+        within(context, async {
+            let _keeping = self.keeping.read().await;
+            if links.have_changed() {
+                return Ok(());
+            }
+            let whose = (&known.value, community);
+            self.store.keep_learned(whose, ids, times, consent_version, basis).await
+        })
+        .await;
+    }
+
+    /// Ends what rests on links that are no more, before anything that comes later sees it. Gives what was
+    /// ended. `over` is told once that is done, while nothing is kept.
+    ///
+    /// # Errors
+    /// The store's; nothing is ended then.
+    pub(super) async fn links_changed(
+        &self,
+        change: &LinkChange,
+        is_own: impl Fn(&PatientId) -> bool,
+        over: impl FnOnce(),
+    ) -> Result<Vec<Resting>, StoreError> {
+        let _nothing_is_kept = self.keeping.write().await;
+        let ids: Vec<PatientId> = change.ids.iter().cloned().collect();
+        let own: Vec<_> = ids.iter().filter(|id| is_own(id)).map(|id| id.value.clone()).collect();
+        let mut resting = self.store.correlations_resting_on(&own, &ids).await?;
+        resting.retain(|resting| resting.rests_on.is_empty() || change.ends(resting.rests_on.iter()));
+        if !resting.is_empty() {
+            self.store.end_correlations(&resting, Timestamp::now()).await?;
+        }
+        over();
+        Ok(resting)
     }
 
     /// The person was asked about under a remembered id.

@@ -71,7 +71,7 @@ impl Handled for DemographicsQuery {
         resolver: &'a Resolver<'a>,
         context: &'a RequestContext,
     ) -> BoxFuture<'a, Result<About, Refusal>> {
-        Box::pin(async move { resolver.demographics(context, self) })
+        Box::pin(resolver.demographics(context, self))
     }
 
     fn conclude<'a>(
@@ -82,24 +82,27 @@ impl Handled for DemographicsQuery {
         _: &'a About,
         answer: Answer<PatientMatch>,
     ) -> BoxFuture<'a, Answer<PatientMatch>> {
-        let (mut candidates, mut others) = (Vec::new(), Vec::new());
-        for finding in answer.found {
-            match finding {
-                PatientMatch::Graded(record) if record.grade > Grade::None => {
-                    candidates.push(broker.candidate(context, record));
+        Box::pin(async move {
+            let (mut candidates, mut others) = (Vec::new(), Vec::new());
+            for finding in answer.found {
+                match finding {
+                    PatientMatch::Graded(record) if record.grade > Grade::None => {
+                        candidates.push(broker.candidate(context, record));
+                    }
+                    PatientMatch::Graded(_) => {}
+                    other => others.push(other),
                 }
-                PatientMatch::Graded(_) => {}
-                other => others.push(other),
             }
-        }
-        let own = persons(candidates).into_iter().filter_map(|records| broker.shown(resolver, records));
-        let mut found: Vec<PatientMatch> = own.map(PatientMatch::Found).chain(others).collect();
-        found.retain_mut(|found| match found {
-            PatientMatch::Found(found) => self.is_meant(found) && self.scope(found),
-            PatientMatch::MoreAttributes { .. } => true,
-            PatientMatch::Graded(_) => false,
-        });
-        Box::pin(std::future::ready(Answer { found, ..answer }))
+            resolver.links.verify(context, &mut candidates).await;
+            let own = persons(candidates).into_iter().filter_map(|records| broker.shown(resolver, records));
+            let mut found: Vec<PatientMatch> = own.map(PatientMatch::Found).chain(others).collect();
+            found.retain_mut(|found| match found {
+                PatientMatch::Found(found) => self.is_meant(found) && self.scope(found),
+                PatientMatch::MoreAttributes { .. } => true,
+                PatientMatch::Graded(_) => false,
+            });
+            Answer { found, ..answer }
+        })
     }
 
     fn cut(

@@ -1,12 +1,13 @@
 //! Entries shown a moment ago, so that a retrieve knows what it asks for and by-id queries carry the
 //! id under which an entry was shown. Bounded in number and age; keyed by who was shown them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use moka::sync::Cache;
 
-use crate::model::{CommunityId, DocumentEntry, DocumentId, RequestContext, TargetName};
+use crate::model::{CommunityId, DocumentEntry, DocumentId, PatientId, RequestContext, TargetName};
 
 /// Who was shown an entry.
 #[derive(Debug, PartialEq, Eq, Hash)]
@@ -37,6 +38,15 @@ impl EntryCache {
         let Some(asker) = Asker::of(context) else { return };
         for entry in entries {
             self.entries.insert((Arc::clone(&asker), entry.id.clone()), Arc::new(entry.without_wire()));
+        }
+    }
+
+    /// Forgets entries of this community that were shown under one of these ids.
+    pub fn forget(&self, community: &CommunityId, shown_under: &BTreeSet<PatientId>) {
+        for (key, entry) in &self.entries {
+            if key.1.community == *community && shown_under.contains(&entry.patient) {
+                self.entries.invalidate(&*key);
+            }
         }
     }
 

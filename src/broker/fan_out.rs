@@ -9,6 +9,7 @@ use super::Identity;
 use super::carry::Carriage;
 use super::correlations::Correlations;
 use super::directory::PeerDirectory;
+use super::home_links::HomeLinks;
 use super::outbound::{Ask, OutboundRequest};
 use super::resolve::About;
 use super::target::Target;
@@ -42,6 +43,7 @@ pub(super) struct Correlated<R> {
 pub struct Around<'a> {
     pub(super) authorizer: &'a Authorizer,
     pub(super) correlations: &'a Correlations,
+    pub(super) links: &'a HomeLinks<'a>,
     pub(super) metrics: &'a Metrics,
 }
 

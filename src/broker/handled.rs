@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::future::BoxFuture;
 
 use super::conclude::{Candidate, Conclusion, Standing, conclude};
+use super::home_links::HomeLinks;
 use super::outbound::OutboundRequest;
 use super::pipeline::Broker;
 use super::resolve::{About, Resolver};
@@ -81,7 +82,7 @@ impl Handled for PatientDiscovery {
     fn conclude<'a>(
         &'a self,
         broker: &'a Broker,
-        _: &'a Resolver<'a>,
+        resolver: &'a Resolver<'a>,
         context: &'a RequestContext,
         about: &'a About,
         answer: Answer<PatientMatch>,
@@ -95,7 +96,7 @@ impl Handled for PatientDiscovery {
                     other => found.push(other),
                 }
             }
-            found.extend(broker.person(context, self, about, graded).await);
+            found.extend(broker.person((context, &resolver.links), self, about, graded).await);
             Answer { found, ..answer }
         })
     }
@@ -105,7 +106,7 @@ impl Broker {
     /// One person out of the records of our sources, or nobody.
     async fn person(
         &self,
-        context: &RequestContext,
+        (context, links): (&RequestContext, &HomeLinks<'_>),
         request: &PatientDiscovery,
         about: &About,
         graded: Vec<GradedRecord>,
@@ -115,18 +116,18 @@ impl Broker {
             // A hospital's number alone is an alias at home only (decisions A7): its source graded
             // the record it names. Numbers of several persons name nobody.
             ([], true) if context.side == Side::Home => {
-                let found = self.by_demographics(context, graded, sent).await;
+                let found = self.by_demographics((context, links), graded, sent).await;
                 found.filter(|found| matches!(found, PatientMatch::Found(_)))
             }
             ([], true) => None,
             // Alone, an id under our authority finds its person and shows no demographics.
             ([id], true) => {
-                let known = !self.authorizer.consents().book().numbers_of(&id.value).is_empty();
+                let known = self.is_found_alone((context, links), id).await;
                 known.then(|| PatientMatch::Found(self.found(id.clone(), None, 100)))
             }
-            ([], false) => self.by_demographics(context, graded, sent).await,
+            ([], false) => self.by_demographics((context, links), graded, sent).await,
             ([id], false) => {
-                let found = self.by_demographics(context, graded, sent).await;
+                let found = self.by_demographics((context, links), graded, sent).await;
                 found.filter(|found| matches!(found, PatientMatch::Found(found) if found.id == *id))
             }
             // Two ids of ours are two persons, or one asked for twice in doubt: nobody.
@@ -134,17 +135,39 @@ impl Broker {
         }
     }
 
+    // By a number that the network id is still linked to: one that it has lost finds nobody.
+    async fn is_found_alone(
+        &self,
+        (context, links): (&RequestContext, &HomeLinks<'_>),
+        id: &PatientId,
+    ) -> bool {
+        let book = self.authorizer.consents().book();
+        let named = book.numbers_of(&id.value);
+        let Some(person) = links.person(context, id).await else { return false };
+        let is_same = person.network_id.as_ref() == Some(id);
+        let mut linked = person.numbers.iter().filter(|number| named.contains(number));
+        is_same
+            && linked.any(|number| {
+                let hospital = PatientId { authority: id.authority.clone(), value: number.number.clone() };
+                let standing = || self.authorizer.standing_of(context, &number.facility, &hospital);
+                context.side == Side::Home
+                    || !links.are_all()
+                    || matches!(standing(), Consent::Consented { .. })
+            })
+    }
+
     async fn by_demographics(
         &self,
-        context: &RequestContext,
+        (context, links): (&RequestContext, &HomeLinks<'_>),
         graded: Vec<GradedRecord>,
         sent: &Demographics,
     ) -> Option<PatientMatch> {
-        let candidates: Vec<Candidate> = graded
+        let mut candidates: Vec<Candidate> = graded
             .into_iter()
             .filter(|record| record.grade > Grade::None)
             .map(|record| self.candidate(context, record))
             .collect();
+        links.verify(context, &mut candidates).await;
         match conclude(candidates, sent) {
             Conclusion::Nobody => None,
             Conclusion::MoreAttributes { about, wanted } => self
@@ -261,6 +284,7 @@ impl Handled for DocumentQuery {
     ) -> BoxFuture<'a, Answer<RegistryObject>> {
         Box::pin(async move {
             answer.found = once_each(answer.found);
+            resolver.only_linked(context, about, &mut answer).await;
             let mut answer = match resolver.addressed(context, about, answer).await {
                 Ok(answer) => answer,
                 // Under an id that the portal does not know an entry would be misfiled.

@@ -51,10 +51,10 @@ impl OutboundRequest for PatientIdLookup {
         self.remembers(about, to) || !self.asks(about, to).is_empty()
     }
 
-    fn learned(&self, answer: &Answer<FoundPatient>) -> Option<(PatientId, Vec<PatientId>)> {
+    fn learned(&self, answer: &Answer<FoundPatient>) -> Option<(&PatientIdLookup, Vec<PatientId>)> {
         // By demographics a peer is asked, by its number a hospital of ours.
         self.demographics.as_ref()?;
-        Some((self.known.clone(), answer.found.iter().map(|found| found.id.clone()).collect()))
+        Some((self, answer.found.iter().map(|found| found.id.clone()).collect()))
     }
 
     fn about_patient(&self, known: PatientId) -> Self {
@@ -112,7 +112,9 @@ impl Handled for PatientIdLookup {
         about: &'a About,
         mut answer: Answer<FoundPatient>,
     ) -> BoxFuture<'a, Answer<FoundPatient>> {
-        let own = about.patients.iter().filter(|id| id.authority == broker.identity.authority);
+        // Whether anybody has the id that was asked by, is not known while the links are not.
+        let is_known = !resolver.links.are_silent();
+        let own = about.patients.iter().filter(|id| is_known && id.authority == broker.identity.authority);
         let own: Vec<FoundPatient> = own.map(|id| broker.found(id.clone(), None, 100)).collect();
         // The consents were asked too, and answer whatever hospital is silent.
         answer.answered += own.len().min(1);

@@ -10,8 +10,8 @@ use super::resolve::About;
 use super::target::Target;
 use crate::model::{
     Answer, Community, CommunityId, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg,
-    Outbound, Outcome, PackageKind, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject,
-    Request, RequestContext, ReturnType, Wanted,
+    Outbound, Outcome, PackageKind, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, QueryKey,
+    RegistryObject, Request, RequestContext, ReturnType, Wanted,
 };
 
 /// What is to be asked of one target.
@@ -52,8 +52,8 @@ pub trait OutboundRequest: Request {
         Vec::new()
     }
 
-    /// Whose ids at a network an answer to this request has brought, and which.
-    fn learned(&self, _: &Answer<Self::Found>) -> Option<(PatientId, Vec<PatientId>)> {
+    /// The ids at a network that an answer to this request has brought, where it is a look-up.
+    fn learned(&self, _: &Answer<Self::Found>) -> Option<(&PatientIdLookup, Vec<PatientId>)> {
         None
     }
 

@@ -6,7 +6,10 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use crate::model::{Demographics, Page, PatientMatch, Phi, QueryId, RequestContext, TargetName, Timestamp};
+use super::link_changes::LinkChange;
+use crate::model::{
+    Demographics, Page, PatientId, PatientMatch, Phi, QueryId, RequestContext, TargetName, Timestamp,
+};
 
 /// Results kept for one system at a time; the oldest makes room.
 const KEPT_MAX: usize = 64;
@@ -110,6 +113,20 @@ impl Pages {
     /// The page that was asked for last has been released: the next one is the one behind it.
     pub fn released(&self, context: &RequestContext, query: &QueryId) {
         self.with(context, query, |kept| kept.next = kept.leaving);
+    }
+
+    /// Forgets results that show somebody whose ids are no more one person's.
+    pub fn forget(&self, change: &LinkChange, is_at_home: impl Fn(&PatientId) -> bool) {
+        let is_over = |found: &PatientMatch| match found {
+            PatientMatch::Found(found) => {
+                let ids = std::iter::once(&found.id).chain(&found.also);
+                change.ends(ids.filter(|id| is_at_home(id)))
+            }
+            PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => false,
+        };
+        for kept in self.locked().values_mut() {
+            kept.retain(|kept| !kept.found.iter().any(is_over));
+        }
     }
 
     /// Forgets what is kept under this queryId.

@@ -14,8 +14,10 @@ use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
 use super::fan_out::{Around, fan_out, plan};
 use super::handled::Handled;
+use super::home_links::HomeLinks;
 use super::ledger::Subject;
 use super::limits::Limits;
+use super::link_changes::LinkChanges;
 use super::pages::Pages;
 use super::resolve::{About, Resolver};
 use super::subjects::{Counted, missed};
@@ -41,7 +43,9 @@ pub struct Broker {
     pub(super) correlations: Correlations,
     pub(super) entry_cache: EntryCache,
     pub(super) pages: Pages,
-    claims: Claims,
+    pub(super) claims: Claims,
+    manager: Option<Arc<Target>>,
+    pub(super) link_changes: LinkChanges,
     pub(super) metrics: Arc<Metrics>,
     pub(super) results_max: usize,
     documents_max: usize,
@@ -69,6 +73,10 @@ pub struct BrokerParts {
     pub documents_max: usize,
     /// Findings an answer may hold.
     pub results_max: usize,
+    /// The network's own PIX manager, where it has one: it says which ids at home are one person's.
+    pub manager: Option<Arc<Target>>,
+    /// Whether it is told what other networks call a person.
+    pub feeds: bool,
     /// Whose the ids are that portals were shown.
     pub claims: Claims,
     /// Entries remembered between a query and its retrieves.
@@ -90,11 +98,13 @@ impl Broker {
             directory: ArcSwap::from_pointee(parts.directory),
             authorizer: parts.authorizer,
             audit: parts.audit,
-            correlations: Correlations::new(parts.store.clone(), Arc::clone(&parts.metrics)),
+            correlations: Correlations::new(parts.store.clone(), Arc::clone(&parts.metrics), parts.feeds),
             store: parts.store,
             entry_cache: EntryCache::new(parts.entry_cache_entries_max),
             pages: Pages::default(),
             claims: parts.claims,
+            manager: parts.manager,
+            link_changes: LinkChanges::default(),
             metrics: parts.metrics,
             results_max: parts.results_max,
             documents_max: parts.documents_max,
@@ -203,7 +213,8 @@ impl Broker {
     ) -> Result<Processed<R>, Refusal> {
         self.authorizer.may_ask(context, R::OPERATION)?;
         let directory = self.directory.load_full();
-        let resolved = request.resolve(&self.resolver(&directory), context).await;
+        let resolver = self.resolver(&directory);
+        let resolved = request.resolve(&resolver, context).await;
         let mut about = resolved.inspect_err(|refusal| {
             if matches!(refusal, Refusal::UnknownPatient(_)) {
                 let guessed: Vec<_> = asked.iter().map(|subject| missed(*subject)).collect();
@@ -214,10 +225,13 @@ impl Broker {
         let planned = plan(&self.identity, context, request, &about, &permit, &directory);
         let records = planned.iter().flat_map(|planned| planned.records(context)).collect();
         let opened = self.audit.open(context, &permit, records).await?;
-        let (authorizer, metrics) = (&*self.authorizer, &*self.metrics);
-        let around = Around { authorizer, correlations: &self.correlations, metrics };
-        let (answer, legs) = fan_out(&opened, &permit, context, planned, around).await;
-        let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
+        let (authorizer, correlations, links) = (&*self.authorizer, &self.correlations, &resolver.links);
+        let around = Around { authorizer, correlations, links, metrics: &self.metrics };
+        let (mut answer, mut legs) = fan_out(&opened, &permit, context, planned, around).await;
+        links.settle(context, &mut answer);
+        let mut answer = request.conclude(self, &resolver, context, &about, answer).await;
+        links.settle(context, &mut answer);
+        legs.extend(links.legs());
         let mut filtered = self.filter(context, &permit, answer)?;
         request.cut(self, context, element, &mut filtered);
         // Counted before anything leaves, and by what leaves.
@@ -323,7 +337,9 @@ impl Broker {
     fn resolver<'a>(&'a self, directory: &'a PeerDirectory) -> Resolver<'a> {
         let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &self.entry_cache);
         let (correlations, claims, pages) = (&self.correlations, &self.claims, &self.pages);
-        Resolver { identity, authorizer, directory, cache, claims, correlations, pages }
+        let manager = self.manager.as_deref();
+        let links = HomeLinks::new(identity, authorizer, directory, manager, &self.link_changes);
+        Resolver { identity, authorizer, directory, cache, claims, correlations, links, pages }
     }
 
     // Empty answers to peers leave on the next step of 50 ms after arrival, the record's wait

@@ -11,6 +11,7 @@ use super::claims::{Claims, Routes};
 use super::correlations::Correlations;
 use super::directory::PeerDirectory;
 use super::entry_cache::EntryCache;
+use super::home_links::{HomeLinks, OwnRecord};
 use super::outbound::holds;
 use super::pages::Pages;
 use super::target::Target;
@@ -20,7 +21,7 @@ use crate::model::{
     PatientMatch, Phi, QueryKey, Refusal, RegistryObject, RequestContext, ReturnType, Side, TargetName,
     Timestamp,
 };
-use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
+use crate::policy::{Authorizer, HospitalNumber};
 use crate::store::Correlation as KnownId;
 
 /// Whom a request is about, as home knows them.
@@ -119,6 +120,7 @@ pub struct Resolver<'a> {
     pub(super) authorizer: &'a Authorizer,
     pub(super) directory: &'a PeerDirectory,
     pub(super) cache: &'a EntryCache,
+    pub(super) links: HomeLinks<'a>,
     pub(super) correlations: &'a Correlations,
     pub(super) pages: &'a Pages,
     pub(super) claims: &'a Claims,
@@ -161,7 +163,7 @@ impl Resolver<'_> {
         };
         let mut about = About { asked: Some(asked.clone()), only, ..About::default() };
         match context.side {
-            Side::Peer => self.known_to_us(context, asked, &mut about),
+            Side::Peer => self.known_to_us(context, asked, &mut about).await,
             Side::Home => self.known_at_home(context, asked, &mut about).await,
         }
         Ok(about)
@@ -169,51 +171,49 @@ impl Resolver<'_> {
 
     // Toward a peer only ids under our authority exist: the network's own, or one made for an
     // emergency (decisions A1, C4).
-    fn known_to_us(&self, context: &RequestContext, asked: &PatientId, about: &mut About) {
+    async fn known_to_us(&self, context: &RequestContext, asked: &PatientId, about: &mut About) {
         about.patients.push(asked.clone());
         if asked.authority != self.identity.authority {
             return;
         }
-        let book = self.authorizer.consents().book();
-        let mut numbers = book.numbers_of(&asked.value).to_vec();
-        if numbers.is_empty() && context.requester.is_emergency() {
+        if context.requester.is_emergency() {
             let community = &context.requester.community;
-            numbers.extend(self.authorizer.emergencies().lookup(asked, community, context.received));
+            let number = self.authorizer.emergencies().lookup(asked, community, context.received);
+            if let Some(number) = number {
+                about.numbers = self.at_sources(&[number]);
+                return;
+            }
         }
-        about.numbers = self.at_sources(&numbers);
+        let Some(person) = self.links.person(context, asked).await else { return };
+        // What the links say beyond the consents stays at home, and so does whom they call otherwise.
+        if person.network_id.as_ref() == Some(asked) {
+            let book = self.authorizer.consents().book();
+            let mut numbers = person.numbers;
+            numbers.retain(|number| book.numbers_of(&asked.value).contains(number));
+            about.numbers = self.at_sources(&numbers);
+        }
     }
 
     async fn known_at_home(&self, context: &RequestContext, asked: &PatientId, about: &mut About) {
-        let book = self.authorizer.consents().book();
-        let network_id = if asked.authority == self.identity.authority {
-            Some(asked.clone())
-        } else if let Some(source) =
-            self.directory.sources().find(|s| s.descriptor().authorities.contains(&asked.authority))
-        {
-            let descriptor = source.descriptor();
-            let facility = descriptor.facility.as_deref().unwrap_or_default();
-            let network_id = self.authorizer.network_id_of(facility, asked);
-            if network_id.is_none() {
-                about.patients.push(asked.clone());
-                about.numbers.push((descriptor.name.clone(), asked.clone()));
-            }
-            network_id
-        } else {
+        if !self.links.is_at_home(asked) {
             about.patients.push(asked.clone());
             let peer = self.directory.targets(context).find(|target| {
                 !target.is_source() && target.descriptor().authorities.contains(&asked.authority)
             });
             about.at_peer = peer.map(|peer| (peer.descriptor().community.clone(), asked.clone()));
-            None
-        };
-        if let Some(network_id) = network_id {
-            about.numbers = self.at_sources(book.numbers_of(&network_id.value));
-            about.correlation = self.correlation(context, &book, &network_id).await;
-            if about.correlation.is_some() {
-                about.remembered = self.correlations.of(context, &network_id).await;
-            }
-            about.patients.push(network_id);
+            return;
         }
+        let person = self.links.person(context, asked).await.unwrap_or_default();
+        about.numbers = self.at_sources(&person.numbers);
+        let Some(network_id) = person.network_id else {
+            about.patients.push(asked.clone());
+            return;
+        };
+        about.correlation = self.correlation(context, &person.numbers, &network_id).await;
+        if about.correlation.is_some() {
+            about.remembered = self.correlations.of(context, &network_id).await;
+        }
+        about.patients.push(network_id);
     }
 
     /// An id look-up at home: the person's numbers at our sources, and the peers a consent row names.
@@ -241,7 +241,7 @@ impl Resolver<'_> {
     ///
     /// # Errors
     /// `UnknownAuthority` of a domain that is wanted. An id that nobody assigned here finds nobody.
-    pub fn demographics(
+    pub async fn demographics(
         &self,
         context: &RequestContext,
         request: &DemographicsQuery,
@@ -260,18 +260,17 @@ impl Resolver<'_> {
             Some(peer) => peer.descriptor().community.clone(),
             None => self.identity.community.clone(),
         });
-        let ours = ids.iter().filter(|id| id.authority == self.identity.authority);
-        about.numbers = ours.flat_map(|id| self.numbers_at_sources(id)).collect();
+        for id in ids.iter().filter(|id| id.authority == self.identity.authority) {
+            let person = self.links.person(context, id).await.unwrap_or_default();
+            about.numbers.extend(self.at_sources(&person.numbers));
+        }
         Ok(about)
     }
 
-    /// The numbers that the consents name of a person of ours.
+    /// The numbers of a person of ours, as far as this request has learned them.
     pub fn numbers_of(&self, network_id: &PatientId) -> Vec<PatientId> {
-        self.numbers_at_sources(network_id).into_iter().map(|(_, number)| number).collect()
-    }
-
-    fn numbers_at_sources(&self, network_id: &PatientId) -> Vec<(TargetName, PatientId)> {
-        self.at_sources(self.authorizer.consents().book().numbers_of(&network_id.value))
+        let numbers = self.links.numbers_of(network_id);
+        self.at_sources(&numbers).into_iter().map(|(_, number)| number).collect()
     }
 
     fn known<'i>(
@@ -294,16 +293,17 @@ impl Resolver<'_> {
     // Whether home knows a person under this id. A source that does not answer might. Which of our
     // persons a peer's id means, nothing here tells yet.
     async fn is_somebody(&self, context: &RequestContext, id: &PatientId) -> bool {
-        if id.authority == self.identity.authority {
-            return !self.authorizer.consents().book().numbers_of(&id.value).is_empty();
+        if self.links.is_at_home(id) {
+            match self.links.person(context, id).await {
+                Some(person) if person.is_known => return true,
+                None => return true,
+                Some(_) if self.links.are_all() || id.authority == self.identity.authority => return false,
+                Some(_) => {}
+            }
         }
         let authority = &id.authority;
         let at = self.directory.sources().find(|source| source.descriptor().authorities.contains(authority));
         let Some(source) = at else { return false };
-        let facility = source.descriptor().facility.as_deref().unwrap_or_default();
-        if self.authorizer.network_id_of(facility, id).is_some() {
-            return true;
-        }
         let request =
             PatientDiscovery { demographics: Phi::new(Demographics::default()), ids: vec![id.clone()] };
         match source.resolve_at_home(context, &self.identity.leg(), &request).await {
@@ -336,10 +336,14 @@ impl Resolver<'_> {
     async fn correlation(
         &self,
         context: &RequestContext,
-        book: &Arc<ConsentBook>,
+        linked: &[HospitalNumber],
         known: &PatientId,
     ) -> Option<Correlation> {
-        let abroad = book.abroad(&known.value, context.received);
+        let book = self.authorizer.consents().book();
+        let mut abroad = book.abroad(&known.value, context.received);
+        for (_, numbers) in &mut abroad {
+            numbers.retain(|number| linked.contains(number));
+        }
         let all: BTreeSet<&HospitalNumber> = abroad.iter().flat_map(|(_, numbers)| numbers).collect();
         let read = all.into_iter().map(|number| async move { (number, self.record(context, number).await) });
         let records: BTreeMap<&HospitalNumber, Option<GradedRecord>> =
@@ -443,10 +447,30 @@ impl Resolver<'_> {
         for entry in answer.found.iter().filter_map(RegistryObject::entry) {
             let is_asked = ids.contains(&&entry.id) && holds(source.descriptor(), &entry.id);
             if is_asked && !entries.iter().any(|known| known.id == entry.id) {
-                entries.push(self.readdress(context, entry, None));
+                entries.push(entry.clone());
             }
         }
-        (entries, Vec::new())
+        self.linked_entries(context, entries).await
+    }
+
+    // Own entries as they are shown; toward another network only those that are linked to their person.
+    async fn linked_entries(
+        &self,
+        context: &RequestContext,
+        mut entries: Vec<DocumentEntry>,
+    ) -> (Vec<DocumentEntry>, Vec<(DocumentId, &'static str)>) {
+        let is_peer = context.side == Side::Peer;
+        // At home an entry is told by what its portal was shown a moment ago.
+        let asked = entries.iter().filter(|entry| is_peer || self.cache.shown(context, &entry.id).is_none());
+        self.links.look_up(context, asked.filter_map(OwnRecord::of)).await;
+        if is_peer && self.links.are_silent() {
+            let missing = entries.into_iter().map(|entry| (entry.id, "XDSRepositoryError"));
+            return (Vec::new(), missing.collect());
+        }
+        if is_peer {
+            entries.retain(|entry| OwnRecord::of(entry).is_none_or(|record| self.links.bears(&record)));
+        }
+        (entries.iter().map(|entry| self.readdress(context, entry, None)).collect(), Vec::new())
     }
 
     /// An own entry under the id it is shown with: the one asked for, the one it was shown under, or
@@ -461,7 +485,7 @@ impl Resolver<'_> {
             return asked.map_or_else(|| entry.clone(), |asked| entry.readdressed(asked.clone(), None));
         };
         let shown = || self.cache.shown(context, &entry.id).map(|entry| entry.patient);
-        let network = || self.authorizer.network_id_of(&origin.facility, &origin.patient);
+        let network = || self.links.network_id_of(&origin.facility, &origin.patient);
         let patient = asked.cloned().or_else(shown).or_else(network);
         match (patient, context.side) {
             (Some(patient), Side::Peer) => entry.readdressed(patient.clone(), Some(patient)),

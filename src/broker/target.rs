@@ -13,8 +13,8 @@ use super::Identity;
 use super::breaker::{Breaker, BreakerSettings};
 use super::outbound::OutboundRequest;
 use crate::model::{
-    Answer, Community, Descriptor, Failure, Leg, Outbound, Outcome, PatientDiscovery, PatientMatch,
-    RequestContext, Side,
+    Answer, Community, Descriptor, Failure, FoundPatient, Leg, Outbound, Outcome, PatientDiscovery,
+    PatientIdLookup, PatientMatch, RequestContext, Side,
 };
 use crate::policy::Permit;
 use crate::telemetry::{Metrics, SUCCESS, failure_word};
@@ -108,6 +108,23 @@ impl Target {
             self.community.patient_discovery(context, leg, request),
         )
         .await
+    }
+
+    /// Asks the network's own PIX manager under which ids a person is known at home, before there is a
+    /// permit: the links are judged with, not told.
+    ///
+    /// # Errors
+    /// `NotOffered` at a peer.
+    pub async fn links_at_home(
+        &self,
+        context: &RequestContext,
+        leg: &Leg,
+        request: &PatientIdLookup,
+    ) -> Outcome<FoundPatient> {
+        if !self.is_source() {
+            return Err(Failure::NotOffered);
+        }
+        self.guard(context, self.community.patient_id_lookup(context, leg, request)).await
     }
 
     /// Reads entries of our own source by their ids, before there is a permit; they are judged next.

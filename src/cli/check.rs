@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use clap::Args;
 use miette::{Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode};
 
-use crate::config::{Check, ConfigError, Settings, load_with};
+use crate::config::{Check, ConfigError, Settings, TargetKind, load_with};
 use crate::model::{Operation, Timestamp};
 
 /// Arguments of `kakehashi check`.
@@ -114,7 +114,11 @@ fn summary(settings: &Settings) -> String {
     }
     for target in &settings.targets {
         let offers: Vec<_> = target.offers.iter().copied().map(Operation::word).collect();
-        let asked = if offers.is_empty() { "nothing".to_owned() } else { offers.join(", ") };
+        let asked = match target.kind {
+            TargetKind::PixManager => "about links of ids".to_owned(),
+            _ if offers.is_empty() => "nothing".to_owned(),
+            _ => offers.join(", "),
+        };
         let (name, kind, side) = (&target.name, target.kind.word(), target.side.word());
         text.push_str(&format!(
             "  {name}: {kind} on the {side} side, {}, is asked {asked}\n",

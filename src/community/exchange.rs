@@ -13,7 +13,7 @@ use crate::dialect::{Addressing, Payload, Sent, Transaction, written_query_eleme
 use crate::identity::Issuing;
 use crate::model::{
     Authority, CommunityId, Endpoint, Failure, Interrupted, Leg, Oid, Outcome, PeerProfile, Phi, Request,
-    RequestContext, Requester, Timestamp,
+    RequestContext, RequestId, Requester, Timestamp,
 };
 use crate::telemetry::TraceParent;
 use crate::transport::{HttpClient, Post};
@@ -41,7 +41,8 @@ pub struct Exchange {
     pub ends: Ends,
     /// The far end's habits.
     pub profile: PeerProfile,
-    /// Our assertions toward it; None where it wants none.
+    /// Our assertions toward it; None where it wants none, as within our own network, where the certificate
+    /// says who we are.
     pub issuing: Option<Arc<Issuing>>,
     /// Caps of an answer.
     pub limits: soap::Limits,
@@ -64,6 +65,31 @@ impl Exchange {
         request: &T::Request,
     ) -> Outcome<<T::Request as Request>::Found> {
         let (framed, sent) = self.write::<T>(&context.requester, leg, to, request)?;
+        self.exchanged::<T>(context.id, leg, to, (framed, sent)).await
+    }
+
+    /// As [`Exchange::carry`], for what nobody has asked for: in our own name, without an assertion.
+    ///
+    /// # Errors
+    /// Every [`Failure`].
+    pub async fn tell<T: Transaction>(
+        &self,
+        id: RequestId,
+        leg: &Leg,
+        to: &Uri,
+        request: &T::Request,
+    ) -> Outcome<<T::Request as Request>::Found> {
+        let written = self.framed::<T>(None, leg, to, request);
+        self.exchanged::<T>(id, leg, to, written).await
+    }
+
+    async fn exchanged<T: Transaction>(
+        &self,
+        id: RequestId,
+        leg: &Leg,
+        to: &Uri,
+        (framed, sent): (Framed, Sent),
+    ) -> Outcome<<T::Request as Request>::Found> {
         let FramedBody::Whole(body) = whole(framed.body).await? else {
             return Err(Failure::Unreachable("the request could not be written".into()));
         };
@@ -76,7 +102,7 @@ impl Exchange {
             content_type: &framed.content_type,
             timeout: self.timeout,
             to,
-            trace: TraceParent::child_of(context.id),
+            trace: TraceParent::child_of(id),
         };
         let answer = self.client.post(post).await?;
         if let Some(endpoint) = &answer.endpoint {
@@ -98,7 +124,7 @@ impl Exchange {
             return Err(fault.failure());
         }
         if let Some(warning) = soap::check_relates_to(&received.envelope.header, &sent.message)? {
-            tracing::debug!(request = %context.id, warning = warning.code, "an answer was put up with");
+            tracing::debug!(request = %id, warning = warning.code, "an answer was put up with");
         }
         T::read_answer(received, &sent, &self.profile)
     }
@@ -114,12 +140,20 @@ impl Exchange {
         to: &Uri,
         request: &T::Request,
     ) -> Result<(Framed, Sent), Failure> {
+        let security = self.issuing.as_ref().map(|issuing| security(issuing, requester, to)).transpose()?;
+        Ok(self.framed::<T>(security.as_deref(), leg, to, request))
+    }
+
+    fn framed<T: Transaction>(
+        &self,
+        security: Option<&str>,
+        leg: &Leg,
+        to: &Uri,
+        request: &T::Request,
+    ) -> (Framed, Sent) {
         let addressing = self.addressing(leg, to);
         let (payload, sent) = T::write_request(request, &addressing, &self.profile);
-        let security = self.issuing.as_ref().map(|issuing| security(issuing, requester, to)).transpose()?;
-        let security = security.as_deref();
-        let framed = soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, security, payload);
-        Ok((framed, sent))
+        (soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, security, payload), sent)
     }
 
     /// The query element that [`Exchange::carry`] would send, for the record.

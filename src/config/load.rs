@@ -183,6 +183,9 @@ fn claimed(target: &TargetFile) -> Vec<(&'static str, &'static str, String)> {
         let CommunityId(oid) = &target.community;
         claims.push(("community", "community", oid.to_string()));
     }
+    if target.kind == TargetKind::PixManager {
+        claims.push(("kind", "kind", target.kind.word().to_owned()));
+    }
     claims.extend(target.authorities.iter().map(|a| ("authority", "authorities", a.0.to_string())));
     claims.extend(target.repositories.iter().map(|r| ("repository", "repositories", r.0.to_string())));
     if target.kind == TargetKind::Ssmix2 && target.settings.is_present() {

@@ -8,6 +8,7 @@ mod error;
 mod kind_table;
 mod limits;
 mod load;
+mod pix_manager;
 mod requester;
 mod saml;
 mod section;
@@ -27,6 +28,7 @@ pub use error::{ConfigError, ConfigErrors, nearest};
 pub use kind_table::KindTable;
 pub use limits::{BreakerSettings, Limits, Rates, TargetLimits};
 pub use load::{Check, Settings, load, load_with};
+pub use pix_manager::PixManager;
 pub use requester::{
     HeaderEncoding, PortalRequester, RequesterCarrier, RequesterNames, TokenAlgorithm, TokenSettings, alike,
 };

@@ -1,5 +1,5 @@
-//! One file of `peers/`: a peer (another network), a source (a system of ours) or a portal. The
-//! file makes it reachable; a policy, not the file, gives permission.
+//! One file of `peers/`: a peer (another network), a source (a system of ours), a portal or our PIX
+//! manager. The file makes it reachable; a policy, not the file, gives permission.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -12,6 +12,7 @@ use super::budgets::Budgets;
 use super::error::ConfigError;
 use super::kind_table::{KindTable, read_all};
 use super::limits::{BreakerSettings, Rates, TargetLimits};
+use super::pix_manager::PixManager;
 use super::requester::PortalRequester;
 use super::saml::PeerSaml;
 use super::section::{Reading, Section, Source};
@@ -22,6 +23,8 @@ use crate::model::{Authority, CommunityId, Oid, Operation, PeerProfile, Reposito
 /// What sort of system it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum TargetKind {
+    /// Our network's PIX manager: says which ids are one person's, holds no documents.
+    PixManager,
     /// A portal of our own: asks, is never asked.
     Portal,
     /// An SS-MIX2 storage of our own.
@@ -34,12 +37,18 @@ pub enum TargetKind {
 
 impl TargetKind {
     /// The words in files.
-    const WORDS: [(&'static str, Self); 4] =
-        [("portal", Self::Portal), ("ssmix2", Self::Ssmix2), ("xca", Self::Xca), ("xds", Self::Xds)];
+    const WORDS: [(&'static str, Self); 5] = [
+        ("pix_manager", Self::PixManager),
+        ("portal", Self::Portal),
+        ("ssmix2", Self::Ssmix2),
+        ("xca", Self::Xca),
+        ("xds", Self::Xds),
+    ];
 
     /// The word in files.
     pub const fn word(self) -> &'static str {
         match self {
+            Self::PixManager => "pix_manager",
             Self::Portal => "portal",
             Self::Ssmix2 => "ssmix2",
             Self::Xca => "xca",
@@ -47,11 +56,16 @@ impl TargetKind {
         }
     }
 
+    // Whose table the kind itself does not read later.
+    const fn has_table_read_here(self) -> bool {
+        matches!(self, Self::PixManager | Self::Xca | Self::Xds)
+    }
+
     /// The only side it can be on: peers are never reached from peers (no transit). None where its file
     /// says which.
     pub const fn side(self) -> Option<Side> {
         match self {
-            Self::Portal | Self::Ssmix2 => Some(Side::Home),
+            Self::PixManager | Self::Portal | Self::Ssmix2 => Some(Side::Home),
             Self::Xca => Some(Side::Peer),
             Self::Xds => None,
         }
@@ -98,6 +112,8 @@ pub struct TargetFile {
     pub offers: BTreeSet<Operation>,
     /// The file itself.
     pub path: PathBuf,
+    /// URLs, for `kind = "pix_manager"`.
+    pub pix_manager: Option<PixManager>,
     /// How often it may ask us.
     pub rates: Rates,
     /// Repositories it holds.
@@ -162,13 +178,11 @@ impl TargetFile {
         let wire = wire(&mut s, reading, &source);
         let key = kind.map_or("ssmix2", TargetKind::word);
         check_tables(&mut s, kind);
-        let endpoints = if kind == Some(TargetKind::Xca) {
-            s.section("xca").map(endpoints).unwrap_or_default()
-        } else {
-            Endpoints::default()
-        };
+        let xca = (kind == Some(TargetKind::Xca)).then(|| s.section("xca")).flatten();
+        let endpoints = xca.map(endpoints).unwrap_or_default();
+        let pix_manager = (kind == Some(TargetKind::PixManager)).then(|| PixManager::read(&mut s)).flatten();
         let xds = xds(&mut s, kind, &mut authorities, &mut repositories);
-        let settings = !matches!(kind, Some(TargetKind::Xca | TargetKind::Xds)) && s.raw(key).is_some();
+        let settings = kind.is_none_or(|kind| !kind.has_table_read_here()) && s.raw(key).is_some();
         s.finish();
         let kind = kind?;
         let file = Self {
@@ -184,6 +198,7 @@ impl TargetFile {
             name: TargetName(path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default().into()),
             offers: offers.unwrap_or_else(|| offered_by_default(kind, xds.as_ref())),
             path: path.to_owned(),
+            pix_manager,
             rates: own_rates,
             repositories,
             requester,
@@ -230,19 +245,13 @@ impl TargetFile {
             }
             _ => {}
         }
-        let is_source = self.kind == TargetKind::Ssmix2;
-        for (key, present) in [("tls", self.tls.is_some()), ("saml", self.saml.is_some())] {
-            if present && is_source {
-                fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
-            }
-            // A portal's person may be vouched for by its headers, or by nobody; a source may be sent nothing.
-            let needs_none = key == "saml" && (says_requester || self.assertion_optional || self.is_source());
-            if !present && !is_source && !needs_none {
-                fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
-            }
+        self.check_trust(says_requester, &mut fault);
+        if self.kind == TargetKind::PixManager {
+            self.check_manager(&mut fault);
         }
-        if self.kind == TargetKind::Portal && broker.portal.is_none() {
-            fault("kind", "no listener for portals".into(), "add a [portal] table to kakehashi.toml");
+        if matches!(self.kind, TargetKind::Portal | TargetKind::PixManager) && broker.portal.is_none() {
+            let hint = "add a [portal] table to kakehashi.toml";
+            fault("kind", "no listener for portals and the PIX manager".into(), hint);
         }
         if self.kind == TargetKind::Portal && !self.offers.is_empty() {
             fault("offers", "a portal asks and is never asked".into(), "leave `offers` out");
@@ -273,9 +282,45 @@ impl TargetFile {
         errors
     }
 
+    fn check_trust(&self, says_requester: bool, fault: &mut dyn FnMut(&str, String, &str)) {
+        let word = self.kind.word();
+        let is_source = self.kind == TargetKind::Ssmix2;
+        let is_manager = self.kind == TargetKind::PixManager;
+        let tables = [
+            ("tls", self.tls.is_some(), !is_source),
+            ("saml", self.saml.is_some(), !is_source && !is_manager),
+        ];
+        for (key, present, needed) in tables {
+            if present && !needed {
+                fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
+            }
+            // A portal's person may be vouched for by its headers, or by nobody; a source may be sent nothing.
+            let needs_none = key == "saml" && (says_requester || self.assertion_optional || self.is_source());
+            if !present && needed && !needs_none {
+                fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
+            }
+        }
+    }
+
     /// Whether it is a source of ours.
     pub fn is_source(&self) -> bool {
-        self.side == Side::Home && self.kind != TargetKind::Portal
+        self.side == Side::Home && matches!(self.kind, TargetKind::Ssmix2 | TargetKind::Xds)
+    }
+
+    fn check_manager(&self, fault: &mut dyn FnMut(&str, String, &str)) {
+        if self.tls.as_ref().is_some_and(|tls| tls.client.is_none()) {
+            fault("tls", "missing key `tls.client`".into(), "the certificate we show the PIX manager");
+        }
+        let unfit = [
+            ("authorities", !self.authorities.is_empty()),
+            ("offers", !self.offers.is_empty()),
+            ("repositories", !self.repositories.is_empty()),
+        ];
+        for (key, _) in unfit.into_iter().filter(|(_, is_there)| *is_there) {
+            let message =
+                format!("a PIX manager has no `{key}`: it says what sources and peers call a person");
+            fault(key, message, "remove it");
+        }
     }
 
     fn check_peer(&self, fault: &mut dyn FnMut(&str, String, &str)) {
@@ -312,15 +357,18 @@ fn who_asks(s: &mut Section<'_>, broker: &BrokerConfig) -> (bool, bool, Option<P
 }
 
 fn offered_by_default(kind: TargetKind, xds: Option<&XdsConfig>) -> BTreeSet<Operation> {
-    if let Some(xds) = xds {
-        return xds.offers();
+    match (kind, xds) {
+        (_, Some(xds)) => xds.offers(),
+        (TargetKind::PixManager | TargetKind::Portal, None) => BTreeSet::new(),
+        (TargetKind::Ssmix2 | TargetKind::Xca | TargetKind::Xds, None) => {
+            Operation::ALL.into_iter().collect()
+        }
     }
-    if kind == TargetKind::Portal { BTreeSet::new() } else { Operation::ALL.into_iter().collect() }
 }
 
 /// Each kind has a table of its own; one of another kind is a mistake.
 fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
-    let kinds = [TargetKind::Ssmix2, TargetKind::Xca, TargetKind::Xds];
+    let kinds = [TargetKind::PixManager, TargetKind::Ssmix2, TargetKind::Xca, TargetKind::Xds];
     for other in kinds.into_iter().filter(|other| Some(*other) != kind) {
         if s.raw(other.word()).is_some() && kind.is_some() {
             s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
@@ -329,7 +377,7 @@ fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
 }
 
 fn limits(s: &mut Section<'_>, broker: &BrokerConfig, kind: Option<TargetKind>) -> TargetLimits {
-    let is_source = kind == Some(TargetKind::Ssmix2);
+    let is_source = matches!(kind, Some(TargetKind::Ssmix2 | TargetKind::PixManager));
     TargetLimits::read(s.section_or_empty("limits"), broker.limits.document_bytes_max, is_source)
 }
 
@@ -372,7 +420,8 @@ fn trust(
     kind: Option<TargetKind>,
     is_server: bool,
 ) -> (Option<PeerTls>, Option<PeerSaml>, Option<PeerSaml>) {
-    let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
+    let calls_portal_side = matches!(kind, Some(TargetKind::Portal | TargetKind::PixManager));
+    let listener = if calls_portal_side { &broker.portal } else { &broker.peer };
     let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
     let (tls, saml) = (s.section("tls"), s.section("saml"));
     if is_server {

@@ -220,10 +220,11 @@ fn a_candidate_is_checked_together_with_the_rest_before_it_is_dropped_in() {
     assert_eq!(settings.targets[0].offers.iter().collect::<Vec<_>>(), [&Operation::DocumentQuery]);
 }
 
-const EXAMPLES: [&str; 5] = [
+const EXAMPLES: [&str; 6] = [
     "kakehashi",
     "peers/hiroshima-hmnet",
     "peers/okayama-univ",
+    "peers/okayama-pix",
     "peers/okayama-site",
     "peers/okayama-portal",
 ];
@@ -250,6 +251,34 @@ fn the_example_files_load_as_they_are() {
     assert_eq!(settings.targets.len(), EXAMPLES.len() - 1);
     assert_eq!(settings.broker.limits, Limits::default());
     assert!(settings.warnings.is_empty());
+}
+
+#[test]
+fn a_pix_manager_is_one_system_of_ours_without_assertions_and_ids_of_its_own() {
+    const MANAGER: &str = r#"
+kind = "pix_manager"
+tls = { san_uri = "urn:oid:2.999.33.32", client = "client" }
+pix_manager = { query = "https://localhost:1/pix" }
+"#;
+    let fixture = Fixture::new();
+    fixture.write("peers/hm.toml", MANAGER);
+    let settings = fixture.load().unwrap();
+    let manager = &settings.targets[0];
+    assert_eq!((manager.side, manager.offers.len(), &manager.saml), (Side::Home, 0, &None));
+    assert_eq!(manager.pix_manager.as_ref().unwrap().feed, None);
+    let wrong = |from: &str, to: &str| fault(&MANAGER.replace(from, to)).1;
+    assert_eq!(wrong("query = \"https", "query = \"http"), "\"http://localhost:1/pix\" is not an https URL");
+    assert_eq!(wrong("query", "feed"), "missing key `pix_manager.query`");
+    assert_eq!(wrong(", client = \"client\"", ""), "missing key `tls.client`");
+    assert_eq!(
+        wrong("tls =", "authorities = \"2.999.1\"\ntls ="),
+        "a PIX manager has no `authorities`: it says what sources and peers call a person"
+    );
+    let saml = "saml = { issuer = \"x\", signer = \"saml\" }\ntls =";
+    assert_eq!(wrong("tls =", saml), "kind \"pix_manager\" has no `saml`");
+    fixture.write("peers/other.toml", &MANAGER.replace("33.32", "33.33"));
+    let errors = fixture.load().unwrap_err().0;
+    assert_eq!(errors[0].message, "kind pix_manager is also claimed by `hm`");
 }
 
 #[test]

@@ -149,7 +149,7 @@ impl Arrival<'_> {
     }
 
     // A message is taken once, an assertion stays with whom it came from (decisions B1).
-    async fn not_admitted(&self, header: &Header, why: NotAdmitted) -> Response<BoxBody> {
+    pub(super) async fn not_admitted(&self, header: &Header, why: NotAdmitted) -> Response<BoxBody> {
         let busy = || Fault::receiver("the request cannot be carried out now");
         let (refusal, fault) = match why {
             NotAdmitted::Duplicate => {
@@ -184,7 +184,7 @@ impl Arrival<'_> {
     }
 
     // The refusal goes on record first; where it cannot, the answer says only that.
-    async fn refused(
+    pub(super) async fn refused(
         &self,
         header: Option<&Header>,
         message: Option<MessageId>,

@@ -3,6 +3,7 @@
 
 mod arrival;
 mod lane;
+mod notification;
 mod place;
 mod serve;
 mod soap;

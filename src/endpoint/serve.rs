@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use super::arrival::{Arrival, closing, empty};
 use super::lane::Lane;
+use super::notification::NOTIFICATIONS;
 use super::place::Place;
 use crate::broker::Broker;
 use crate::dialect::Transaction;
@@ -22,7 +23,7 @@ use crate::dialect::hl7v3::{
     PdqContinuation, PdqQuery, PixQuery,
 };
 use crate::dialect::soap::{Limits, Offered};
-use crate::identity::{Admission, PortalTrust, SamlTrust, Terms};
+use crate::identity::{Admission, Notifications, PortalTrust, SamlTrust, Terms};
 use crate::model::{CommunityId, Oid, PeerProfile, Refusal, Side, TargetName, Timestamp};
 use crate::telemetry::Metrics;
 use crate::transport::{BoxBody, Connected};
@@ -98,8 +99,12 @@ pub struct EndpointParts {
     pub broker: Arc<Broker>,
     /// The systems that may ask, by the name their certificate maps to.
     pub systems: HashMap<TargetName, System>,
+    /// The PIX manager of our own network, likewise; it asks nothing and tells.
+    pub managers: HashMap<TargetName, System>,
     /// Takes a message once.
     pub admission: Admission,
+    /// Takes once what is told.
+    pub notifications: Notifications,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// How long a request's body may pause.
@@ -117,11 +122,13 @@ pub struct SoapEndpoint {
     pub(super) side: Side,
     pub(super) broker: Arc<Broker>,
     pub(super) admission: Admission,
+    pub(super) notifications: Notifications,
+    pub(super) managers: HashMap<TargetName, System>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) body_idle: Duration,
     pub(super) body_bytes_max: u64,
     pub(super) soap_limits: Limits,
-    places: Arc<Semaphore>,
+    pub(super) places: Arc<Semaphore>,
     systems: HashMap<TargetName, System>,
 }
 
@@ -132,6 +139,8 @@ impl SoapEndpoint {
             side: parts.side,
             broker: parts.broker,
             admission: parts.admission,
+            notifications: parts.notifications,
+            managers: parts.managers,
             metrics: parts.metrics,
             body_idle: parts.body_idle,
             body_bytes_max: parts.body_bytes_max,
@@ -148,6 +157,9 @@ impl SoapEndpoint {
         let is_home = self.side == Side::Home;
         let is_here = |path: &str| is_home || !WITHIN.contains(&path);
         let called = request.uri().path();
+        if called == NOTIFICATIONS && self.side == Side::Home {
+            return self.notified(connected, request, received).await;
+        }
         let Some(here) = PATHS.iter().position(|path| *path == called && is_here(path)) else {
             return empty(StatusCode::NOT_FOUND);
         };
@@ -155,7 +167,9 @@ impl SoapEndpoint {
             return empty(StatusCode::METHOD_NOT_ALLOWED);
         }
         // INVARIANT: the listener lets only mapped certificates in, and only of this side.
-        let Some(system) = self.systems.get(&connected.peer) else { return empty(StatusCode::FORBIDDEN) };
+        let Some(system) = self.systems.get(&connected.peer) else {
+            return self.not_for(&connected, received, "the PIX manager asks nothing").await;
+        };
         let arrival = Arrival {
             endpoint: self,
             connected,

@@ -132,7 +132,7 @@ impl Arrival<'_> {
         Ok(released.into_answer())
     }
 
-    fn addressing(&self) -> Addressing {
+    pub(super) fn addressing(&self) -> Addressing {
         let us = self.endpoint.broker.identity();
         let leg = us.leg();
         let receiver_device: Oid =

@@ -6,6 +6,7 @@ mod assertion;
 mod attributes;
 mod conditions;
 mod dom;
+mod notification;
 mod portal;
 mod saml;
 mod sender;
@@ -17,6 +18,7 @@ mod verify;
 
 pub use admit::{Admission, Admitted, Arrival, NotAdmitted};
 pub use assertion::{Identity, Issuing, NameFormat};
+pub use notification::Notifications;
 pub use portal::{PortalCarrier, PortalTrust, TokenKey, TokenTrust, verify_headers};
 pub use sender::Terms;
 pub use signer::Signer;

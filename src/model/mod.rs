@@ -9,6 +9,7 @@ mod document_stream;
 mod finding;
 mod ids;
 mod patient_match;
+mod patient_record;
 mod person;
 mod phi;
 mod profile;
@@ -32,6 +33,7 @@ pub use ids::{
     RequestId, TargetName,
 };
 pub use patient_match::{FoundPatient, Grade, GradedRecord, PatientMatch};
+pub use patient_record::{PatientRecord, RecordChange};
 pub use person::{Address, Attribute, Demographics, Insurance, NameScript, PersonName, Sex};
 pub use phi::Phi;
 pub use profile::{PatientUnknownPolicy, PeerProfile};

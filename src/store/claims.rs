@@ -121,6 +121,28 @@ impl Store {
         rows.ok_or_else(|| StoreError::Unreadable("a claimed id".to_owned()))
     }
 
+    /// Forgets under which of these patient ids, CX, objects of a community were shown; whose they are is
+    /// still known.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn forget_shown_under(
+        &self,
+        community: &CommunityId,
+        patients: &[Phi<String>],
+    ) -> Result<(), StoreError> {
+        let patients: Vec<&String> = patients.iter().map(Phi::reveal).collect();
+        sqlx::query(
+            "UPDATE claimed_object SET patient = ''
+             WHERE community = $1 AND patient IN (SELECT value FROM json_each($2))",
+        )
+        .bind(community.0.as_str())
+        .bind(serde_json::to_string(&patients).unwrap_or_default())
+        .execute(&self.writer)
+        .await?;
+        Ok(())
+    }
+
     /// Forgets what was last shown until a time, and of each community what is older than so many
     /// objects; to be called now and then. Gives how many objects.
     ///

@@ -7,6 +7,7 @@ use time::macros::format_description;
 
 use super::consent_row::{ConsentRow, ConsentState, Terms};
 use super::correlations;
+use super::feed;
 use super::open::{Store, StoreError};
 use crate::model::{CommunityId, Oid, Phi, Purpose, Timestamp};
 
@@ -270,6 +271,7 @@ async fn insert(
     if matches!(row.state, ConsentState::Withdrawn | ConsentState::Refused) {
         let forget = sqlx::query(correlations::FORGET).bind(row.network_id.reveal());
         forget.bind(row.community.0.as_str()).execute(&mut **tx).await?;
+        feed::ended(tx, row.network_id.reveal(), row.community.0.as_str(), Timestamp::now()).await?;
     }
     Ok(done.rows_affected())
 }

@@ -1,8 +1,9 @@
 //! Ids of a person at other networks, as a look-up brought them (XCPD CorrelationTimeToLive). There are no
 //! more than consents name: a person's go when a consent for that network is withdrawn.
 
+use super::feed;
 use super::open::{Store, StoreError};
-use crate::model::{Authority, CommunityId, Oid, PatientId, Phi, Timestamp};
+use crate::model::{Authority, CommunityId, Demographics, Oid, PatientId, Phi, Timestamp};
 
 /// A network's id of a person.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -13,6 +14,26 @@ pub struct Correlation {
     pub id: PatientId,
     /// When it was learned.
     pub at: Timestamp,
+}
+
+/// What correlations are learned by.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Basis<'a> {
+    /// The ids at home that were one person's.
+    pub ids: &'a [PatientId],
+    /// Whom the PIX manager is told to have the ids that were learned; None is not told.
+    pub fed: Option<&'a Demographics>,
+}
+
+/// A person's correlations at a network, with what they rest on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Resting {
+    /// Our id of the person.
+    pub network_id: Phi<String>,
+    /// The network.
+    pub community: CommunityId,
+    /// The ids at home that were one person's; none where nobody said so.
+    pub rests_on: Vec<PatientId>,
 }
 
 impl Store {
@@ -51,8 +72,23 @@ impl Store {
         network_id: &Phi<String>,
         community: &CommunityId,
         ids: &[PatientId],
+        times: (Timestamp, Timestamp),
+        consent_version: u64,
+    ) -> Result<(), StoreError> {
+        self.keep_learned((network_id, community), ids, times, consent_version, Basis::default()).await
+    }
+
+    /// As [`Store::keep_correlations`], with what they rest on, and telling the PIX manager of them.
+    ///
+    /// # Errors
+    /// As [`Store::keep_correlations`].
+    pub async fn keep_learned(
+        &self,
+        (network_id, community): (&Phi<String>, &CommunityId),
+        ids: &[PatientId],
         (at, until): (Timestamp, Timestamp),
         consent_version: u64,
+        basis: Basis<'_>,
     ) -> Result<(), StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let present: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM consent_change")
@@ -64,8 +100,8 @@ impl Store {
         sqlx::query(FORGET).bind(network_id.reveal()).bind(community.0.as_str()).execute(&mut *tx).await?;
         for id in ids {
             sqlx::query(
-                "INSERT INTO correlation (network_id, community, authority, value, at_us, until_us)
-                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+                "INSERT INTO correlation (network_id, community, authority, value, at_us, until_us, rests_on)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
             )
             .bind(network_id.reveal())
             .bind(community.0.as_str())
@@ -73,8 +109,59 @@ impl Store {
             .bind(id.value.reveal())
             .bind(at.micros())
             .bind(until.micros())
+            .bind(listed(basis.ids))
             .execute(&mut *tx)
             .await?;
+        }
+        if let Some(person) = basis.fed {
+            feed::learned(&mut tx, (network_id, community), ids, person, (at, until)).await?;
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// The correlations that may rest on any of these ids at home, those of the persons so called included.
+    ///
+    /// # Errors
+    /// As [`Store::correlations`].
+    pub async fn correlations_resting_on(
+        &self,
+        own: &[Phi<String>],
+        ids: &[PatientId],
+    ) -> Result<Vec<Resting>, StoreError> {
+        let own: Vec<&String> = own.iter().map(Phi::reveal).collect();
+        let rows: Vec<(String, String, String)> = sqlx::query_as(
+            "SELECT DISTINCT network_id, community, rests_on FROM correlation
+             WHERE network_id IN (SELECT value FROM json_each($1))
+                OR EXISTS (SELECT 1 FROM json_each(rests_on) AS at
+                           WHERE at.value IN (SELECT value FROM json_each($2)))",
+        )
+        .bind(serde_json::to_string(&own).unwrap_or_default())
+        .bind(listed(ids))
+        .fetch_all(&self.reader)
+        .await?;
+        let read = |(network_id, community, rests_on): (String, String, String)| {
+            let rests_on: Vec<String> = serde_json::from_str(&rests_on).ok()?;
+            Some(Resting {
+                network_id: Phi::new(network_id),
+                community: CommunityId(Oid::parse(&community)?),
+                rests_on: rests_on.iter().map(|cx| PatientId::from_cx(cx)).collect::<Option<_>>()?,
+            })
+        };
+        let read = rows.into_iter().map(read).collect::<Option<Vec<_>>>();
+        read.ok_or_else(|| StoreError::Unreadable("what a correlation rests on".to_owned()))
+    }
+
+    /// Ends correlations, and what the PIX manager was told of them.
+    ///
+    /// # Errors
+    /// The database's; all is as before then.
+    pub async fn end_correlations(&self, ended: &[Resting], now: Timestamp) -> Result<(), StoreError> {
+        let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        for Resting { network_id, community, .. } in ended {
+            let (network_id, community) = (network_id.reveal(), community.0.as_str());
+            sqlx::query(FORGET).bind(network_id).bind(community).execute(&mut *tx).await?;
+            feed::ended(&mut tx, network_id, community, now).await?;
         }
         tx.commit().await?;
         Ok(())
@@ -102,6 +189,11 @@ impl Store {
         let purge = sqlx::query("DELETE FROM correlation WHERE until_us <= $1").bind(now.micros());
         Ok(purge.execute(&self.writer).await?.rows_affected())
     }
+}
+
+fn listed(ids: &[PatientId]) -> String {
+    let ids: Vec<String> = ids.iter().map(|id| id.cx().reveal().clone()).collect();
+    serde_json::to_string(&ids).unwrap_or_default()
 }
 
 pub(super) const FORGET: &str = "DELETE FROM correlation WHERE network_id = $1 AND community = $2";
@@ -139,5 +231,33 @@ mod tests {
         assert_eq!(kept, [learned("H-1")], "asked under other consents than are in force");
         store.forget_correlations(&person, &there).await.unwrap();
         assert!(store.correlations(&person, NOW).await.unwrap().is_empty());
+    }
+
+    #[tokio::test]
+    async fn correlations_are_found_by_what_they_rest_on_and_ended_by_person_and_network() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+        let there = CommunityId(Oid::parse("2.999.34").unwrap());
+        let number = |value| PatientId::new(Authority(Oid::parse("2.999.33.20.1").unwrap()), value);
+        let known = |value: &str| Phi::new(value.to_owned());
+        for (person, numbers) in [("N-1", vec![number("A-5"), number("A-6")]), ("N-2", vec![])] {
+            let basis = Basis { ids: &numbers, fed: None };
+            let times = (NOW, NOW.plus_seconds(60));
+            store.keep_learned((&known(person), &there), &[id("H-1")], times, 0, basis).await.unwrap();
+        }
+        let resting = async |own: &[&str], ids: &[PatientId]| -> Vec<String> {
+            let own: Vec<_> = own.iter().map(|own| known(own)).collect();
+            let found = store.correlations_resting_on(&own, ids).await.unwrap();
+            found
+                .iter()
+                .map(|found| format!("{} {}", found.network_id.reveal(), found.rests_on.len()))
+                .collect()
+        };
+        assert_eq!(resting(&["N-2"], &[number("A-6")]).await, ["N-1 2", "N-2 0"]);
+        assert_eq!(resting(&[], &[number("A-7")]).await, [""; 0]);
+        let ended = store.correlations_resting_on(&[], &[number("A-5")]).await.unwrap();
+        store.end_correlations(&ended, NOW).await.unwrap();
+        assert!(store.correlations(&known("N-1"), NOW).await.unwrap().is_empty());
+        assert_eq!(store.correlations(&known("N-2"), NOW).await.unwrap().len(), 1);
     }
 }

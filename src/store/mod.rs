@@ -1,4 +1,4 @@
-//! Floor 3: the small tables: consents, emergency ids, replay cache, claimed ids, index of the audit log.
+//! Floor 3: the small tables: consents, what the PIX manager is to be told, emergency ids, replay cache, claimed ids, index of the audit log.
 //! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
 
 mod asked;
@@ -9,6 +9,7 @@ mod consent_row;
 mod consents;
 mod correlations;
 mod emergency_ids;
+mod feed;
 mod lock;
 mod open;
 mod replay_cache;
@@ -19,8 +20,9 @@ pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
 pub use claims::{ClaimRow, Claimed, IdHash};
 pub use consent_row::{ConsentRow, ConsentState, Terms};
 pub use consents::{AddError, ConsentChange};
-pub use correlations::Correlation;
+pub use correlations::{Basis, Correlation, Resting};
 pub use emergency_ids::EmergencyId;
+pub use feed::{FeedBacklog, FeedChange, FeedRow};
 pub use lock::StoreLock;
 pub use open::{Store, StoreError};
 pub use replay_cache::{Presented, Taken};

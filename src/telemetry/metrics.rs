@@ -10,8 +10,10 @@ use prometheus::{
 };
 
 mod emergency;
+mod pix_feed;
 
 use emergency::EmergencyMetrics;
+use pix_feed::PixFeedMetrics;
 
 use super::registered::{Registered, add, observe, set, set_float, whole};
 
@@ -32,6 +34,7 @@ pub struct Metrics {
     registered: Registered,
     traffic: RequestMetrics,
     emergency: EmergencyMetrics,
+    pix_feed: PixFeedMetrics,
     trust: TrustMetrics,
     audit: AuditMetrics,
     state: StateMetrics,
@@ -46,6 +49,7 @@ impl Metrics {
         let mut r = Registered::default();
         let traffic = RequestMetrics::new(&mut r)?;
         let emergency = EmergencyMetrics::new(&mut r)?;
+        let pix_feed = PixFeedMetrics::new(&mut r)?;
         let trust = TrustMetrics::new(&mut r)?;
         let audit = AuditMetrics::new(&mut r)?;
         let state = StateMetrics::new(&mut r)?;
@@ -55,7 +59,7 @@ impl Metrics {
         let start = r.float_gauge("process_start_time_seconds", "Start of the process since 1970.")?;
         let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
         start.set(now.unwrap_or_default().as_secs_f64());
-        Ok(Arc::new(Self { registered: r, traffic, emergency, trust, audit, state }))
+        Ok(Arc::new(Self { registered: r, traffic, emergency, pix_feed, trust, audit, state }))
     }
 
     /// The text format of Prometheus. Not on the path of a request.

@@ -16,6 +16,7 @@ mod documents_stream;
 mod emergencies;
 mod every_step_of_the_log;
 mod floods;
+mod home_links;
 mod hostile_xml;
 mod http2_floods;
 mod http_framing;

@@ -17,7 +17,7 @@ mod xml;
 pub type Reader = fn(&[u8]);
 
 /// All of them, by name.
-pub const READERS: [(&str, Reader); 24] = [
+pub const READERS: [(&str, Reader); 25] = [
     ("audit_record", records::event),
     ("audit_segment", records::segment),
     ("config_broker", files::broker),
@@ -32,6 +32,7 @@ pub const READERS: [(&str, Reader); 24] = [
     ("hl7v3_pdq_continuation", pix_pdq::pdq_continuation),
     ("hl7v3_pdq_query", pix_pdq::pdq_query),
     ("hl7v3_pix_answer", pix_pdq::pix_answer),
+    ("hl7v3_pix_feed", pix_pdq::pix_feed),
     ("hl7v3_pix_query", pix_pdq::pix_query),
     ("hl7v3_request", hl7::request),
     ("mtom", soap::mtom),

@@ -2,13 +2,16 @@
 
 use std::sync::LazyLock;
 
-use kakehashi::dialect::hl7v3::{PdqCancellation, PdqContinuation, PdqQuery, PixQuery};
+use kakehashi::dialect::hl7v3::{
+    DuplicatesResolved, PdqCancellation, PdqContinuation, PdqQuery, PixQuery, PixUpdateNotification,
+    RecordAdded,
+};
 use kakehashi::dialect::soap::Envelope;
 use kakehashi::dialect::{Payload, Received, Reply, Sent, Transaction};
 use kakehashi::matching;
 use kakehashi::model::{
     Answer, Authority, DemographicsQuery, FoundPatient, PatientDiscovery, PatientId, PatientIdLookup,
-    PatientMatch, PeerProfile, Phi,
+    PatientMatch, PatientRecord, PeerProfile, Phi,
 };
 
 use super::hl7::{addressing, oid};
@@ -50,6 +53,27 @@ pub fn pix_answer(data: &[u8]) {
         answer.found.iter().map(|found: &FoundPatient| found.id.clone()).collect()
     };
     assert!(ids(&again) == ids(&first), "an id changed: {xml}");
+}
+
+/// What a PIX manager or a registry tells (ITI-44, ITI-46). What is taken and written is taken again.
+pub fn pix_feed(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let envelope = Envelope::bare(text);
+    told::<RecordAdded>(&envelope);
+    told::<PixUpdateNotification>(&envelope);
+    told::<DuplicatesResolved>(&envelope);
+}
+
+fn told<T: Transaction<Request = PatientRecord>>(envelope: &Envelope) {
+    let profile = PeerProfile::default();
+    let Ok(first) = T::read_request(envelope, &profile) else { return };
+    let once = written::<T>(&first).0;
+    let second = T::read_request(&once, &profile);
+    let second = second.unwrap_or_else(|_| panic!("our own message is refused: {}", once.source()));
+    let ids = |record: &PatientRecord| (record.ids.clone(), record.others.clone(), record.subsumed.clone());
+    assert!(ids(&second) == ids(&first), "an id changed by being written: {}", once.source());
+    let twice = written::<T>(&second).0;
+    assert_eq!(twice.source(), once.source(), "a message changes with every writing");
 }
 
 /// ITI-47 requests. What is taken and written is taken again, and from then on stays the same.

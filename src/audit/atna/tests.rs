@@ -217,6 +217,7 @@ pub(crate) fn samples() -> Vec<Message> {
         Kind::MalformedMessage,
         Kind::ConsentChange,
         Kind::Configuration,
+        Kind::PatientRecord,
         Kind::Start,
         Kind::Stop,
     ];
@@ -329,6 +330,7 @@ fn what_is_no_transaction_has_its_own_event() {
     assert_eq!(head(Kind::AuthenticationFailure, "FailedCheck: x", None), "110114 E 8 110122");
     assert_eq!(head(Kind::ConsentChange, "import", None), "110113 E 0 110135");
     assert_eq!(head(Kind::Configuration, "peers", None), "110113 E 0 110131");
+    assert_eq!(head(Kind::PatientRecord, "https://x.example:1/feed", Some("ITI-44")), "110110 U 0 ITI-44");
     assert_eq!(head(Kind::MalformedMessage, "malformed-xml", None), "110113 E 8 110132");
     assert_eq!(head(Kind::MalformedMessage, "malformed-xml", Some("ITI-55")), "110112 E 8 ITI-55");
     assert_eq!(head(Kind::Refusal, "not permitted", Some("ITI-39")), "110106 R 8 ITI-39");
@@ -374,13 +376,13 @@ fn a_message_prints_nothing_that_may_be_a_patients() {
 proptest! {
     #[test]
     fn the_same_record_gives_the_same_messages_and_any_text_is_well_formed(
-        text in "\\PC{0,40}", odd in proptest::collection::vec(any::<char>(), 0..20), kind in 0..9_usize,
+        text in "\\PC{0,40}", odd in proptest::collection::vec(any::<char>(), 0..20), kind in 0..10_usize,
         legs in 0..3_usize, sequence: u64,
     ) {
         let odd: String = odd.into_iter().collect();
         let kinds = [
             Kind::Release, Kind::Close, Kind::Refusal, Kind::AuthenticationFailure, Kind::MalformedMessage,
-            Kind::ConsentChange, Kind::Configuration, Kind::Start, Kind::Open,
+            Kind::ConsentChange, Kind::Configuration, Kind::Start, Kind::Open, Kind::PatientRecord,
         ];
         let mut event = event(kinds[kind], Ending::Partial, if legs == 1 { "ITI-39" } else { &text });
         event.patients = vec![Phi::new(odd.clone()), Phi::new(text.clone())];

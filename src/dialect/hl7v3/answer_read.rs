@@ -177,12 +177,15 @@ fn detail(detail: &Tree) -> Option<(Severity, String, Phi<String>)> {
     (!code.is_empty() || !text.is_empty()).then(|| (severity, code.to_owned(), Phi::new(text)))
 }
 
-// 204 is said of ids and of authorities; the place tells them apart.
+// 204 is said of an id, its authority, and of domains that were wanted; the place tells them apart.
 fn is_unknown_id(detail: &Tree) -> bool {
     let code = detail.first(NS, "code").and_then(|code| code.attribute("code"));
     let place = detail.first(NS, "location").map(|place| place.text().trim().to_owned());
     code.map(str::trim) == Some("204")
-        && place.is_some_and(|place| place.trim_end_matches(']').ends_with("@extension"))
+        && place.is_some_and(|place| {
+            let end = place.trim_end_matches(']').rsplit('/').next();
+            matches!(end, Some("@extension" | "@root")) && !place.contains("dataSource")
+        })
 }
 
 fn attribute(code: &str) -> Option<Attribute> {

@@ -114,6 +114,39 @@ fn queries_for_ids_by_real_systems_are_read() {
 }
 
 #[test]
+fn feeds_of_real_systems_are_read_and_one_about_two_persons_is_refused() {
+    use super::{DuplicatesResolved, RecordAdded};
+    use crate::dialect::Transaction;
+    use crate::model::{PatientRecord, Refusal};
+    type Reading = fn(&Envelope, &PeerProfile) -> Result<PatientRecord, Refusal>;
+    let (added, merged): (Reading, Reading) = (RecordAdded::read_request, DuplicatesResolved::read_request);
+    for (name, read, expected) in [
+        ("iti44-req-01-ihe-added.xml", added, Ok(0)),
+        ("iti44-req-02-ihe-duplicates.xml", merged, Ok(1)),
+        ("iti44-req-03-ipf-two-subjects.xml", added, Err("several-subjects")),
+        ("iti44-req-04-epd-soap.xml", added, Ok(0)),
+    ] {
+        let Some(bytes) = sample(name) else { return };
+        let envelope = received(bytes).unwrap().envelope;
+        let got = match read(&envelope, &PeerProfile::default()) {
+            Ok(record) => Ok(record.subsumed.len()),
+            Err(Refusal::Malformed(malformed)) => Err(malformed.code),
+            Err(other) => panic!("{name}: {other}"),
+        };
+        assert_eq!(got, expected, "{name}");
+    }
+    for name in ["iti44-resp-01-ihe-ack.xml", "iti44-resp-02-epd-soap.xml"] {
+        let received = received(sample(name).unwrap()).unwrap();
+        let addressing = super::tests::addressing();
+        let message =
+            received.envelope.header.relates_to.clone().unwrap_or_else(|| addressing.message.clone());
+        let sent = crate::dialect::Sent { message, ..super::iti55::sent(&addressing) };
+        let taken = RecordAdded::read_answer(received, &sent, &PeerProfile::default());
+        assert!(taken.is_ok(), "{name}: {taken:?}");
+    }
+}
+
+#[test]
 fn queries_for_persons_by_real_systems_and_their_pages_are_read() {
     use crate::dialect::Transaction;
     let profile = PeerProfile::default();

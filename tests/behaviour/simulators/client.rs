@@ -16,7 +16,8 @@ use kakehashi::dialect::ebxml::{
     CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
 };
 use kakehashi::dialect::hl7v3::{
-    CrossGatewayPatientDiscovery, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
+    CrossGatewayPatientDiscovery, DuplicatesResolved, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
+    PixUpdateNotification, RecordAdded,
 };
 use kakehashi::dialect::soap::{self, Envelope, Fault, FramedBody};
 use kakehashi::dialect::{Addressing, Sent, Transaction};
@@ -140,6 +141,16 @@ impl Asked for CrossGatewayRetrieve {
 
 impl Asked for PixQuery {
     const PATH: &'static str = "/pix";
+}
+
+impl Asked for RecordAdded {
+    const PATH: &'static str = "/pix/notify";
+}
+impl Asked for PixUpdateNotification {
+    const PATH: &'static str = "/pix/notify";
+}
+impl Asked for DuplicatesResolved {
+    const PATH: &'static str = "/pix/notify";
 }
 
 impl Asked for PdqQuery {

@@ -59,8 +59,19 @@ impl Gateway {
     where
         F: Future<Output = Response<Body>> + Send + 'static,
     {
-        let listener = TcpListener::bind(("127.0.0.1", super::network::free_port())).await.unwrap();
-        let port = listener.local_addr().unwrap().port();
+        Self::start_at(place, super::network::free_port(), answering).await
+    }
+
+    /// As [`Gateway::start`], at this port.
+    pub async fn start_at<F>(
+        place: Place,
+        port: u16,
+        answering: impl Fn(Arrived) -> F + Send + Sync + 'static,
+    ) -> Self
+    where
+        F: Future<Output = Response<Body>> + Send + 'static,
+    {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await.unwrap();
         let answering: Answering = Arc::new(move |arrived| Box::pin(answering(arrived)));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let stop = CancellationToken::new();

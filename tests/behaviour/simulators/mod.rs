@@ -5,6 +5,7 @@ pub mod client;
 pub mod gateway;
 pub mod hospital;
 pub mod network;
+pub mod pix;
 pub mod pki;
 pub mod process;
 pub mod raw;

@@ -11,13 +11,14 @@ use tempfile::TempDir;
 use time::{Duration, OffsetDateTime};
 
 /// Certificates with the URI that names their system; empty for those that need none.
-const SYSTEMS: [(&str, &str); 18] = [
+const SYSTEMS: [(&str, &str); 19] = [
     ("okayama-server", ""),
     ("okayama-gateway", "urn:oid:2.999.33"),
     ("okayama-saml", ""),
     ("okayama-portal", "urn:oid:2.999.33.30"),
     ("okayama-portal-idp", ""),
     ("okayama-ward", "urn:oid:2.999.33.31"),
+    ("okayama-pix", "urn:oid:2.999.33.32"),
     ("hiroshima-server", ""),
     ("hiroshima-gateway", "urn:oid:2.999.34"),
     ("hiroshima-saml", ""),

@@ -127,8 +127,10 @@ fn what_is_unknown_is_named_by_its_place_and_not_by_its_value() {
         let head = xml.split("<queryByParameter").next().unwrap();
         assert!(!head.contains("SECRET"), "outside the echo");
         match read_back(&xml) {
-            Ok(answer) => assert!(answer.is_patient_unknown && places[0].ends_with("@extension")),
-            Err(failure) => assert!(matches!(failure, Failure::Rejected(_)) && places[0].ends_with("@root")),
+            Ok(nobody) => assert!(nobody.is_patient_unknown && !places[0].contains("dataSource")),
+            Err(failure) => {
+                assert!(matches!(failure, Failure::Rejected(_)) && places[0].contains("dataSource"))
+            }
         }
     }
 }
@@ -181,4 +183,16 @@ fn what_a_query_lacks_is_named_and_no_value_is() {
     }
     let capital = source.replace("patientIdentifier", "PatientIdentifier");
     assert_eq!(read(&capital), Ok(wanting(&["2.999.8"])), "other capitals are put up with");
+}
+
+#[test]
+fn an_id_that_a_manager_does_not_know_is_nobody_and_a_domain_it_does_not_know_is_a_failure() {
+    let nobody = answered(&wanting(&[]), Err(Refusal::UnknownPatient(known())));
+    let read = read_back(&nobody).unwrap();
+    assert!(read.is_patient_unknown && read.found.is_empty() && read.answered == 1);
+    let request = wanting(&["2.999.8"]);
+    let domain = answered(&request, Err(Refusal::UnknownAuthority(vec![Authority(oid("2.999.8"))])));
+    assert!(matches!(read_back(&domain), Err(Failure::Rejected(_))), "{domain}");
+    let broken = answered(&wanting(&[]), Err(Refusal::Internal("x".into())));
+    assert!(matches!(read_back(&broken), Err(Failure::Rejected(_))));
 }

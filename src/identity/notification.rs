@@ -1,0 +1,80 @@
+//! Taking in what a system of our own tells: its certificate alone says who it is, and each message is
+//! taken once. It learns nothing from us, so nobody has to be vouched for.
+
+use aws_lc_rs::digest::{SHA256, digest};
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout_at};
+
+use super::admit::NotAdmitted;
+use crate::model::{MessageId, Timestamp};
+use crate::store::{Presented, Store, Taken};
+use crate::xml::WellFormed;
+
+/// The way in for what is told.
+#[derive(Debug, Clone)]
+pub struct Notifications {
+    store: Store,
+}
+
+/// How long a message is remembered. One that came again later would only make us look up anew what has
+/// been looked up since.
+const REMEMBERED_S: i64 = 7 * 86_400;
+
+impl Notifications {
+    /// Over the store that remembers messages.
+    pub const fn new(store: Store) -> Self {
+        Self { store }
+    }
+
+    /// Takes a message of the system with this key; gives what it is remembered by.
+    ///
+    /// # Errors
+    /// `NotAdmitted`; the message then counts as not taken.
+    pub async fn take(
+        &self,
+        spki_sha256: &str,
+        root: WellFormed<'_>,
+        message: Option<&MessageId>,
+        (now, deadline): (Timestamp, Instant),
+    ) -> Result<MessageId, NotAdmitted> {
+        let mut body = [0; 32];
+        body.copy_from_slice(digest(&SHA256, root.text().as_bytes()).as_ref());
+        let by_body = || MessageId(format!("sha256:{}", hex::encode(body)));
+        let message = message.cloned().unwrap_or_else(by_body);
+        let (spki, id) = (spki_sha256.to_owned(), message.clone());
+        let (done, taken) = oneshot::channel();
+        let store = self.store.clone();
+        // Runs on its own, so that a message taken for somebody who has given up is freed again.
+        tokio::spawn(async move {
+            let presented = Presented {
+                spki_sha256: &spki,
+                message: &id,
+                body: &body,
+                resend_s: None,
+                issuer: "",
+                // No assertion: what stands in its place is bound to this message and nothing else.
+                assertion: &format!("{spki} {}", id.0),
+                one_use: false,
+                until: now.plus_seconds(REMEMBERED_S),
+            };
+            let took = store.take_message(&presented, now).await;
+            let is_taken = matches!(took, Ok(Taken::Fresh));
+            if done.send(took).is_err()
+                && is_taken
+                && let Err(error) = store.free_message(&spki, &id).await
+            {
+                tracing::error!(%error, "a MessageID could not be freed");
+            }
+        });
+        match timeout_at(deadline, taken).await {
+            Ok(Ok(took)) => match took? {
+                Taken::Fresh => Ok(message),
+                Taken::Full => Err(NotAdmitted::Full),
+                Taken::Again { .. } | Taken::AssertionElsewhere | Taken::AssertionUsed | Taken::Duplicate => {
+                    Err(NotAdmitted::Duplicate)
+                }
+            },
+            Ok(Err(_)) | Err(_) => Err(NotAdmitted::Late),
+        }
+    }
+}
