@@ -2,7 +2,7 @@
 
 use super::documents::Streams;
 use super::event::Event;
-use super::references::DocumentRef;
+use super::references::{DocumentRef, ObjectRef};
 use crate::model::{
     Document, DocumentEntry, DocumentId, Finding, FoundPatient, PatientId, PatientMatch, RegistryObject,
 };
@@ -44,9 +44,23 @@ impl Disclosed for FoundPatient {
 
 impl Disclosed for RegistryObject {
     fn describe(&self, _: &Permit, event: &mut Event) {
-        if let Self::Entry(entry) = self {
-            event.documents.push(document(&entry.id, Some(entry)));
-        }
+        let kind = match self {
+            Self::Entry(entry) => {
+                event.documents.push(document(&entry.id, Some(entry)));
+                return;
+            }
+            Self::Package(package) => {
+                event.patients.push(package.patient.cx());
+                package.kind.word()
+            }
+            Self::Association(association) => association.kind.rsplit(':').next().unwrap_or_default(),
+        };
+        event.objects.get_or_insert_default().push(ObjectRef {
+            home: self.community().0.to_string(),
+            kind: kind.to_owned(),
+            object: self.object().0.clone(),
+            unique: self.unique().cloned(),
+        });
     }
 }
 

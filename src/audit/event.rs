@@ -6,7 +6,7 @@ use std::fmt;
 use minicbor::bytes::ByteArray;
 use minicbor::{Decode, Encode};
 
-use super::references::{DocumentRef, EndpointRef, LegRef, QueryElement, RequesterRef};
+use super::references::{DocumentRef, EndpointRef, LegRef, ObjectRef, QueryElement, RequesterRef};
 use crate::model::{Phi, RequestContext, Timestamp};
 
 /// What happened.
@@ -225,6 +225,9 @@ pub struct Event {
     /// The path of our URL that was called.
     #[n(32)]
     pub service: Option<String>,
+    /// Submission sets, folders and associations that are shown.
+    #[n(33)]
+    pub objects: Option<Vec<ObjectRef>>,
 }
 
 impl Event {
@@ -264,6 +267,7 @@ impl Event {
             by: None,
             process: Some(std::process::id()),
             service: None,
+            objects: None,
         }
     }
 
@@ -334,6 +338,7 @@ impl Event {
             withheld: 0,
             bytes: Some(0),
             documents: Vec::new(),
+            objects: None,
             ..self.clone()
         }
     }

@@ -223,6 +223,24 @@ pub struct DocumentRef {
     pub ending: Option<String>,
 }
 
+/// A submission set, folder or association that is shown.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct ObjectRef {
+    /// Home community, bare OID.
+    #[n(0)]
+    pub home: String,
+    /// `submission-set`, `folder`, or the last word of an association's type.
+    #[n(1)]
+    pub kind: String,
+    /// Its id.
+    #[n(2)]
+    pub object: Phi<String>,
+    /// Unique id of a submission set or folder.
+    #[n(3)]
+    pub unique: Option<Phi<String>>,
+}
+
 impl<C, T: Encode<C>> Encode<C> for Phi<T> {
     fn encode<W: minicbor::encode::Write>(
         &self,

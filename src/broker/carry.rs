@@ -13,6 +13,7 @@ use super::Identity;
 use super::correlations::SUSPECT_FROM_S;
 use super::fan_out::{Around, Correlated, Planned};
 use super::outbound::OutboundRequest;
+use super::related::ROUNDS;
 use super::resemblance::{Taken, ids_of};
 use crate::audit::{LegOutcome, Opened, Recorded};
 use crate::model::{
@@ -29,18 +30,25 @@ pub(super) struct Carriage<'a, R: OutboundRequest> {
     context: &'a RequestContext,
     around: Around<'a>,
     until: Instant,
-    brought: Mutex<Brought<R::Found>>,
+    brought: Mutex<Brought<R>>,
 }
 
 /// How long a peer that says it is busy is left alone before it is asked once more.
 const AGAIN_AFTER: Duration = Duration::from_millis(250);
 
-struct Brought<F> {
+struct Brought<R: OutboundRequest> {
     /// By the order of the messages.
-    answers: BTreeMap<usize, Answer<F>>,
+    answers: BTreeMap<usize, Kept<R>>,
     legs: Vec<LegOutcome>,
     /// Messages that have left and are not answered.
     out: Vec<Leg>,
+}
+
+/// What one message has brought, and what was looked up for it.
+struct Kept<R: OutboundRequest> {
+    request: R,
+    leg: Leg,
+    answer: Answer<R::Found>,
 }
 
 impl<'a, R: OutboundRequest> Carriage<'a, R> {
@@ -61,11 +69,11 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     pub(super) async fn carry(self) -> (Answer<R::Found>, Vec<LegOutcome>) {
         let failed = self.planned.target.guard(self.context, self.run()).await.err();
         let unanswered = failed.as_ref().map(|failure| self.unanswered(failure)).unwrap_or_default();
-        let Brought { answers, mut legs, .. } =
-            self.brought.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let connected = self.connected();
+        let Brought { mut legs, .. } = self.brought.into_inner().unwrap_or_else(PoisonError::into_inner);
         legs.extend(unanswered);
         let mut merged = Answer::default();
-        answers.into_values().for_each(|answer| merged.merge(answer));
+        connected.into_iter().for_each(|answer| merged.merge(answer));
         // It is one target, however many messages it answered.
         merged.answered = merged.answered.min(1);
         let descriptor = self.planned.target.descriptor();
@@ -116,8 +124,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     // for an id it has given up as for nobody.
     fn is_stale(&self, correlated: &Correlated<R>) -> bool {
         let brought = self.brought();
-        let is_unknown = brought.answers.values().any(|answer| answer.is_patient_unknown);
-        let is_empty = brought.answers.values().all(|answer| answer.found.is_empty());
+        let is_unknown = brought.answers.values().any(|kept| kept.answer.is_patient_unknown);
+        let is_empty = brought.answers.values().all(|kept| kept.answer.found.is_empty());
         let suspect_until = self.context.received.plus_seconds(-SUSPECT_FROM_S);
         let is_suspect = correlated.since.is_some_and(|since| since < suspect_until);
         is_unknown || (is_suspect && is_empty && !brought.answers.is_empty())
@@ -175,7 +183,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let keep_for = keep_for.filter(|_| !ids.is_empty());
         self.learned(&lookup.known, &ids, keep_for).await;
         if ids.is_empty() {
-            self.keep(0, Answer::found(Vec::new()));
+            self.keep(0, request.clone(), &leg, Answer::found(Vec::new()));
             return Ok(Vec::new());
         }
         let requests: Vec<R> = ids.into_iter().map(|id| request.about_patient(id)).collect();
@@ -200,7 +208,22 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         request: R,
         recorded: Recorded,
     ) -> Result<(), Failure> {
-        let request = &request;
+        let (leg, answer) = self.ask(community, &request, recorded).await?;
+        if let Some((known, ids)) = request.learned(&answer) {
+            let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
+            self.learned(&known, &ids, keep_for).await;
+        }
+        self.keep(at, request.clone(), &leg, answer);
+        self.look_up(community, at, &request).await
+    }
+
+    /// One message and what of its answer answers it.
+    async fn ask(
+        &self,
+        community: &dyn Community,
+        request: &R,
+        recorded: Recorded,
+    ) -> Result<(Leg, Answer<R::Found>), Failure> {
         let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<R::Found>> {
             Box::pin(async move { request.send(self.context, recorded.leg(), community).await })
         };
@@ -217,12 +240,61 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let dropped = all - answer.found.len() + std::mem::take(&mut answer.set_aside);
         self.dropped("not_asked", dropped);
         self.came(&leg, None, answer.found.len(), dropped);
-        if let Some((known, ids)) = request.learned(&answer) {
-            let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
-            self.learned(&known, &ids, keep_for).await;
+        Ok((leg, answer))
+    }
+
+    /// Looks up what the findings hang on, each in a message of its own that is on record first. What is
+    /// not known in time is withheld with what hangs on it.
+    async fn look_up(&self, community: &dyn Community, at: usize, request: &R) -> Result<(), Failure> {
+        let descriptor = self.planned.target.descriptor();
+        for round in 0..ROUNDS {
+            let alone = || self.around.authorizer.shows_packages(self.context, &descriptor.community);
+            let (lookups, like) = match self.brought().answers.get(&at) {
+                Some(Kept { answer, leg, .. }) => (request.lookups(answer, &alone, round), leg.clone()),
+                None => return Ok(()),
+            };
+            if lookups.is_empty() {
+                continue;
+            }
+            let record =
+                |lookup: &R| self.planned.record(self.context, &Identity::another(&like), lookup.outbound());
+            let records = lookups.iter().map(record).collect();
+            let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
+            let asked = lookups.iter().zip(recorded);
+            let asked = asked.map(|(lookup, recorded)| self.ask(community, lookup, recorded));
+            let mut failed = Ok(());
+            for outcome in join_all(asked).await {
+                match outcome {
+                    Ok((_, brought)) => {
+                        if let Some(kept) = self.brought().answers.get_mut(&at) {
+                            kept.answer.reported.extend(brought.reported);
+                            request.take_in(&mut kept.answer, brought.found);
+                        }
+                    }
+                    Err(failure) => failed = Err(failure),
+                }
+            }
+            failed?;
         }
-        self.keep(at, answer);
         Ok(())
+    }
+
+    /// All that was brought, without what does not hang together with what was asked.
+    fn connected(&self) -> Vec<Answer<R::Found>> {
+        let mut answers = Vec::new();
+        let kept = std::mem::take(&mut self.brought().answers);
+        for Kept { request, leg, mut answer } in kept.into_values() {
+            let all = answer.found.len();
+            request.connect(&mut answer);
+            let dropped = all - answer.found.len();
+            self.dropped("not_related", dropped);
+            if let Some(told) = self.brought().legs.iter_mut().find(|told| told.message == leg.message) {
+                told.found = told.found.saturating_sub(dropped);
+                told.dropped += dropped;
+            }
+            answers.push(answer);
+        }
+        answers
     }
 
     /// Sends one message. A peer that says it is busy is asked once more after a moment, if time
@@ -265,13 +337,13 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         }
     }
 
-    fn brought(&self) -> MutexGuard<'_, Brought<R::Found>> {
+    fn brought(&self) -> MutexGuard<'_, Brought<R>> {
         // Each change is one step, so a panic elsewhere leaves it whole.
         self.brought.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, at: usize, answer: Answer<R::Found>) {
-        self.brought().answers.insert(at, answer);
+    fn keep(&self, at: usize, request: R, leg: &Leg, answer: Answer<R::Found>) {
+        self.brought().answers.insert(at, Kept { request, leg: leg.clone(), answer });
     }
 
     fn left(&self, leg: &Leg) {

@@ -10,8 +10,8 @@ use tokio::time::timeout;
 
 use super::directory::PeerDirectory;
 use crate::model::{
-    CommunityId, DocumentEntry, DocumentId, Homeless, ObjectId, PatientId, Phi, QueryKey, Refusal,
-    RegistryObject, RequestContext, Side, Timestamp,
+    CommunityId, DocumentId, Homeless, ObjectId, PatientId, Phi, QueryKey, Refusal, RegistryObject,
+    RequestContext, Side, Timestamp,
 };
 use crate::store::{ClaimRow, Claimed, IdHash, Store, StoreError};
 
@@ -55,18 +55,22 @@ impl Claims {
 
     /// Keeps what a portal is about to be shown. It goes on without, where the store does not answer:
     /// the portal sees its list, and an id of it may have to be asked for with its home.
-    pub async fn keep(&self, context: &RequestContext, entries: &[&DocumentEntry]) {
-        if entries.is_empty() || !names_no_homes(context) {
+    pub async fn keep(&self, context: &RequestContext, objects: &[RegistryObject]) {
+        if objects.is_empty() || !names_no_homes(context) {
             return;
         }
-        let row = |entry: &&DocumentEntry| ClaimRow {
-            object: self.object(&entry.object),
-            unique: self.hash(b'u', entry.id.unique.reveal()),
-            repository: self.hash(b'r', entry.id.repository.0.as_str()),
-            community: entry.id.community.clone(),
-            patient: entry.patient.cx(),
+        let row = |object: &RegistryObject| ClaimRow {
+            object: self.object(object.object()),
+            // Nobody asks for an association by a unique id: a number that no unique id has.
+            unique: match object.unique() {
+                Some(unique) => self.hash(b'u', unique.reveal()),
+                None => self.hash(b'-', &object.object().folded()),
+            },
+            repository: object.entry().map(|entry| self.hash(b'r', entry.id.repository.0.as_str())),
+            community: object.community().clone(),
+            patient: object.patient().map(PatientId::cx).unwrap_or_default(),
         };
-        let rows: Vec<ClaimRow> = entries.iter().map(row).collect();
+        let rows: Vec<ClaimRow> = objects.iter().map(row).collect();
         let system = &context.requester.system;
         let kept = timeout(KEEPING_MAX, self.store.keep_claims(&system.0, &rows, Timestamp::now()));
         match kept.await {
@@ -140,16 +144,16 @@ impl Claims {
         Ok(placed)
     }
 
-    /// The patient ids under which a portal was shown entries before; none where it cannot be told.
+    /// The patient ids under which a portal was shown objects before; none where it cannot be told.
     /// None where it cannot be read.
     pub(super) async fn shown_under(
         &self,
         context: &RequestContext,
-        found: &[RegistryObject],
-    ) -> Option<HashMap<DocumentId, PatientId>> {
-        let entries = found.iter().filter_map(RegistryObject::entry);
-        let by_hash: Vec<(IdHash, &DocumentEntry)> =
-            entries.map(|entry| (self.object(&entry.object), entry)).collect();
+        objects: &[&RegistryObject],
+    ) -> Option<HashMap<(CommunityId, ObjectId), PatientId>> {
+        let whose = objects.iter().filter(|object| object.patient().is_some());
+        let by_hash: Vec<(IdHash, &RegistryObject)> =
+            whose.map(|object| (self.object(object.object()), *object)).collect();
         if by_hash.is_empty() || !names_no_homes(context) {
             return Some(HashMap::new());
         }
@@ -166,9 +170,10 @@ impl Claims {
         };
         let known: HashMap<(IdHash, CommunityId), Phi<String>> =
             rows.into_iter().map(|(hash, community, patient)| ((hash, community), patient)).collect();
-        let under = |(hash, entry): (IdHash, &DocumentEntry)| {
-            let cx = known.get(&(hash, entry.id.community.clone()))?;
-            Some((entry.id.clone(), PatientId::from_cx(cx.reveal())?))
+        let under = |(hash, object): (IdHash, &RegistryObject)| {
+            let home = object.community().clone();
+            let cx = known.get(&(hash, home.clone()))?;
+            Some(((home, object.object().clone()), PatientId::from_cx(cx.reveal())?))
         };
         Some(by_hash.into_iter().filter_map(under).collect())
     }

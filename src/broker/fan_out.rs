@@ -14,7 +14,7 @@ use super::resolve::About;
 use super::target::Target;
 use crate::audit::{LegOutcome, LegRecord, Opened};
 use crate::model::{Answer, Leg, Outage, Outbound, PatientIdLookup, RequestContext, Timestamp};
-use crate::policy::Permit;
+use crate::policy::{Authorizer, Permit};
 use crate::telemetry::{self, Metrics};
 
 /// What one target is to be asked.
@@ -40,6 +40,7 @@ pub(super) struct Correlated<R> {
 /// What stands around every request.
 #[derive(Clone, Copy)]
 pub struct Around<'a> {
+    pub(super) authorizer: &'a Authorizer,
     pub(super) correlations: &'a Correlations,
     pub(super) metrics: &'a Metrics,
 }

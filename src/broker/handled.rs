@@ -1,7 +1,7 @@
 //! What differs between the requests inside the pipeline: how each is resolved, what its
 //! answer is concluded to, and what is remembered of it.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -13,9 +13,9 @@ use super::resolve::{About, Resolver};
 use super::subjects::Counted;
 use crate::audit::Disclosed;
 use crate::model::{
-    Answer, Criteria, Demographics, Document, DocumentEntry, DocumentId, DocumentQuery, DocumentRetrieve,
-    FoundPatient, Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal,
-    RegistryObject, Reported, Request, RequestContext, ReturnType, Severity, Side,
+    Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient,
+    Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject,
+    Reported, Request, RequestContext, ReturnType, Severity, Side,
 };
 use crate::policy::{Filtered, HospitalNumber, Standing as Consent};
 
@@ -63,9 +63,9 @@ pub trait Handled: OutboundRequest + Counted + Request<Found: Disclosed> {
     /// Its answer has been released.
     fn released(&self, _: &Broker, _: &RequestContext) {}
 
-    /// The entries of an answer, to be remembered when it was released.
-    fn entries(_: &Answer<Self::Found>) -> Vec<&DocumentEntry> {
-        Vec::new()
+    /// The registry objects of an answer, to be remembered when it was released.
+    fn objects(_: &Answer<Self::Found>) -> &[RegistryObject] {
+        &[]
     }
 }
 
@@ -260,12 +260,10 @@ impl Handled for DocumentQuery {
         mut answer: Answer<RegistryObject>,
     ) -> BoxFuture<'a, Answer<RegistryObject>> {
         Box::pin(async move {
-            let shown = match &about.asked {
-                Some(_) => Some(HashMap::new()),
-                None => resolver.shown_under(context, &answer.found).await,
-            };
+            answer.found = once_each(answer.found);
+            let rest = Answer { found: Vec::new(), witnesses: Vec::new(), ..answer.clone() };
             // Under an id that the portal does not know an entry would be misfiled.
-            let Some(shown) = shown else {
+            let Some(mut answer) = resolver.addressed(context, about, answer).await else {
                 let why = "whose ids the documents had here cannot be read; try again";
                 let unread = Reported {
                     code: "XDSRegistryError".to_owned(),
@@ -274,26 +272,9 @@ impl Handled for DocumentQuery {
                     community: None,
                     document: None,
                 };
-                answer.found.clear();
-                answer.reported.push(unread);
-                return answer;
+                let reported = [rest.reported, vec![unread]].concat();
+                return Answer { reported, ..rest };
             };
-            let readdressed = |object| match object {
-                // Not ours: nothing but the id changes.
-                RegistryObject::Entry(mut entry) if entry.origin.is_none() => {
-                    if let Some(asked) = about.asked.as_ref().or_else(|| shown.get(&entry.id)) {
-                        entry.patient.clone_from(asked);
-                    }
-                    RegistryObject::Entry(entry)
-                }
-                RegistryObject::Entry(entry) => {
-                    let asked = about.asked.as_ref().or_else(|| shown.get(&entry.id));
-                    RegistryObject::Entry(resolver.readdress(context, &entry, asked))
-                }
-                other => other,
-            };
-            let found = std::mem::take(&mut answer.found);
-            answer.found = once_each(found).map(readdressed).collect();
             if about.routes.as_ref().is_some_and(|routes| routes.has_ambiguous) {
                 answer.reported.push(ambiguous(None, "an id of several communities; name its home"));
             }
@@ -301,23 +282,22 @@ impl Handled for DocumentQuery {
         })
     }
 
-    fn entries(answer: &Answer<RegistryObject>) -> Vec<&DocumentEntry> {
-        answer.found.iter().filter_map(RegistryObject::entry).collect()
+    fn objects(answer: &Answer<RegistryObject>) -> &[RegistryObject] {
+        &answer.found
     }
 }
 
-// Two numbers of a person may stand for one record, and two gateways for one community: an entry that
+// Two numbers of a person may stand for one record, and two gateways for one community: an object that
 // comes twice is one.
-fn once_each(found: Vec<RegistryObject>) -> impl Iterator<Item = RegistryObject> {
+fn once_each(found: Vec<RegistryObject>) -> Vec<RegistryObject> {
     let mut known = HashSet::new();
     let is_first: Vec<bool> = found
         .iter()
-        .map(|object| match object {
-            RegistryObject::Entry(entry) => known.insert((&entry.id, &entry.object)),
-            RegistryObject::Other { .. } => true,
+        .map(|object| {
+            known.insert((object.entry().map(|entry| &entry.id), object.community(), object.object()))
         })
         .collect();
-    found.into_iter().zip(is_first).filter_map(|(object, is_first)| is_first.then_some(object))
+    found.into_iter().zip(is_first).filter_map(|(object, is_first)| is_first.then_some(object)).collect()
 }
 
 impl Handled for DocumentRetrieve {

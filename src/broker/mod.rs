@@ -1,5 +1,6 @@
 //! Floor 6: the life of a request. Start at `pipeline.rs`.
 
+mod addressed;
 mod announced;
 mod breaker;
 mod budgets;
@@ -17,9 +18,11 @@ mod identity;
 mod ledger;
 mod limits;
 mod lookup;
+mod ours;
 mod outbound;
 mod pages;
 mod pipeline;
+mod related;
 mod resemblance;
 mod resolve;
 mod subjects;

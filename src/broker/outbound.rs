@@ -3,13 +3,14 @@
 
 use futures_util::future::BoxFuture;
 
+use super::related;
 use super::resemblance::{resembles, speaks_for};
 use super::resolve::About;
 use super::target::Target;
 use crate::model::{
     Answer, Community, CommunityId, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Leg,
-    Outbound, Outcome, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject, Request,
-    RequestContext, ReturnType,
+    Outbound, Outcome, PackageKind, PatientDiscovery, PatientId, PatientMatch, QueryKey, RegistryObject,
+    Request, RequestContext, ReturnType, Wanted,
 };
 
 /// What is to be asked of one target.
@@ -49,6 +50,18 @@ pub trait OutboundRequest: Request {
     fn learned(&self, _: &Answer<Self::Found>) -> Option<(PatientId, Vec<PatientId>)> {
         None
     }
+
+    /// What has to be looked up at the same target before what it found can be judged, round by round.
+    /// `alone` tells whether packages may be shown whatever they hold.
+    fn lookups(&self, _: &Answer<Self::Found>, _alone: &dyn Fn() -> bool, _round: usize) -> Vec<Self> {
+        Vec::new()
+    }
+
+    /// Takes in what a look-up has brought.
+    fn take_in(&self, _: &mut Answer<Self::Found>, _looked_up: Vec<Self::Found>) {}
+
+    /// Leaves out what does not hang together with what was asked.
+    fn connect(&self, _: &mut Answer<Self::Found>) {}
 
     /// Whether a finding from there answers this request.
     fn accepts(&self, from: &Descriptor, found: &Self::Found) -> bool;
@@ -123,7 +136,10 @@ impl OutboundRequest for DocumentQuery {
             // Ids belong to one community: none ever goes to several (wire.md 14.1).
             QueryKey::Objects(_) | QueryKey::UniqueIds(_) => match &about.routes {
                 Some(routes) => {
-                    let here = routes.at.iter().filter(|(home, _)| *home == to.descriptor().community);
+                    let is_here = |(home, by): &&(CommunityId, QueryKey)| {
+                        *home == to.descriptor().community && !by.is_empty()
+                    };
+                    let here = routes.at.iter().filter(is_here);
                     here.map(|(home, by)| Ask::Plain(self.at(home, by))).collect()
                 }
                 None if about.means(to) => vec![Ask::Plain(self.whole())],
@@ -146,13 +162,43 @@ impl OutboundRequest for DocumentQuery {
     }
 
     fn accepts(&self, from: &Descriptor, found: &RegistryObject) -> bool {
-        let RegistryObject::Entry(entry) = found else { return true };
-        let asked = match &self.by {
-            QueryKey::Patient(patient) => entry.patient == *patient && self.criteria.admits(entry),
-            QueryKey::Objects(objects) => objects.contains(&entry.object),
-            QueryKey::UniqueIds(ids) => ids.contains(&entry.id.unique),
+        let wanted = self.criteria.wanted;
+        let asked = match (found, &self.by) {
+            // By what it joins, once that is known.
+            (RegistryObject::Association(_), _) => true,
+            (RegistryObject::Entry(entry), QueryKey::Patient(patient)) => {
+                entry.patient == *patient && self.criteria.admits(entry)
+            }
+            (RegistryObject::Entry(entry), by) => match wanted {
+                Wanted::Documents | Wanted::DocumentsAndAssociations => by.names(found),
+                _ => self.criteria.admits(entry),
+            },
+            (RegistryObject::Package(package), QueryKey::Patient(patient)) => {
+                package.patient == *patient && self.criteria.admits_package(package)
+            }
+            (RegistryObject::Package(package), by) => match (wanted, package.kind) {
+                (Wanted::Folders | Wanted::FolderAndContents, _)
+                | (Wanted::SubmissionSetAndContents, PackageKind::SubmissionSet) => by.names(found),
+                _ => true,
+            },
         };
-        asked && holds(from, &entry.id)
+        let is_there = match found {
+            RegistryObject::Entry(entry) => holds(from, &entry.id),
+            other => *other.community() == from.community,
+        };
+        asked && is_there && wanted.may_hold(found)
+    }
+
+    fn lookups(&self, answer: &Answer<RegistryObject>, alone: &dyn Fn() -> bool, round: usize) -> Vec<Self> {
+        related::lookups(self, answer, alone, round)
+    }
+
+    fn take_in(&self, answer: &mut Answer<RegistryObject>, looked_up: Vec<RegistryObject>) {
+        related::take_in(answer, looked_up);
+    }
+
+    fn connect(&self, answer: &mut Answer<RegistryObject>) {
+        related::connect(self, answer);
     }
 }
 

@@ -22,8 +22,8 @@ use super::subjects::{Counted, missed};
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
 use crate::model::{
-    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Purpose, Refusal, RequestContext, Side,
-    TargetName, Timestamp,
+    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Purpose, Refusal, RegistryObject,
+    RequestContext, Side, TargetName, Timestamp,
 };
 use crate::policy::{Authorizer, Filtered, Permit};
 use crate::store::Store;
@@ -186,9 +186,9 @@ impl Broker {
         };
         if let Ok(released) = &released {
             request.released(self, context);
-            let entries = R::entries(released.answer());
-            self.entry_cache.insert(context, entries.iter().copied());
-            self.claims.keep(context, &entries).await;
+            let objects = R::objects(released.answer());
+            self.entry_cache.insert(context, objects.iter().filter_map(RegistryObject::entry));
+            self.claims.keep(context, objects).await;
         }
         self.pace(context, R::OPERATION, released.as_ref().is_ok_and(|released| released.shown() == 0)).await;
         released
@@ -214,7 +214,8 @@ impl Broker {
         let planned = plan(&self.identity, context, request, &about, &permit, &directory);
         let records = planned.iter().flat_map(|planned| planned.records(context)).collect();
         let opened = self.audit.open(context, &permit, records).await?;
-        let around = Around { correlations: &self.correlations, metrics: &self.metrics };
+        let (authorizer, metrics) = (&*self.authorizer, &*self.metrics);
+        let around = Around { authorizer, correlations: &self.correlations, metrics };
         let (answer, legs) = fan_out(&opened, &permit, context, planned, around).await;
         let answer = request.conclude(self, &self.resolver(&directory), context, &about, answer).await;
         let mut filtered = self.filter(context, &permit, answer)?;

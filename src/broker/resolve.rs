@@ -1,7 +1,7 @@
 //! Whom a request is about: resolved at home, from consents and our own sources. Nothing leaves the
 //! house here; a peer's id of the person is asked for inside an outbound request, after the record.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::Identity;
@@ -20,7 +20,6 @@ use crate::model::{
 };
 use crate::policy::{Authorizer, ConsentBook, HospitalNumber};
 use crate::store::Correlation as KnownId;
-use crate::telemetry;
 
 /// Whom a request is about, as home knows them.
 #[derive(Debug, Default)]
@@ -153,7 +152,7 @@ impl Resolver<'_> {
                 Some(_) => None,
                 None => {
                     let mut routes = self.claims.routes(context, &request.by, self.directory).await?;
-                    self.leave_out_what_is_ours(context, &mut routes).await;
+                    self.leave_out_what_is_ours(context, request.criteria.wanted, &mut routes).await;
                     Some(routes)
                 }
             };
@@ -165,46 +164,6 @@ impl Resolver<'_> {
             Side::Home => self.known_at_home(context, asked, &mut about).await,
         }
         Ok(about)
-    }
-
-    // Home claims what its sources hold, whether or not anybody was shown it: what a peer alone was shown
-    // with would else be drawn to that peer.
-    async fn leave_out_what_is_ours(&self, context: &RequestContext, routes: &mut Routes) {
-        for (home, by) in routes.at.iter_mut().filter(|(home, _)| *home != self.identity.community) {
-            let ours = self.held(context, by).await;
-            if ours.is_empty() {
-                continue;
-            }
-            tracing::warn!(request = %context.id, %home, "a network claims an id that is ours");
-            routes.has_ambiguous = true;
-            match by {
-                QueryKey::Objects(ids) => ids.retain(|id| !ours.iter().any(|entry| entry.object == *id)),
-                QueryKey::UniqueIds(ids) => ids.retain(|id| !ours.iter().any(|entry| entry.id.unique == *id)),
-                QueryKey::Patient(_) => {}
-            }
-        }
-        routes.at.retain(|(_, by)| match by {
-            QueryKey::Objects(ids) => !ids.is_empty(),
-            QueryKey::UniqueIds(ids) => !ids.is_empty(),
-            QueryKey::Patient(_) => true,
-        });
-    }
-
-    // The entries of our own sources under these ids. A source that does not answer could not show its own
-    // either.
-    async fn held(&self, context: &RequestContext, by: &QueryKey) -> Vec<DocumentEntry> {
-        let (mut held, query) = (Vec::new(), by_ids(by.clone()));
-        for source in self.directory.sources() {
-            match source.entries_at_home(context, &self.identity.leg(), &query).await {
-                Ok(answer) => held.extend(answer.found.iter().filter_map(RegistryObject::entry).cloned()),
-                Err(failure) => {
-                    let (target_name, failure) =
-                        (&source.descriptor().name, telemetry::failure_detail(&failure));
-                    tracing::warn!(request = %context.id, %target_name, failure, "whether an id is ours is not known");
-                }
-            }
-        }
-        held
     }
 
     // Toward a peer only ids under our authority exist: the network's own, or one made for an
@@ -475,22 +434,6 @@ impl Resolver<'_> {
         }
     }
 
-    /// The patient ids under which this requester, or where homes are not named their portal, was shown
-    /// entries before.
-    pub async fn shown_under(
-        &self,
-        context: &RequestContext,
-        found: &[RegistryObject],
-    ) -> Option<HashMap<DocumentId, PatientId>> {
-        let mut shown = self.claims.shown_under(context, found).await?;
-        for entry in found.iter().filter_map(RegistryObject::entry) {
-            if let Some(last) = self.cache.shown(context, &entry.id) {
-                shown.insert(last.id, last.patient);
-            }
-        }
-        Some(shown)
-    }
-
     /// An own entry under the id it is shown with: the one asked for, the one it was shown under, or
     /// the network's own; toward a peer never the hospital's number (decisions A1, A6).
     pub fn readdress(
@@ -519,6 +462,6 @@ impl Resolver<'_> {
 }
 
 // Whole objects, at one place.
-fn by_ids(by: QueryKey) -> DocumentQuery {
+pub(super) fn by_ids(by: QueryKey) -> DocumentQuery {
     DocumentQuery { by, home: None, criteria: Criteria::default(), returns: ReturnType::LeafClass }
 }

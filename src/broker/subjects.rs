@@ -92,10 +92,9 @@ impl Counted for DocumentQuery {
         if answer.found.is_empty() || matches!(self.by, QueryKey::Patient(_)) {
             return asked.iter().map(|subject| Seen { missed: nothing, ..found(*subject) }).collect();
         }
-        let patients = answer.found.iter().filter_map(|object| match object {
-            RegistryObject::Entry(entry) => Some(budgets.id(&entry.patient)),
-            RegistryObject::Other { .. } => None,
-        });
+        // An association is about whom its ends are about, which were looked up for it.
+        let told = answer.found.iter().chain(&answer.witnesses);
+        let patients = told.filter_map(RegistryObject::patient).map(|patient| budgets.id(patient));
         patients.collect::<BTreeSet<Subject>>().into_iter().map(found).collect()
     }
 }

@@ -19,6 +19,7 @@ mod header;
 mod hl7v3;
 mod http_head;
 mod kinds;
+mod packages;
 mod provider_directory;
 mod recognise;
 mod report;

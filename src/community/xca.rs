@@ -5,7 +5,7 @@ use bytes::Bytes;
 use http::Uri;
 
 use super::exchange::Exchange;
-use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
+use crate::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve, is_admitted};
 use crate::dialect::hl7v3::{CrossGatewayPatientDiscovery, CrossGatewayPatientIdLookup};
 use crate::model::{
     Community, Descriptor, Document, DocumentQuery, DocumentRetrieve, Failure, FoundPatient, Leg, Outbound,
@@ -111,7 +111,10 @@ impl Community for Xca {
         request: &DocumentQuery,
     ) -> Outcome<RegistryObject> {
         let to = offered(self.endpoints.document_query.as_ref())?;
-        self.exchange.carry::<CrossGatewayQuery>(context, leg, to, request).await
+        let mut answer = self.exchange.carry::<CrossGatewayQuery>(context, leg, to, request).await?;
+        // What gateways are not asked to leave out is left out here.
+        answer.found.retain(|found| found.entry().is_none_or(|entry| is_admitted(&request.criteria, entry)));
+        Ok(answer)
     }
 
     async fn document_retrieve(

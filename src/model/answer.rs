@@ -97,6 +97,10 @@ pub struct Answer<T> {
     pub is_patient_unknown: bool,
     /// Which part of everything found this is.
     pub page: Page,
+    /// What was looked up besides, so that findings which hang on it can be judged; never shown.
+    pub witnesses: Vec<T>,
+    /// Whether an entry stands only with an association that joins it (GetRelatedDocuments).
+    pub is_joined_only: bool,
 }
 
 /// The place of one page among all findings of its query. All of them on one page by default.
@@ -121,6 +125,8 @@ impl<T> Default for Answer<T> {
             keep_for: None,
             is_patient_unknown: false,
             page: Page::default(),
+            witnesses: Vec::new(),
+            is_joined_only: false,
         }
     }
 }
@@ -137,21 +143,44 @@ impl<T> Answer<T> {
     }
 
     /// The same with those findings that can be made into others.
-    pub fn filter_map<U>(self, each: impl FnMut(T) -> Option<U>) -> Answer<U> {
-        let Self { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown, page } =
-            self;
-        let found = found.into_iter().filter_map(each).collect();
-        Answer { found, unavailable, reported, answered, set_aside, keep_for, is_patient_unknown, page }
+    pub fn filter_map<U>(self, mut each: impl FnMut(T) -> Option<U>) -> Answer<U> {
+        let Self {
+            unavailable,
+            reported,
+            answered,
+            set_aside,
+            keep_for,
+            is_patient_unknown,
+            page,
+            is_joined_only,
+            ..
+        } = self;
+        let found = self.found.into_iter().filter_map(&mut each).collect();
+        let witnesses = self.witnesses.into_iter().filter_map(each).collect();
+        Answer {
+            found,
+            unavailable,
+            reported,
+            answered,
+            set_aside,
+            keep_for,
+            is_patient_unknown,
+            page,
+            witnesses,
+            is_joined_only,
+        }
     }
 
     /// Takes another answer in.
     pub fn merge(&mut self, other: Self) {
         self.found.extend(other.found);
+        self.witnesses.extend(other.witnesses);
         self.unavailable.extend(other.unavailable);
         self.reported.extend(other.reported);
         self.answered += other.answered;
         self.set_aside += other.set_aside;
         self.is_patient_unknown |= other.is_patient_unknown;
+        self.is_joined_only |= other.is_joined_only;
     }
 }
 

@@ -1,6 +1,6 @@
 //! What the broker may know of anything found: whom it is about.
 
-use super::{DocumentEntry, DocumentId, PatientId};
+use super::{DocumentEntry, DocumentId, Package, PatientId, RegistryObject};
 
 /// What a request or a finding is about (FHIR's sense of the word, not SAML's).
 #[derive(Debug, Clone)]
@@ -11,6 +11,8 @@ pub enum Subject<'a> {
     Document(&'a DocumentId),
     /// An entry.
     Entry(&'a DocumentEntry),
+    /// A submission set or folder, by itself.
+    Package(&'a Package),
     /// A patient.
     Patient(&'a PatientId),
     /// Something the broker cannot judge; it is withheld.
@@ -21,4 +23,9 @@ pub enum Subject<'a> {
 pub trait Finding: Send + 'static {
     /// Whom or what it is about.
     fn subject(&self) -> Subject<'_>;
+
+    /// The registry object it is; some of these are shown only with others.
+    fn registry_object(&self) -> Option<&RegistryObject> {
+        None
+    }
 }

@@ -4,6 +4,7 @@ mod answer;
 mod community;
 mod context;
 mod document_entry;
+mod document_query;
 mod document_stream;
 mod finding;
 mod ids;
@@ -23,6 +24,7 @@ pub use context::{Endpoint, RequestContext, Side};
 pub use document_entry::{
     Author, Availability, DocumentEntry, Encoded, EntryMetadata, Origin, WireBytes, WirePlaces,
 };
+pub use document_query::{Criteria, DocumentQuery, Exclusion, QueryKey, ReturnType, Slot, TimeRange, Wanted};
 pub use document_stream::{Document, DocumentStream, Interrupted};
 pub use finding::{Finding, Subject};
 pub use ids::{
@@ -34,10 +36,10 @@ pub use person::{Address, Attribute, Demographics, Insurance, NameScript, Person
 pub use phi::Phi;
 pub use profile::{PatientUnknownPolicy, PeerProfile};
 pub use refusal::{Malformed, Refusal, Unauthenticated, Warning};
-pub use registry_object::RegistryObject;
+pub use registry_object::{Association, Package, PackageKind, RegistryObject};
 pub use request::{
-    Criteria, DemographicsQuery, DocumentQuery, DocumentRetrieve, Homeless, Operation, PatientDiscovery,
-    PatientIdLookup, QueryCancellation, QueryContinuation, QueryKey, Request, ReturnType, Slot, TimeRange,
+    DemographicsQuery, DocumentRetrieve, Homeless, Operation, PatientDiscovery, PatientIdLookup,
+    QueryCancellation, QueryContinuation, Request,
 };
 pub use requester::{AssertionRef, Organization, Person, Purpose, Requester, Role};
 pub use time::{Dtm, PartialDate, Timestamp};

@@ -1,11 +1,10 @@
 //! What can be requested, and what comes back for it: by operation.
 
-use std::collections::BTreeSet;
 use std::fmt;
 
 use super::{
-    Authority, Availability, Code, CommunityId, Demographics, Document, DocumentEntry, DocumentId, Dtm,
-    Finding, FoundPatient, ObjectId, PatientId, PatientMatch, Phi, QueryId, RegistryObject, RepositoryId,
+    Authority, CommunityId, Demographics, Document, DocumentId, Finding, FoundPatient, PatientId,
+    PatientMatch, Phi, QueryId, RepositoryId,
 };
 
 /// What a request is for: the word in policies, limits, metrics and the audit record.
@@ -139,103 +138,6 @@ impl Finding for FoundPatient {
     fn subject(&self) -> super::Subject<'_> {
         super::Subject::Patient(&self.id)
     }
-}
-
-/// What an id query or patient query is about.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum QueryKey {
-    /// By entryUUID (GetDocuments), at one community.
-    Objects(Vec<ObjectId>),
-    /// By patient (FindDocuments).
-    Patient(PatientId),
-    /// By document unique id (GetDocuments), at one community.
-    UniqueIds(Vec<Phi<String>>),
-}
-
-/// LeafClass or ObjectRef.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ReturnType {
-    /// Whole objects.
-    LeafClass,
-    /// Ids only.
-    ObjectRef,
-}
-
-/// From (inclusive) and to (exclusive).
-pub type TimeRange = (Option<Dtm>, Option<Dtm>);
-
-/// The filters of FindDocuments (ITI-18, 3.18.4.1.2.3.7.1). Empty lists filter nothing.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Criteria {
-    /// Required by FindDocuments.
-    pub statuses: BTreeSet<Availability>,
-    /// $XDSDocumentEntryClassCode.
-    pub classes: Vec<Code>,
-    /// $XDSDocumentEntryTypeCode.
-    pub types: Vec<Code>,
-    /// $XDSDocumentEntryFormatCode.
-    pub formats: Vec<Code>,
-    /// $XDSDocumentEntryPracticeSettingCode.
-    pub practice_settings: Vec<Code>,
-    /// $XDSDocumentEntryHealthcareFacilityTypeCode.
-    pub facility_types: Vec<Code>,
-    /// $XDSDocumentEntryEventCodeList: slots AND-ed, items OR-ed.
-    pub event_codes: Vec<Vec<Code>>,
-    /// $XDSDocumentEntryConfidentialityCode: slots AND-ed, items OR-ed.
-    pub confidentialities: Vec<Vec<Code>>,
-    /// $XDSDocumentEntryAuthorPerson: LIKE patterns.
-    pub author_persons: Vec<String>,
-    /// $XDSDocumentEntryCreationTimeFrom/To.
-    pub creation: TimeRange,
-    /// $XDSDocumentEntryServiceStartTimeFrom/To.
-    pub service_start: TimeRange,
-    /// $XDSDocumentEntryServiceStopTimeFrom/To.
-    pub service_stop: TimeRange,
-    /// $XDSDocumentEntryType, as sent; empty means stable only.
-    pub entry_types: Vec<String>,
-    /// Slots we do not know, forwarded to peers unchanged.
-    pub other: Vec<Slot>,
-}
-
-impl Criteria {
-    /// Whether an entry of a target that judged them itself is of a status, class, type and format that
-    /// was asked for. Codes are compared by value alone: systems are spelt in many ways.
-    pub fn admits(&self, entry: &DocumentEntry) -> bool {
-        let any = |wanted: &[Code], code: &Code| {
-            wanted.is_empty() || wanted.iter().any(|wanted| wanted.value == code.value)
-        };
-        (self.statuses.is_empty() || self.statuses.contains(&entry.availability))
-            && any(&self.classes, &entry.class)
-            && any(&self.types, &entry.type_code)
-            && any(&self.formats, &entry.format)
-    }
-}
-
-/// A query slot as it stands in the message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Slot {
-    /// `$...`.
-    pub name: String,
-    /// Each `rim:Value` verbatim.
-    pub values: Vec<Phi<String>>,
-}
-
-/// Which documents exist? (ITI-18, ITI-38: FindDocuments and GetDocuments)
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DocumentQuery {
-    /// Patient or ids.
-    pub by: QueryKey,
-    /// AdhocQuery/@home.
-    pub home: Option<CommunityId>,
-    /// Filters; empty for GetDocuments.
-    pub criteria: Criteria,
-    /// What is to be returned.
-    pub returns: ReturnType,
-}
-
-impl Request for DocumentQuery {
-    type Found = RegistryObject;
-    const OPERATION: Operation = Operation::DocumentQuery;
 }
 
 /// Give me these documents. (ITI-43, ITI-39) In the order asked, no id twice.

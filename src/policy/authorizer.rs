@@ -8,6 +8,7 @@ use super::consent::HospitalNumber;
 use super::consents::Consents;
 use super::disclosure::Disclosure;
 use super::emergency::EmergencyIds;
+use super::linked;
 use super::permit::{Decision, Filtered, Permit, PermittedCommunity};
 use super::policies::Policies;
 use crate::model::{
@@ -112,13 +113,21 @@ impl Authorizer {
     ) -> Filtered<T> {
         let mut disclosure = self.disclosure(context);
         let before = answer.found.len();
-        let answer = answer
-            .filter_map(|found| self.may_tell(&mut disclosure, context, permit, &found).then_some(found));
+        let Answer { found, witnesses, is_joined_only, .. } = answer;
+        let (found, witnesses) = linked::shown(found, witnesses, is_joined_only, |finding| {
+            self.may_tell(&mut disclosure, context, permit, finding)
+        });
+        let answer = Answer { found, witnesses, ..answer };
         Filtered {
             withheld: before - answer.found.len(),
             decision: disclosure.decision(&permit.decision),
             answer,
         }
+    }
+
+    /// Whether packages of a community may be shown to this requester whatever they hold.
+    pub fn shows_packages(&self, context: &RequestContext, community: &CommunityId) -> bool {
+        context.side == Side::Home && self.disclosure(context).may_show_package(community)
     }
 
     /// The consent snapshot of this moment; grows with every change.
@@ -162,6 +171,7 @@ impl Authorizer {
     ) -> bool {
         match (found.subject(), context.side) {
             (Subject::Entry(entry), _) => disclosure.may_show(entry),
+            (Subject::Package(package), Side::Home) => disclosure.may_show_package(&package.community),
             (Subject::Document(id), _) => permit.entry(id).is_some_and(|entry| disclosure.may_show(entry)),
             (Subject::Patient(id), Side::Peer) => {
                 let numbers = self.numbers(disclosure, context, id);
@@ -175,7 +185,8 @@ impl Authorizer {
                 let mut peers = permit.communities.iter().filter(|c| c.side == Side::Peer).peekable();
                 peers.peek().is_some() && peers.all(|peer| disclosure.may_find(&peer.community))
             }
-            (Subject::Anyone, Side::Peer) | (Subject::Unknown, _) => false,
+            // Its title may tell what it holds: toward a peer it stands by what it holds alone.
+            (Subject::Anyone | Subject::Package(_), Side::Peer) | (Subject::Unknown, _) => false,
         }
     }
 

@@ -90,6 +90,17 @@ impl<'a> Disclosure<'a> {
         })
     }
 
+    /// Home side: may submission sets and folders of this community be shown whatever they hold? They are
+    /// to a policy what an entry is of which nothing is known.
+    pub(super) fn may_show_package(&mut self, community: &CommunityId) -> bool {
+        self.permits(Question {
+            action: Action::Show,
+            resource: Resource::Entry(EntryClass::unknown(community, self.own)),
+            consent: ConsentWord::NotApplied,
+            operation: None,
+        })
+    }
+
     /// May a match of this hospital number be told, because the requester could be shown something
     /// of it? Peer side only.
     pub(super) fn may_tell_of(&mut self, number: &HospitalNumber) -> bool {

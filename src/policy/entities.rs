@@ -127,6 +127,22 @@ pub(super) struct EntryClass {
 }
 
 impl EntryClass {
+    /// Of what is known to be of a community, and nothing else.
+    pub(super) fn unknown(community: &CommunityId, own: &CommunityId) -> Self {
+        Self {
+            community: community.clone(),
+            own: community == own,
+            facility: None,
+            department: "-".to_owned(),
+            kind: String::new(),
+            class_code: String::new(),
+            type_code: String::new(),
+            confidentiality: BTreeSet::new(),
+            original: false,
+            as_is: false,
+        }
+    }
+
     pub(super) fn of(entry: &DocumentEntry, own: &CommunityId) -> Self {
         let origin = entry.origin.as_ref().filter(|_| entry.id.community == *own);
         Self {

@@ -10,6 +10,7 @@ mod entities;
 #[cfg(test)]
 pub mod fixture;
 mod index;
+mod linked;
 mod permit;
 mod policies;
 mod policy_set;

@@ -14,8 +14,8 @@ pub struct ClaimRow {
     pub object: IdHash,
     /// Its unique id.
     pub unique: IdHash,
-    /// The repository it names.
-    pub repository: IdHash,
+    /// The repository it names, where it names one.
+    pub repository: Option<IdHash>,
     /// Whose it is.
     pub community: CommunityId,
     /// The patient id it was shown under, CX.
@@ -162,9 +162,9 @@ impl Store {
 /// Rows as one parameter, each a list in the order of the statements below.
 fn listed(rows: &[ClaimRow]) -> String {
     let row = |row: &ClaimRow| {
-        let ids = [&row.object, &row.unique, &row.repository].map(hex::encode);
-        let [object, unique, repository] = ids;
-        [object, row.community.0.to_string(), unique, row.patient.reveal().clone(), repository]
+        let [object, unique] = [&row.object, &row.unique].map(hex::encode);
+        let (home, patient) = (row.community.0.to_string(), row.patient.reveal().clone());
+        (object, home, unique, patient, row.repository.as_ref().map(hex::encode))
     };
     serde_json::to_string(&rows.iter().map(row).collect::<Vec<_>>()).unwrap_or_default()
 }
@@ -175,10 +175,10 @@ const REFRESHED_AFTER_S: i64 = 86_400;
 const FRESH: &str = "SELECT count(*) FROM json_each($1) AS shown
     JOIN claimed_object AS known ON known.object = unhex(shown.value ->> 0)
       AND known.community = shown.value ->> 1 AND known.system = $2
-    JOIN claimed_repository AS held ON held.repository = unhex(shown.value ->> 4)
+    LEFT JOIN claimed_repository AS held ON held.repository = unhex(shown.value ->> 4)
       AND held.community = shown.value ->> 1
     WHERE known.unique_id = unhex(shown.value ->> 2) AND known.patient = shown.value ->> 3
-      AND known.at_us > $3 AND held.at_us > $3";
+      AND known.at_us > $3 AND (shown.value ->> 4 IS NULL OR held.at_us > $3)";
 
 const KEEP_OBJECTS: &str = "INSERT INTO claimed_object (object, community, system, unique_id, patient, at_us)
     SELECT unhex(value ->> 0), value ->> 1, $2, unhex(value ->> 2), value ->> 3, $3 FROM json_each($1) WHERE TRUE
@@ -187,7 +187,8 @@ const KEEP_OBJECTS: &str = "INSERT INTO claimed_object (object, community, syste
       WHERE unique_id <> excluded.unique_id OR patient <> excluded.patient OR at_us <= $4";
 
 const KEEP_REPOSITORIES: &str = "INSERT INTO claimed_repository (repository, community, at_us)
-    SELECT DISTINCT unhex(value ->> 4), value ->> 1, $3 FROM json_each($1) WHERE $2 = $2
+    SELECT DISTINCT unhex(value ->> 4), value ->> 1, $3 FROM json_each($1)
+    WHERE $2 = $2 AND value ->> 4 IS NOT NULL
     ON CONFLICT (repository, community) DO UPDATE SET at_us = excluded.at_us WHERE at_us <= $4";
 
 const BY_OBJECT: &str = "SELECT DISTINCT object, community FROM json_each($1)
@@ -213,7 +214,7 @@ mod tests {
         ClaimRow {
             object: [object; 16],
             unique: [object + 100; 16],
-            repository: [7; 16],
+            repository: Some([7; 16]),
             community: community(home),
             patient: Phi::new(patient.to_owned()),
         }

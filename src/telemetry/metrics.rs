@@ -136,7 +136,7 @@ impl Metrics {
         add(&self.emergency.emergency_ids_refused, &[community], count);
     }
 
-    /// A finding answered something else: `not_asked`, `other_person`, `too_many_ids`, `document_differs`
+    /// A finding answered something else: `not_asked`, `not_related`, `other_person`, `too_many_ids`, `document_differs`
     /// (`document_differs_passed` where the peer's file lets it pass).
     pub fn dropped(&self, target: &str, reason: &str, count: u64) {
         add(&self.traffic.dropped, &[target, reason], count);
@@ -353,7 +353,7 @@ impl RequestMetrics {
             )?,
             dropped: r.counters(
                 "dropped_findings_total",
-                "Findings that answered something not asked; reason: not_asked, other_person, too_many_ids, document_differs, document_differs_passed (let pass by the peer's file).",
+                "Findings that answered something not asked; reason: not_asked, not_related (to what was named), other_person, too_many_ids, document_differs, document_differs_passed (let pass by the peer's file).",
                 &["target", "reason"],
             )?,
             correlations: r.counters(

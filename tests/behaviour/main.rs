@@ -37,4 +37,5 @@ mod replays;
 mod slow_and_failing_peers;
 mod slow_clients;
 mod start_and_restart;
+mod stored_queries;
 mod withheld_leaves_no_trace;

@@ -102,12 +102,30 @@ fn said(entry: &DocumentEntry) -> String {
     )
 }
 
-fn entries(found: &[RegistryObject]) -> Vec<String> {
-    let entry = |object: &RegistryObject| match object {
-        RegistryObject::Entry(entry) => Some(said(entry)),
-        RegistryObject::Other { .. } => None,
+fn object_said(object: &RegistryObject) -> String {
+    let rest = || {
+        let wire = object.wire().expect("a received object lost its bytes");
+        assert!(!wire.bytes.reveal().is_empty(), "a received object lost its bytes");
+        let ids = (object.object().0.reveal(), object.unique().map(|unique| unique.reveal()));
+        format!(
+            "{} {ids:?} {:?}",
+            object.community(),
+            object.patient().map(|patient| patient.cx().reveal().clone())
+        )
     };
-    found.iter().filter_map(entry).collect()
+    match object {
+        RegistryObject::Association(a) => {
+            format!("{} {} {} {}", rest(), a.kind, a.source.0.reveal(), a.target.0.reveal())
+        }
+        RegistryObject::Entry(entry) => said(entry),
+        RegistryObject::Package(package) => {
+            format!("{} {:?} {:?}", rest(), package.kind, package.availability)
+        }
+    }
+}
+
+fn entries(found: &[RegistryObject]) -> Vec<String> {
+    found.iter().map(object_said).collect()
 }
 
 /// The answer to a query of ours. What is taken is passed on and taken again, the same in all it says.

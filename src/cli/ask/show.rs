@@ -176,14 +176,7 @@ pub(super) fn found(answer: &Answer<PatientMatch>, as_json: bool) -> Result<u8, 
 
 /// Prints which documents there are.
 pub(super) fn listed(answer: &Answer<RegistryObject>, as_json: bool) -> Result<u8, AskError> {
-    let mut entries: Vec<Shown> = answer
-        .found
-        .iter()
-        .filter_map(|object| match object {
-            RegistryObject::Entry(found) => Some(entry(found)),
-            RegistryObject::Other { .. } => None,
-        })
-        .collect();
+    let mut entries: Vec<Shown> = answer.found.iter().filter_map(RegistryObject::entry).map(entry).collect();
     entries.sort_by(|a, b| (&b.service_start, &b.creation).cmp(&(&a.service_start, &a.creation)));
     let mut text = String::new();
     if as_json {

@@ -2,10 +2,11 @@
 
 use serde_json::{Map, Value, json};
 
+use super::packages::{association, package};
 use super::report::{Carried as CarriedReport, Marks, Report};
 use super::xml::Message;
-use crate::dialect::ebxml::{Carried, CarriedDocument, CarriedEntry, CarriedQuery, decode};
-use crate::model::{Code, Dtm};
+use crate::dialect::ebxml::{Carried, CarriedDocument, CarriedEntry, CarriedObjects, CarriedQuery, decode};
+use crate::model::{Code, Dtm, PackageKind};
 
 pub(super) const QUERY: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0";
 pub(super) const RS: &str = "urn:oasis:names:tc:ebxml-regrep:xsd:rs:3.0";
@@ -72,16 +73,34 @@ fn carried(carried: &Carried, marks: Marks) -> Map<String, Value> {
         Carried::Documents(documents) => {
             json!({ "documents": documents.iter().map(|d| document(d, marks)).collect::<Vec<_>>() })
         }
-        Carried::Entries(entries) => {
-            json!({ "entries": entries.iter().map(|e| entry(e, marks)).collect::<Vec<_>>() })
-        }
         Carried::Nothing => Value::Null,
+        Carried::Objects(found) => return objects(found, marks),
         Carried::Query(asked) => query(asked, marks),
     };
     match value {
         Value::Object(map) => map,
         _ => Map::new(),
     }
+}
+
+// The entries always; the others where there are any.
+fn objects(objects: &CarriedObjects, marks: Marks) -> Map<String, Value> {
+    let packages = |kind: Option<PackageKind>| -> Vec<Value> {
+        objects.packages.iter().filter(|p| p.kind == kind).map(|p| package(p, marks)).collect()
+    };
+    let lists = [
+        ("submission_sets", packages(Some(PackageKind::SubmissionSet))),
+        ("folders", packages(Some(PackageKind::Folder))),
+        ("packages", packages(None)),
+        ("associations", objects.associations.iter().map(|a| association(a, marks)).collect()),
+        ("object_refs", objects.references.iter().map(|id| marks.phi(id)).collect()),
+    ];
+    let entries = objects.entries.iter().map(|e| entry(e, marks)).collect::<Vec<_>>();
+    let mut map = Map::from_iter([("entries".to_owned(), Value::Array(entries))]);
+    for (name, list) in lists.into_iter().filter(|(_, list)| !list.is_empty()) {
+        map.insert(name.to_owned(), Value::Array(list));
+    }
+    map
 }
 
 fn query(query: &CarriedQuery, marks: Marks) -> Value {
@@ -160,7 +179,7 @@ fn entry(entry: &CarriedEntry, marks: Marks) -> Value {
     })
 }
 
-fn option(text: Option<&str>, marks: Marks) -> Value {
+pub(super) fn option(text: Option<&str>, marks: Marks) -> Value {
     text.map_or(Value::Null, |text| marks.word(text.trim()))
 }
 

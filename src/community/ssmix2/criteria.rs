@@ -1,6 +1,7 @@
 //! The filters of FindDocuments against one entry of ours (ITI-18, 3.18.4.1.2.3.7.1; wire.md 13.1).
 //! Unknown slots filter nothing; the patient is not judged here.
 
+use crate::dialect::ebxml::{is_admitted, like};
 use crate::model::{Code, Criteria, DocumentEntry, Dtm, EntryMetadata, TimeRange};
 
 /// Stable document entries, the only sort we have.
@@ -21,6 +22,8 @@ pub(super) fn matches(criteria: &Criteria, entry: &DocumentEntry, metadata: &Ent
         && within(&criteria.service_start, metadata.service_start.as_ref())
         && within(&criteria.service_stop, metadata.service_stop.as_ref())
         && wants_stable(&criteria.entry_types)
+        && criteria.references.iter().all(|slot| slot.iter().any(|id| metadata.references.contains(id)))
+        && is_admitted(criteria, entry)
 }
 
 fn any_of(wanted: &[Code], code: &Code) -> bool {
@@ -48,52 +51,9 @@ fn wants_stable(types: &[String]) -> bool {
     types.is_empty() || types.iter().any(|t| t.trim().eq_ignore_ascii_case(STABLE))
 }
 
-/// SQL LIKE over the whole text: `%` any run, `_` one character. Linear in memory, never
-/// exponential: only the last `%` is returned to.
-fn like(pattern: &str, text: &str) -> bool {
-    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
-    let (mut p, mut t) = (0, 0);
-    let mut last_run: Option<(usize, usize)> = None;
-    while let Some(c) = text.get(t) {
-        match pattern.get(p) {
-            Some('%') => {
-                last_run = Some((p, t));
-                p += 1;
-            }
-            Some(wanted) if *wanted == '_' || wanted == c => {
-                p += 1;
-                t += 1;
-            }
-            _ => {
-                let Some((run, reached)) = last_run else { return false };
-                last_run = Some((run, reached + 1));
-                p = run + 1;
-                t = reached + 1;
-            }
-        }
-    }
-    pattern.get(p..).is_some_and(|rest| rest.iter().all(|c| *c == '%'))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn like_takes_percent_for_any_run_and_underscore_for_one_character_of_the_whole_text() {
-        for (pattern, text, fits) in [
-            ("%長谷%", "D0330^長谷^徳之", true),
-            ("D0330^長谷^徳_", "D0330^長谷^徳之", true),
-            ("長谷", "D0330^長谷^徳之", false),
-            ("%", "", true),
-            ("_", "", false),
-            ("%a%b%", "xxaxxbxx", true),
-            ("%a%b", "xxaxxbxx", false),
-            ("d%", "D", false),
-        ] {
-            assert_eq!(like(pattern, text), fits, "{pattern} on {text}");
-        }
-    }
 
     #[test]
     fn from_is_inclusive_to_is_exclusive_and_partial_times_are_padded() {

@@ -10,6 +10,7 @@ mod index;
 mod kept;
 mod patient;
 mod quarantine;
+mod related;
 mod rendition;
 mod retrieve;
 mod settings;

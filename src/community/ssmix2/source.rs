@@ -15,6 +15,7 @@ use super::content::Reader;
 use super::discovery;
 use super::index::{Index, Progress, RescanError};
 use super::quarantine::Report;
+use super::related;
 use super::retrieve::{self, reported, uuid_of_unique};
 use super::settings::Settings;
 use super::storage::Root;
@@ -86,7 +87,7 @@ impl Ssmix2 {
         Ok(())
     }
 
-    fn by_patient(&self, id: &PatientId, query: &DocumentQuery) -> Vec<RegistryObject> {
+    fn by_patient(&self, id: &PatientId, query: &DocumentQuery) -> Vec<DocumentEntry> {
         if id.authority != self.settings.authority {
             return Vec::new();
         }
@@ -96,14 +97,14 @@ impl Ssmix2 {
             Encoded::Metadata(metadata) => criteria::matches(&query.criteria, entry, metadata),
             Encoded::Ebxml(_) => false,
         };
-        entries.filter(fits).map(RegistryObject::Entry).collect()
+        entries.filter(fits).collect()
     }
 
-    fn by_uuid(&self, uuids: impl Iterator<Item = Option<u128>>) -> Vec<RegistryObject> {
+    fn by_uuid(&self, uuids: impl Iterator<Item = Option<u128>>) -> Vec<DocumentEntry> {
         uuids
             .flatten()
             .filter_map(|uuid| self.index.document(uuid))
-            .map(|(_, held)| RegistryObject::Entry(held.entry(self.index.reader())))
+            .map(|(_, held)| held.entry(self.index.reader()))
             .collect()
     }
 }
@@ -151,12 +152,12 @@ impl Community for Ssmix2 {
         request: &DocumentQuery,
     ) -> Outcome<RegistryObject> {
         self.available()?;
-        let found = match &request.by {
+        let named = match &request.by {
             QueryKey::Patient(id) => self.by_patient(id, request),
             QueryKey::Objects(ids) => self.by_uuid(ids.iter().map(uuid_of_object)),
             QueryKey::UniqueIds(ids) => self.by_uuid(ids.iter().map(|id| uuid_of_unique(id.reveal()))),
         };
-        Ok(Answer::found(found))
+        Ok(Answer::found(related::wanted(&self.index, named, request)))
     }
 
     async fn document_retrieve(

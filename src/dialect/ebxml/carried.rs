@@ -1,12 +1,13 @@
 //! What an ebXML message says, in its own words, for `kakehashi decode`: texts as they stand, also
 //! where the model could not take them.
 
-use super::entry::{code, codes, identifier, slot};
+use super::entry::{code, codes, identifier, localized, slot};
 use super::entry_view::{self, EntryView};
+use super::package;
 use super::retrieve_request::Asked;
 use super::retrieve_response::{Content, Part};
 use super::vocabulary::{QUERY, RIM, scheme};
-use crate::model::{Code, Phi, Slot};
+use crate::model::{Code, PackageKind, Phi, Slot};
 use crate::xml::Tree;
 
 /// What a message says.
@@ -14,13 +15,68 @@ use crate::xml::Tree;
 pub enum Carried {
     /// DocumentRequests or DocumentResponses.
     Documents(Vec<CarriedDocument>),
-    /// ExtrinsicObjects.
-    Entries(Vec<CarriedEntry>),
     /// A RegistryResponse, or nothing could be read.
     #[default]
     Nothing,
+    /// The objects of an AdhocQueryResponse.
+    Objects(CarriedObjects),
     /// An AdhocQuery.
     Query(CarriedQuery),
+}
+
+/// What an AdhocQueryResponse lists.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CarriedObjects {
+    /// ExtrinsicObjects.
+    pub entries: Vec<CarriedEntry>,
+    /// RegistryPackages.
+    pub packages: Vec<CarriedPackage>,
+    /// Associations.
+    pub associations: Vec<CarriedAssociation>,
+    /// Ids of ObjectRefs.
+    pub references: Vec<Phi<String>>,
+}
+
+/// A RegistryPackage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedPackage {
+    /// Which, where its own classifications tell.
+    pub kind: Option<PackageKind>,
+    /// @home.
+    pub home: Option<String>,
+    /// @id.
+    pub object: Phi<String>,
+    /// @status.
+    pub status: Option<String>,
+    /// uniqueId.
+    pub unique: Option<Phi<String>>,
+    /// patientId, CX.
+    pub patient: Option<Phi<String>>,
+    /// Title.
+    pub title: String,
+    /// Comments.
+    pub comments: String,
+    /// contentTypeCode, or codeList.
+    pub codes: Vec<Code>,
+    /// submissionTime, or lastUpdateTime.
+    pub time: Option<String>,
+    /// sourceId.
+    pub source: Option<String>,
+}
+
+/// An Association.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CarriedAssociation {
+    /// @home.
+    pub home: Option<String>,
+    /// @id.
+    pub object: Phi<String>,
+    /// @associationType.
+    pub kind: Option<String>,
+    /// @sourceObject.
+    pub source: Phi<String>,
+    /// @targetObject.
+    pub target: Phi<String>,
 }
 
 /// An AdhocQuery.
@@ -123,6 +179,63 @@ impl CarriedEntry {
             hash: slot(tree, "hash"),
             size: slot(tree, "size"),
             view: entry_view::of(tree),
+        }
+    }
+}
+
+impl CarriedObjects {
+    /// Takes one object in.
+    pub fn take(&mut self, tree: &Tree) {
+        match tree.name() {
+            "ExtrinsicObject" => self.entries.push(CarriedEntry::of(tree)),
+            "RegistryPackage" => self.packages.push(CarriedPackage::of(tree)),
+            "Association" => self.associations.push(CarriedAssociation::of(tree)),
+            "ObjectRef" => {
+                self.references.push(Phi::new(tree.attribute("id").unwrap_or_default().to_owned()));
+            }
+            _ => {}
+        }
+    }
+}
+
+impl CarriedPackage {
+    /// From a RegistryPackage.
+    pub fn of(tree: &Tree) -> Self {
+        let attribute = |name| tree.attribute(name).map(str::to_owned);
+        let external = |scheme| identifier(tree, scheme).map(|value| Phi::new(value.to_owned()));
+        let kind = package::kind(tree);
+        let schemes = kind.map(package::schemes);
+        let codes = |kind| match kind {
+            PackageKind::Folder => codes(tree, scheme::FOLDER_CODES),
+            PackageKind::SubmissionSet => codes(tree, scheme::SET_CONTENT_TYPE),
+        };
+        Self {
+            kind,
+            home: attribute("home"),
+            object: Phi::new(attribute("id").unwrap_or_default()),
+            status: attribute("status"),
+            unique: schemes.and_then(|(_, unique)| external(unique)),
+            patient: schemes.and_then(|(patient, _)| external(patient)),
+            title: localized(tree, "Name"),
+            comments: localized(tree, "Description"),
+            codes: kind.map(codes).unwrap_or_default(),
+            time: slot(tree, "submissionTime").or_else(|| slot(tree, "lastUpdateTime")),
+            source: identifier(tree, scheme::SET_SOURCE).map(str::to_owned),
+        }
+    }
+}
+
+impl CarriedAssociation {
+    /// From an Association.
+    pub fn of(tree: &Tree) -> Self {
+        let attribute = |name| tree.attribute(name).map(str::to_owned);
+        let end = |name| Phi::new(attribute(name).unwrap_or_default());
+        Self {
+            home: attribute("home"),
+            object: end("id"),
+            kind: attribute("associationType"),
+            source: end("sourceObject"),
+            target: end("targetObject"),
         }
     }
 }

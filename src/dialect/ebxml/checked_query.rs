@@ -44,6 +44,19 @@ pub struct CheckedQuery {
 /// # Errors
 /// `Malformed` with the ebXML code; `Unsupported` with the id of an unknown query.
 pub fn check(message: &Envelope, profile: &PeerProfile, rule: HomeRule) -> Result<CheckedQuery, Refusal> {
+    check_if(message, profile, rule, |_| true)
+}
+
+/// As [`check`]; a query that is not offered is refused before anything else of it is looked at.
+///
+/// # Errors
+/// As [`check`]; `Unsupported` with the name of a query that is not offered.
+pub fn check_if(
+    message: &Envelope,
+    profile: &PeerProfile,
+    rule: HomeRule,
+    is_offered: impl Fn(&StoredQuery) -> bool,
+) -> Result<CheckedQuery, Refusal> {
     let tree = message.body_tree()?;
     let place = Place { source: message.source() };
     if !tree.is(QUERY, "AdhocQueryRequest") {
@@ -57,6 +70,9 @@ pub fn check(message: &Envelope, profile: &PeerProfile, rule: HomeRule) -> Resul
     let Some(stored) = StoredQuery::by_id(id) else {
         return Err(Refusal::Unsupported(format!("stored query {}", shortened(id))));
     };
+    if !is_offered(stored) {
+        return Err(Refusal::Unsupported(stored.name.to_owned()));
+    }
     let home = adhoc.attribute("home").map(str::trim).filter(|home| !home.is_empty()).map(str::to_owned);
     if stored.needs_home && home.is_none() && rule == HomeRule::Required {
         let why = format!("{} needs AdhocQuery/@home", stored.name);
@@ -72,7 +88,7 @@ pub fn check(message: &Envelope, profile: &PeerProfile, rule: HomeRule) -> Resul
     let returns = returns(&tree, &place)?;
     let patient = given
         .iter()
-        .find(|(p, _)| p.kind == Kind::Text && p.name.to_ascii_lowercase().ends_with("patientid"))
+        .find(|(p, _)| Some(*p) == stored.patient())
         .and_then(|(_, items)| items.items.first())
         .map(|item| Phi::new(item.text.clone()));
     let no_cx = place.at(adhoc, "XDSRegistryError", "the patient id is no CX `id^^^&oid&ISO`");
@@ -151,6 +167,12 @@ impl<'t> Slots<'t> {
             return Err(wrong(self.adhoc, format!("only one of {} is allowed", names.join(", "))));
         }
         for parameter in self.stored.parameters() {
+            if let Some(base) = parameter.turns_round()
+                && self.is_given(parameter.name)
+                && self.is_given(base)
+            {
+                return Err(wrong(self.adhoc, format!("only one of {base}, {} is allowed", parameter.name)));
+            }
             let slots: Vec<_> = self.of(parameter.name).collect();
             if let [_, second, ..] = slots.as_slice()
                 && !parameter.kind.may_repeat()

@@ -182,4 +182,4 @@ pub fn identifier<'t>(tree: &'t Tree, scheme: &str) -> Option<&'t str> {
         .attribute("value")
 }
 
-const APPROVED: &str = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved";
+pub(super) const APPROVED: &str = "urn:oasis:names:tc:ebxml-regrep:StatusType:Approved";

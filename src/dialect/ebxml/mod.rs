@@ -1,5 +1,6 @@
 //! ebXML RegRep 3.0 as XDS.b and XCA use it: queries and retrieves, both halves of each.
 
+mod association;
 mod carried;
 mod checked_query;
 mod cross_gateway_query;
@@ -7,8 +8,12 @@ mod cross_gateway_retrieve;
 mod decode;
 mod entry;
 mod entry_view;
+mod exclusion;
 mod extrinsic_object;
 mod object_counts;
+mod package;
+#[cfg(test)]
+mod package_tests;
 mod parameter;
 mod plain_response;
 mod query_answer;
@@ -32,12 +37,16 @@ mod stored_query;
 pub mod summary;
 mod vocabulary;
 
-pub use carried::{Carried, CarriedDocument, CarriedEntry, CarriedQuery};
+pub use carried::{
+    Carried, CarriedAssociation, CarriedDocument, CarriedEntry, CarriedObjects, CarriedPackage, CarriedQuery,
+};
 pub use checked_query::HomeRule;
 pub use cross_gateway_query::CrossGatewayQuery;
 pub use cross_gateway_retrieve::CrossGatewayRetrieve;
 pub use decode::{Decoded, decode};
 pub use entry_view::{EntryView, metadata};
+pub use exclusion::is_admitted;
+pub use parameter::like;
 pub use query_response::OBJECTS_MAX;
 pub use registry_stored_query::RegistryStoredQuery;
 pub use retrieve_document_set::RetrieveDocumentSet;

@@ -157,6 +157,33 @@ pub fn revealed(values: &[Phi<String>]) -> impl Iterator<Item = &str> {
     values.iter().map(|value| value.reveal().as_str())
 }
 
+/// SQL LIKE over the whole text: `%` any run, `_` one character. Linear in memory, never
+/// exponential: only the last `%` is returned to.
+pub fn like(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    let (mut p, mut t) = (0, 0);
+    let mut last_run: Option<(usize, usize)> = None;
+    while let Some(c) = text.get(t) {
+        match pattern.get(p) {
+            Some('%') => {
+                last_run = Some((p, t));
+                p += 1;
+            }
+            Some(wanted) if *wanted == '_' || wanted == c => {
+                p += 1;
+                t += 1;
+            }
+            _ => {
+                let Some((run, reached)) = last_run else { return false };
+                last_run = Some((run, reached + 1));
+                p = run + 1;
+                t = reached + 1;
+            }
+        }
+    }
+    pattern.get(p..).is_some_and(|rest| rest.iter().all(|c| *c == '%'))
+}
+
 // Strict readers take no longer values (ebXML RegRep LongName; wire.md 13.1).
 const VALUE_CHARS_MAX: usize = 256;
 
@@ -188,6 +215,22 @@ mod tests {
             assert!(texts(&[bad]).is_err(), "{bad}");
         }
         assert!(texts(&["'1^^^&2.999&ISO''%20and%20611%3d611--%20"]).is_err());
+    }
+
+    #[test]
+    fn like_takes_percent_for_any_run_and_underscore_for_one_character_of_the_whole_text() {
+        for (pattern, text, fits) in [
+            ("%長谷%", "D0330^長谷^徳之", true),
+            ("D0330^長谷^徳_", "D0330^長谷^徳之", true),
+            ("長谷", "D0330^長谷^徳之", false),
+            ("%", "", true),
+            ("_", "", false),
+            ("%a%b%", "xxaxxbxx", true),
+            ("%a%b", "xxaxxbxx", false),
+            ("d%", "D", false),
+        ] {
+            assert_eq!(like(pattern, text), fits, "{pattern} on {text}");
+        }
     }
 
     #[test]

@@ -5,15 +5,14 @@ use std::collections::BTreeSet;
 
 use super::refusal::{Actor, Said, outage_text, say};
 use super::registry_response::{RegistryError, Status, write_errors};
-use super::splice::{self, Changes};
-use super::stored_query::FIND_DOCUMENTS;
-use super::vocabulary::{QUERY, RIM, RS, same_uuid};
-use super::{extrinsic_object, query_request};
+use super::stored_query::StoredQuery;
+use super::vocabulary::{QUERY, RIM, RS};
+use super::{association, extrinsic_object, package, query_request};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Listing, Payload, Reply};
 use crate::model::{
-    Answer, DocumentEntry, Encoded, Failure, Malformed, ObjectId, PatientId, PeerProfile, Refusal,
-    RegistryObject, ReturnType,
+    Answer, DocumentEntry, Encoded, Failure, Malformed, PatientId, PeerProfile, Refusal, RegistryObject,
+    ReturnType,
 };
 use crate::xml::{Tree, Writer};
 
@@ -66,7 +65,7 @@ impl Writing<'_> {
         let (before, after) = self.begin(status(&errors, &answer, false), &errors).split();
         let objects = answer.found.into_iter().filter_map(|found| match found {
             RegistryObject::Entry(entry) => Some(extrinsic_object::encode(&entry)),
-            RegistryObject::Other { .. } => None,
+            RegistryObject::Association(_) | RegistryObject::Package(_) => None,
         });
         Reply::Listing(Listing { before, objects: Box::new(objects), after })
     }
@@ -85,12 +84,8 @@ impl Writing<'_> {
             match self.object(found) {
                 Ok(markup) => objects.push_str(&markup),
                 Err(_) => {
-                    let community = match found {
-                        RegistryObject::Entry(entry) => &entry.id.community,
-                        RegistryObject::Other { .. } => &self.addressing.community,
-                    };
                     let why = "an object of this community could not be passed on";
-                    let error = RegistryError::new("XDSRegistryError", why, community.to_string());
+                    let error = RegistryError::new("XDSRegistryError", why, found.community().to_string());
                     if !errors.contains(&error) {
                         errors.push(error);
                     }
@@ -127,27 +122,17 @@ impl Writing<'_> {
     }
 
     fn object(&self, found: &RegistryObject) -> Result<String, Malformed> {
-        let reference = |id: &ObjectId, home: &str| {
+        if self.returns == ReturnType::ObjectRef {
             let mut w = Writer::new();
-            w.start("rim:ObjectRef").attribute("id", id.0.reveal().trim()).attribute("home", home);
-            w.finish()
-        };
-        match (found, self.returns) {
-            (RegistryObject::Entry(entry), ReturnType::LeafClass) => extrinsic_object::encode(entry),
-            (RegistryObject::Entry(entry), ReturnType::ObjectRef) => {
-                Ok(reference(&entry.object, &entry.id.community.to_string()))
-            }
-            (RegistryObject::Other { object, encoded, .. }, returns) => {
-                let slice = std::str::from_utf8(encoded.bytes.reveal()).unwrap_or_default();
-                let (tree, _) = splice::parse(slice, &encoded.namespaces)?;
-                let given = tree.attribute("home").map(str::trim).filter(|home| !home.is_empty());
-                let ours = self.addressing.community.to_string();
-                let home = given.unwrap_or(&ours);
-                if returns == ReturnType::ObjectRef {
-                    return Ok(reference(object, home));
-                }
-                splice::splice(encoded, Changes { attributes: &[("home", home)], patient: None })
-            }
+            w.start("rim:ObjectRef")
+                .attribute("id", found.object().0.reveal().trim())
+                .attribute("home", &found.community().to_string());
+            return Ok(w.finish());
+        }
+        match found {
+            RegistryObject::Association(association) => association::encode(association),
+            RegistryObject::Entry(entry) => extrinsic_object::encode(entry),
+            RegistryObject::Package(package) => package::encode(package),
         }
     }
 
@@ -185,7 +170,7 @@ fn is_sure(found: &RegistryObject) -> bool {
     match found {
         RegistryObject::Entry(DocumentEntry { encoded: Encoded::Ebxml(wire), .. }) => wire.places.is_some(),
         RegistryObject::Entry(DocumentEntry { encoded: Encoded::Metadata(_), .. }) => true,
-        RegistryObject::Other { .. } => false,
+        RegistryObject::Association(_) | RegistryObject::Package(_) => false,
     }
 }
 
@@ -200,11 +185,7 @@ const CHANGED_BYTES: usize = 1 << 10;
 const BUILT_BYTES: usize = 6 << 10;
 
 fn room(found: &RegistryObject) -> usize {
-    match found {
-        RegistryObject::Entry(DocumentEntry { encoded: Encoded::Ebxml(wire), .. })
-        | RegistryObject::Other { encoded: wire, .. } => wire.bytes.reveal().len() + CHANGED_BYTES,
-        RegistryObject::Entry(_) => BUILT_BYTES,
-    }
+    found.wire().map_or(BUILT_BYTES, |wire| wire.bytes.reveal().len() + CHANGED_BYTES)
 }
 
 // A query by patient for which nobody was asked: unknown, unconsented and withheld alike, for no
@@ -213,13 +194,11 @@ fn room(found: &RegistryObject) -> usize {
 fn is_about_nobody(request: Option<&Tree>, answer: &Answer<RegistryObject>) -> bool {
     let query = request.and_then(|tree| tree.first(RIM, "AdhocQuery")).and_then(|q| q.attribute("id"));
     let is_empty = answer.found.is_empty() && answer.reported.is_empty() && answer.unavailable.is_empty();
-    is_empty && answer.answered == 0 && query.is_some_and(|id| same_uuid(id, FIND_DOCUMENTS.uuid))
+    is_empty
+        && answer.answered == 0
+        && query.and_then(StoredQuery::by_id).is_some_and(|stored| stored.patient().is_some())
 }
 
 fn patients(found: &[RegistryObject]) -> BTreeSet<&PatientId> {
-    let entries = found.iter().filter_map(|object| match object {
-        RegistryObject::Entry(entry) => Some(&entry.patient),
-        RegistryObject::Other { .. } => None,
-    });
-    entries.collect()
+    found.iter().filter_map(RegistryObject::patient).collect()
 }

@@ -9,10 +9,11 @@ use super::registry_response::{
     RegistryError, Status, is_deferred, is_error_list, read_errors, word_warnings,
 };
 use super::vocabulary::{QUERY, RIM, RS};
+use super::{association, package};
 use crate::dialect::Sent;
 use crate::dialect::soap::{Envelope, Fault, check_relates_to};
 use crate::model::{
-    Answer, Failure, Malformed, ObjectId, Outcome, PeerProfile, Phi, RegistryObject, Reported, Warning,
+    Answer, Failure, Malformed, Outcome, PatientId, PeerProfile, RegistryObject, Reported, Warning,
 };
 use crate::xml::{Element, Reader, Tree};
 
@@ -210,26 +211,29 @@ fn take(
     if &*tree.element.ns != RIM {
         return Ok(None);
     }
-    if tree.name() == "ExtrinsicObject" {
-        let entry = entry::read(object, &sent.home, profile)?;
-        if sent.patient.as_ref().is_some_and(|asked| *asked != entry.patient) {
-            let why = "an entry of another patient than the one asked for";
-            return Err(RegistryError::new("XDSRegistryError", why, sent.home.to_string()));
+    let asked = |patient: &PatientId, what: &str| match &sent.patient {
+        Some(asked) if asked != patient => {
+            let why = format!("{what} of another patient than the one asked for");
+            Err(RegistryError::new("XDSRegistryError", why, sent.home.to_string()))
         }
-        return Ok(Some(RegistryObject::Entry(entry)));
+        _ => Ok(()),
+    };
+    match tree.name() {
+        "ExtrinsicObject" => {
+            let entry = entry::read(object, &sent.home, profile)?;
+            asked(&entry.patient, "an entry")?;
+            Ok(Some(RegistryObject::Entry(entry)))
+        }
+        "RegistryPackage" => {
+            let Some(package) = package::read(object, &sent.home, profile)? else { return Ok(None) };
+            asked(&package.patient, "a package")?;
+            Ok(Some(RegistryObject::Package(package)))
+        }
+        "Association" => Ok(Some(RegistryObject::Association(association::read(object, &sent.home)?))),
+        // Whole objects were asked for: a mere reference, or a classification outside its object, says
+        // nothing that could be judged.
+        _ => Ok(None),
     }
-    if !matches!(tree.name(), "Association" | "Classification" | "ObjectRef" | "RegistryPackage") {
-        return Ok(None);
-    }
-    // Associations and classifications may do without a home (wire.md 14.2).
-    if matches!(tree.name(), "ObjectRef" | "RegistryPackage") {
-        object.home_of(&sent.home, profile)?;
-    }
-    Ok(Some(RegistryObject::Other {
-        object: ObjectId(Phi::new(tree.attribute("id").unwrap_or_default().trim().to_owned())),
-        element: format!("rim:{}", tree.name()),
-        encoded: object.wire(),
-    }))
 }
 
 #[cfg(test)]

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use crate::dialect::Addressing;
 use crate::model::{
     Author, Authority, Availability, Code, CommunityId, Criteria, DocumentEntry, DocumentId, DocumentQuery,
-    Dtm, Encoded, EntryMetadata, MessageId, ObjectId, Oid, PatientId, Phi, QueryId, QueryKey, RepositoryId,
-    ReturnType, Slot, Timestamp,
+    Dtm, Encoded, EntryMetadata, Exclusion, MessageId, ObjectId, Oid, PatientId, Phi, QueryId, QueryKey,
+    RepositoryId, ReturnType, Slot, Timestamp, Wanted,
 };
 
 pub fn oid(text: &str) -> Oid {
@@ -83,22 +83,18 @@ fn patient_id() -> impl Strategy<Value = PatientId> {
     (text(), arcs()).prop_map(|(value, oid)| PatientId::new(Authority(oid), value))
 }
 
-fn criteria() -> impl Strategy<Value = Criteria> {
+fn criteria() -> BoxedStrategy<Criteria> {
     let many = || vec(codes().prop_filter("not empty", |codes| !codes.is_empty()), 0..3);
-    let statuses = prop_oneof![
-        Just(vec![Availability::Approved]),
-        Just(vec![Availability::Approved, Availability::Deprecated])
-    ];
     let slot = ("\\$X[a-z]{3,9}", vec(text().prop_map(Phi::new), 1..4))
         .prop_map(|(name, values)| Slot { name, values });
     (
-        (statuses, codes(), codes(), codes(), codes(), codes(), many(), many()),
+        (statuses(), codes(), codes(), codes(), codes(), codes(), many(), many()),
         (vec(text(), 0..3), range(), range(), range(), vec(text(), 0..3), vec(slot, 0..3)),
     )
         .prop_map(
             |((statuses, classes, types, formats, settings, facilities, events, confidentialities), rest)| {
                 Criteria {
-                    statuses: statuses.into_iter().collect(),
+                    statuses,
                     classes,
                     types,
                     formats,
@@ -112,31 +108,155 @@ fn criteria() -> impl Strategy<Value = Criteria> {
                     service_stop: rest.3,
                     entry_types: rest.4,
                     other: rest.5,
+                    ..Criteria::default()
                 }
             },
         )
+        .boxed()
 }
 
 pub fn returns() -> impl Strategy<Value = ReturnType> {
     prop_oneof![Just(ReturnType::LeafClass), Just(ReturnType::ObjectRef)]
 }
 
-pub fn query() -> impl Strategy<Value = DocumentQuery> {
-    let by_patient = (patient_id(), criteria()).prop_map(|(id, criteria)| (QueryKey::Patient(id), criteria));
-    let by_object = vec(any::<u128>(), 1..20).prop_map(|ids| {
-        let urn = |id: u128| ObjectId(Phi::new(uuid::Uuid::from_u128(id).urn().to_string()));
-        (QueryKey::Objects(ids.into_iter().map(urn).collect()), Criteria::default())
+fn object_ids(max: usize) -> BoxedStrategy<QueryKey> {
+    let urn = |id: u128| ObjectId(Phi::new(uuid::Uuid::from_u128(id).urn().to_string()));
+    vec(any::<u128>().prop_map(urn), 1..max).prop_map(QueryKey::Objects).boxed()
+}
+
+fn unique_ids(max: usize) -> BoxedStrategy<QueryKey> {
+    vec(text().prop_map(Phi::new), 1..max).prop_map(QueryKey::UniqueIds).boxed()
+}
+
+fn statuses() -> impl Strategy<Value = BTreeSet<Availability>> {
+    prop_oneof![
+        Just(BTreeSet::from([Availability::Approved])),
+        Just(BTreeSet::from([Availability::Approved, Availability::Deprecated]))
+    ]
+}
+
+fn phi_texts() -> impl Strategy<Value = Vec<Phi<String>>> {
+    vec(text().prop_map(Phi::new), 1..4)
+}
+
+// What FindFolders and FindSubmissionSets filter by is forwarded as we would write it.
+fn forwarded(name: &'static str) -> impl Strategy<Value = Vec<Slot>> {
+    let values = vec(text(), 1..4).prop_map(|t| super::parameter::list(t.iter().map(String::as_str)));
+    let slot = values.prop_map(move |values| Slot {
+        name: name.to_owned(),
+        values: values.into_iter().map(Phi::new).collect(),
     });
-    let by_unique = vec(text(), 1..20)
-        .prop_map(|ids| (QueryKey::UniqueIds(ids.into_iter().map(Phi::new).collect()), Criteria::default()));
-    (prop_oneof![by_patient, by_object, by_unique], arcs(), returns()).prop_map(
-        |((by, criteria), home, returns)| DocumentQuery {
-            by,
-            home: Some(CommunityId(home)),
-            criteria,
-            returns,
+    vec(slot, 0..2)
+}
+
+// FindDocuments and its kin.
+fn find_query(wanted: Wanted) -> BoxedStrategy<Criteria> {
+    let except = (codes(), codes(), codes(), vec(text(), 0..3), vec(text().prop_map(Phi::new), 0..3));
+    let asked = (criteria(), vec(phi_texts(), 1..3), except.boxed());
+    let made = asked.prop_map(move |(criteria, references, except)| {
+        let is_by_reference = wanted == Wanted::DocumentsByReference;
+        let references = if is_by_reference { references } else { Vec::new() };
+        let mut criteria = Criteria { wanted, references, ..criteria };
+        if wanted == Wanted::DocumentsExcept {
+            // What is looked for is not left out.
+            criteria = Criteria { event_codes: Vec::new(), author_persons: Vec::new(), ..criteria };
+            criteria.facility_types.clear();
+            criteria.practice_settings.clear();
+            criteria.except = Exclusion {
+                facility_types: except.0,
+                practice_settings: except.1,
+                event_codes: except.2,
+                author_persons: except.3,
+                references: except.4,
+                ..Exclusion::default()
+            };
+        }
+        criteria
+    });
+    made.boxed()
+}
+
+fn contents(wanted: Wanted) -> BoxedStrategy<Criteria> {
+    let confidentialities = vec(codes().prop_filter("not empty", |codes| !codes.is_empty()), 0..3);
+    let made = move |(formats, confidentialities, entry_types)| Criteria {
+        wanted,
+        formats,
+        confidentialities,
+        entry_types,
+        ..Criteria::default()
+    };
+    (codes(), confidentialities, vec(text(), 0..3)).prop_map(made).boxed()
+}
+
+fn by_patient() -> BoxedStrategy<(QueryKey, Criteria)> {
+    let everything = (contents(Wanted::Everything), statuses(), statuses(), statuses()).prop_map(
+        |(criteria, statuses, set_statuses, folder_statuses)| Criteria {
+            statuses,
+            set_statuses,
+            folder_statuses,
+            ..criteria
         },
-    )
+    );
+    let folders = (statuses(), forwarded("$XDSFolderNote")).prop_map(|(folder_statuses, other)| Criteria {
+        wanted: Wanted::Folders,
+        folder_statuses,
+        other,
+        ..Criteria::default()
+    });
+    let sets = (statuses(), forwarded("$XDSSubmissionSetSourceId")).prop_map(|(set_statuses, other)| {
+        Criteria { wanted: Wanted::SubmissionSets, set_statuses, other, ..Criteria::default() }
+    });
+    let criteria = prop_oneof![
+        find_query(Wanted::Documents),
+        find_query(Wanted::DocumentsByReference),
+        everything.boxed(),
+        folders.boxed(),
+        sets.boxed()
+    ];
+    (patient_id().prop_map(QueryKey::Patient), criteria.boxed()).boxed()
+}
+
+fn by_ids() -> BoxedStrategy<(QueryKey, Criteria)> {
+    let plain = |wanted| Just(Criteria { wanted, ..Criteria::default() }).boxed();
+    let related = vec(text(), 1..4).prop_map(|association_types| Criteria {
+        wanted: Wanted::RelatedDocuments,
+        association_types,
+        ..Criteria::default()
+    });
+    let many = || prop_oneof![object_ids(20), unique_ids(20)].boxed();
+    let one = || prop_oneof![object_ids(2), unique_ids(2)].boxed();
+    prop_oneof![
+        (many(), plain(Wanted::Documents)),
+        (many(), plain(Wanted::Folders)),
+        (many(), plain(Wanted::DocumentsAndAssociations)),
+        (object_ids(20), plain(Wanted::Associations)),
+        (object_ids(20), plain(Wanted::SubmissionSets)),
+        (one(), contents(Wanted::SubmissionSetAndContents)),
+        (one(), contents(Wanted::FolderAndContents)),
+        (one(), plain(Wanted::FoldersForDocument)),
+        (one(), related.boxed()),
+    ]
+    .boxed()
+}
+
+fn whole(asked: BoxedStrategy<(QueryKey, Criteria)>) -> BoxedStrategy<DocumentQuery> {
+    let made = |((by, criteria), home, returns)| DocumentQuery {
+        by,
+        home: Some(CommunityId(home)),
+        criteria,
+        returns,
+    };
+    (asked, arcs(), returns()).prop_map(made).boxed()
+}
+
+/// Every stored query that crosses communities.
+pub fn query() -> impl Strategy<Value = DocumentQuery> {
+    whole(prop_oneof![by_patient(), by_ids()].boxed())
+}
+
+/// FindDocumentsExclude, which stays within one community.
+pub fn query_within() -> impl Strategy<Value = DocumentQuery> {
+    whole((patient_id().prop_map(QueryKey::Patient), find_query(Wanted::DocumentsExcept)).boxed())
 }
 
 fn author() -> impl Strategy<Value = Author> {
@@ -237,6 +357,42 @@ pub fn plain_entry() -> DocumentEntry {
             references: Vec::new(),
         })),
     }
+}
+
+/// A submission set and a folder of [`patient`], as a gateway writes them, each with this entry as
+/// member; and all that joins them.
+pub fn packages(entry: &str) -> String {
+    let package = |id: &str, node: &str, patient: &str, unique: &str, title: &str| {
+        format!(
+            "<rim:RegistryPackage id=\"urn:uuid:{id}\" home=\"{home}\" \
+             status=\"urn:oasis:names:tc:ebxml-regrep:StatusType:Approved\">\
+             <rim:Slot name=\"urn:x:y\"><rim:ValueList><rim:Value>as it was</rim:Value></rim:ValueList></rim:Slot>\
+             <rim:Name><rim:LocalizedString value=\"{title}\"/></rim:Name>\
+             <rim:Classification id=\"urn:uuid:c{id}\" classifiedObject=\"urn:uuid:{id}\" classificationNode=\"{node}\"/>\
+             <rim:ExternalIdentifier id=\"urn:uuid:p{id}\" registryObject=\"urn:uuid:{id}\" \
+             identificationScheme=\"{patient}\" value=\"P-0001^^^&amp;2.999.1.3&amp;ISO\"/>\
+             <rim:ExternalIdentifier id=\"urn:uuid:u{id}\" registryObject=\"urn:uuid:{id}\" \
+             identificationScheme=\"{unique}\" value=\"2.999.1.6.{id}\"/></rim:RegistryPackage>",
+            home = home(),
+        )
+    };
+    use super::vocabulary::scheme as s;
+    let member = |id: &str, source: &str, target: &str| {
+        format!(
+            "<rim:Association id=\"urn:uuid:{id}\" associationType=\"{}\" sourceObject=\"{source}\" \
+             targetObject=\"{target}\"><rim:Slot name=\"SubmissionSetStatus\"><rim:ValueList>\
+             <rim:Value>Original</rim:Value></rim:ValueList></rim:Slot></rim:Association>",
+            crate::model::Association::HAS_MEMBER
+        )
+    };
+    [
+        package("51", s::SUBMISSION_SET, s::SET_PATIENT, s::SET_UNIQUE, "入院の記録"),
+        package("52", s::FOLDER, s::FOLDER_PATIENT, s::FOLDER_UNIQUE, "糖尿病"),
+        member("53", "urn:uuid:51", entry),
+        member("54", "urn:uuid:52", entry),
+        member("55", "urn:uuid:51", "urn:uuid:52"),
+    ]
+    .concat()
 }
 
 /// FindDocuments for [`patient`].

@@ -12,7 +12,7 @@ use crate::xml::Tree;
 pub struct Changes<'a> {
     /// Attributes of the object itself.
     pub attributes: &'a [(&'a str, &'a str)],
-    /// The value of the XDSDocumentEntry.patientId identifier.
+    /// The value of the patientId identifier, of whichever kind of object.
     pub patient: Option<&'a str>,
 }
 
@@ -49,7 +49,9 @@ pub fn splice(wire: &WireBytes, changes: Changes<'_>) -> Result<String, Malforme
     }
     if let Some(patient) = changes.patient {
         let is_patient = |identifier: &&Tree| {
-            identifier.attribute("identificationScheme").is_some_and(|s| same_uuid(s, scheme::PATIENT))
+            identifier
+                .attribute("identificationScheme")
+                .is_some_and(|s| PATIENTS.iter().any(|patient| same_uuid(s, patient)))
         };
         for identifier in tree.all(RIM, "ExternalIdentifier").filter(is_patient) {
             let tag = StartTag::at(slice, identifier.element.at.saturating_sub(offset));
@@ -67,6 +69,8 @@ pub fn splice(wire: &WireBytes, changes: Changes<'_>) -> Result<String, Malforme
     out.push_str(slice.get(done..).unwrap_or_default());
     Ok(out)
 }
+
+const PATIENTS: [&str; 3] = [scheme::PATIENT, scheme::SET_PATIENT, scheme::FOLDER_PATIENT];
 
 // Read before: nothing but the places is looked at.
 fn by_places(wire: &WireBytes, places: &WirePlaces, home: &str, patient: &str) -> Option<String> {

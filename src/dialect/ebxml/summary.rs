@@ -3,7 +3,7 @@
 
 use serde::Serialize;
 
-use super::carried::{Carried, CarriedDocument, CarriedEntry, CarriedQuery};
+use super::carried::{Carried, CarriedDocument, CarriedObjects, CarriedQuery};
 use super::checked_query::{HomeRule, check};
 use super::object_counts::Counts;
 use super::query_response::{self, Head};
@@ -153,16 +153,16 @@ fn checked_query(message: &Envelope, rule: HomeRule) -> Summary {
 pub fn query_response(message: &Envelope, rule: HomeRule) -> Summary {
     let mut summary = Summary::default();
     let mut counts = Counts::default();
-    let mut entries = Vec::new();
+    let mut objects = CarriedObjects::default();
     let head = query_response::scan(message, |object| {
         counts.take(object, rule, &mut summary, message.source());
-        if object.tree.is(RIM, "ExtrinsicObject") {
-            entries.push(CarriedEntry::of(object.tree));
+        if &*object.tree.element.ns == RIM {
+            objects.take(object.tree);
         }
         Ok(())
     });
     summary.found = counts.found();
-    summary.carried = Carried::Entries(entries);
+    summary.carried = Carried::Objects(objects);
     match head {
         Ok(head) => summary.head(&head, counts.is_empty()),
         Err(malformed) => {

@@ -25,6 +25,8 @@ pub const CLASSIFICATION: &str = "urn:oasis:names:tc:ebxml-regrep:ObjectType:Reg
 /// objectType of an external identifier.
 pub const EXTERNAL_IDENTIFIER: &str =
     "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:ExternalIdentifier";
+/// objectType of an association.
+pub const ASSOCIATION: &str = "urn:oasis:names:tc:ebxml-regrep:ObjectType:RegistryObject:Association";
 /// Slot of the reference ids.
 pub const REFERENCE_ID_LIST: &str = "urn:ihe:iti:xds:2013:referenceIdList";
 
@@ -50,6 +52,20 @@ pub mod scheme {
     pub const TYPE: &str = "urn:uuid:f0306f51-975f-434e-a61c-c59651d33983";
     /// uniqueId.
     pub const UNIQUE: &str = "urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab";
+    /// patientId of a submission set.
+    pub const SET_PATIENT: &str = "urn:uuid:6b5aea1a-874d-4603-a4bc-96a0a7b38446";
+    /// uniqueId of a submission set.
+    pub const SET_UNIQUE: &str = "urn:uuid:96fdda7c-d067-4183-912e-bf5ee74998a8";
+    /// sourceId of a submission set.
+    pub const SET_SOURCE: &str = "urn:uuid:554ac39e-e3fe-47fe-b233-965d2a147832";
+    /// contentTypeCode of a submission set.
+    pub const SET_CONTENT_TYPE: &str = "urn:uuid:aa543740-bdda-424e-8c96-df4873be8500";
+    /// patientId of a folder.
+    pub const FOLDER_PATIENT: &str = "urn:uuid:f64ffdf0-4b97-4e06-b79f-a52b38ec2f8a";
+    /// uniqueId of a folder.
+    pub const FOLDER_UNIQUE: &str = "urn:uuid:75df8f67-9973-4fbe-a900-df66cefecc5a";
+    /// codeList of a folder.
+    pub const FOLDER_CODES: &str = "urn:uuid:1ba97051-7806-41a8-a48b-8fce7af683c5";
     /// Classification node of a submission set.
     pub const SUBMISSION_SET: &str = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd";
     /// Classification node of a folder.

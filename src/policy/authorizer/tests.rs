@@ -3,7 +3,9 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::model::{Code, FoundPatient, ObjectId, PatientMatch, Purpose, RegistryObject, Role, WireBytes};
+use crate::model::{
+    Association, Code, FoundPatient, ObjectId, Oid, PatientMatch, Purpose, RegistryObject, Role,
+};
 use crate::policy::Standing;
 use crate::policy::entities::{Action, ConsentWord, EntryClass, Principal, Question, Resource};
 use crate::policy::fixture::*;
@@ -20,7 +22,7 @@ fn shown(authorizer: &Authorizer, context: &RequestContext, entries: Vec<Documen
         RegistryObject::Entry(entry) => {
             entry.origin.as_ref().map_or(entry.class.value.clone(), |o| o.kind.clone())
         }
-        RegistryObject::Other { .. } => "other".to_owned(),
+        RegistryObject::Association(_) | RegistryObject::Package(_) => "other".to_owned(),
     };
     filtered.answer().found.iter().map(kind).collect()
 }
@@ -147,11 +149,15 @@ fn what_the_filter_cannot_judge_is_withheld_on_both_sides() {
     for context in [physician(), context(Side::Home, OKAYAMA, "physician", Purpose::Treatment)] {
         let permit =
             Permit::assumed(context.id, Operation::DocumentQuery, vec![], vec![], Decision::default());
-        let other = RegistryObject::Other {
-            object: ObjectId(Phi::new("urn:uuid:2".to_owned())),
-            element: "rim:Association".to_owned(),
-            encoded: WireBytes { bytes: Phi::default(), namespaces: [].into(), places: None },
-        };
+        let id = |text: &str| ObjectId(Phi::new(text.to_owned()));
+        let other = RegistryObject::Association(Association {
+            community: CommunityId(Oid::parse(OKAYAMA).unwrap()),
+            object: id("urn:uuid:2"),
+            kind: Association::TRANSFORMS.to_owned(),
+            source: id("urn:uuid:3"),
+            target: id("urn:uuid:4"),
+            encoded: None,
+        });
         let filtered = okayama.filter(&context, &permit, Answer::found(vec![other]));
         assert_eq!((filtered.withheld(), filtered.answer().found.len()), (1, 0));
     }

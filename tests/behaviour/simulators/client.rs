@@ -441,7 +441,7 @@ pub fn discovery(demographics: Demographics) -> PatientDiscovery {
 pub fn entries(answer: Answer<RegistryObject>) -> Vec<DocumentEntry> {
     let entry = |object| match object {
         RegistryObject::Entry(entry) => entry,
-        other @ RegistryObject::Other { .. } => panic!("no entry: {other:?}"),
+        other => panic!("no entry: {other:?}"),
     };
     answer.found.into_iter().map(entry).collect()
 }

@@ -9,6 +9,7 @@ pub mod pki;
 pub mod process;
 pub mod raw;
 pub mod records;
+pub mod registry;
 pub mod repository;
 pub mod seed;
 pub mod waiting;

@@ -1,6 +1,7 @@
 //! Without `--reveal` no patient value shows, with it all do.
 
 use super::*;
+use serde_json::json;
 
 const MARKS: [&str; 5] = ["PLANTED7", "秘密太郎", "19610203", "0861112222", "7.8.9.PLANTED"];
 
@@ -59,6 +60,16 @@ fn planted() -> Vec<(Option<&'static str>, String)> {
     );
     let location = "<x:PatientLocationQueryRequest xmlns:x='urn:ihe:iti:xcpd:2009'><x:RequestedPatientId \
         root='2.999.33.1' extension='PLANTED7'/></x:PatientLocationQueryRequest>";
+    let packages = format!(
+        "<r:RegistryPackage id='urn:uuid:PLANTED7' home='urn:oid:2.999.34'><r:Name><r:LocalizedString value='秘密太郎'/></r:Name>\
+         <r:Description><r:LocalizedString value='PLANTED7'/></r:Description>\
+         <r:Classification id='c' classificationNode='urn:uuid:d9d542f3-6cc4-48b6-8870-ea235fbc94c2'/>\
+         <r:ExternalIdentifier identificationScheme='urn:uuid:f64ffdf0-4b97-4e06-b79f-a52b38ec2f8a' value='{cx}'/>\
+         <r:ExternalIdentifier identificationScheme='urn:uuid:75df8f67-9973-4fbe-a900-df66cefecc5a' value='7.8.9.PLANTED'/>\
+         </r:RegistryPackage><r:Association id='urn:uuid:PLANTED7' associationType='urn:ihe:iti:2007:AssociationType:RPLC' \
+         sourceObject='urn:uuid:PLANTED7' targetObject='urn:uuid:PLANTED7'/><r:ObjectRef id='urn:uuid:PLANTED7' \
+         home='urn:oid:2.999.34'/>"
+    );
     let entry = format!(
         "<q:AdhocQueryResponse xmlns:q='urn:oasis:names:tc:ebxml-regrep:xsd:query:3.0' \
          xmlns:r='urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0' status='{SUCCESS}'><r:RegistryObjectList>\
@@ -68,7 +79,7 @@ fn planted() -> Vec<(Option<&'static str>, String)> {
          <r:Name><r:LocalizedString value='秘密太郎'/></r:Name><r:Description><r:LocalizedString value='PLANTED7'/></r:Description>\
          <r:ExternalIdentifier identificationScheme='urn:uuid:58a6f841-87b3-4a3e-92fd-a8ffeff98427' value='{cx}'/>\
          <r:ExternalIdentifier identificationScheme='urn:uuid:2e82c1f6-a085-4c72-9da3-8640a32e42ab' value='7.8.9.PLANTED'/>\
-         </r:ExtrinsicObject></r:RegistryObjectList></q:AdhocQueryResponse>"
+         </r:ExtrinsicObject>{packages}</r:RegistryObjectList></q:AdhocQueryResponse>"
     );
     vec![
         (Some("ITI-55 request"), discovery.clone()),
@@ -128,4 +139,19 @@ fn the_numbers_of_a_storage_path_show_only_in_file() {
     let path = "0005064077_-_ADT-00_999999999999999_20240712081527824_-_1";
     let (line, told) = line(Some(path), b"", None, false);
     assert_eq!((line.matches("0005064077").count(), refusal(&told)), (1, "empty-file"));
+}
+
+#[test]
+fn folders_and_associations_are_told_by_what_they_are() {
+    let planted = planted();
+    let (_, entry) = planted.iter().find(|(kind, _)| *kind == Some("ITI-38 response")).unwrap();
+    let (_, told) = line(None, entry.as_bytes(), Some("ITI-38 response"), true);
+    let message = &told["message"];
+    assert_eq!((&told["found"]["folders"], &told["found"]["associations"]), (&json!(1), &json!(1)));
+    assert_eq!(message["folders"][0]["title"], "秘密太郎");
+    assert_eq!(message["folders"][0]["patient"], "PLANTED7^^^&2.999.33.1&ISO");
+    assert_eq!(message["associations"][0]["type"], "urn:ihe:iti:2007:AssociationType:RPLC");
+    assert_eq!(message["associations"][0]["source"], "urn:uuid:PLANTED7");
+    assert_eq!(message["object_refs"][0], "urn:uuid:PLANTED7");
+    assert!(message["submission_sets"].is_null(), "{told}");
 }

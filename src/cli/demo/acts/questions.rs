@@ -77,14 +77,8 @@ impl Asking {
         if let Some(error) = answer.reported.first() {
             return Err(format!("{}: {}", error.code, error.context));
         }
-        let mut entries: Vec<Shown> = answer
-            .found
-            .iter()
-            .filter_map(|object| match object {
-                RegistryObject::Entry(found) => Some(entry(found)),
-                RegistryObject::Other { .. } => None,
-            })
-            .collect();
+        let mut entries: Vec<Shown> =
+            answer.found.iter().filter_map(RegistryObject::entry).map(entry).collect();
         entries.sort_by(|a, b| b.service_start.cmp(&a.service_start).then_with(|| a.kind.cmp(&b.kind)));
         Ok(entries)
     }

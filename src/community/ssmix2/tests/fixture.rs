@@ -192,7 +192,7 @@ pub async fn ask(source: &Ssmix2, query: &DocumentQuery) -> Vec<DocumentEntry> {
     assert_eq!(answer.answered, 1);
     let entry = |object| match object {
         RegistryObject::Entry(entry) => entry,
-        RegistryObject::Other { .. } => panic!("only entries are held"),
+        other => panic!("only entries are wanted: {other:?}"),
     };
     answer.found.into_iter().map(entry).collect()
 }

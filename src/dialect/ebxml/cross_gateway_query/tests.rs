@@ -47,11 +47,7 @@ fn read(xml: &str) -> Outcome<RegistryObject> {
 }
 
 fn entries(answer: &Answer<RegistryObject>) -> Vec<&DocumentEntry> {
-    let entries = answer.found.iter().filter_map(|object| match object {
-        RegistryObject::Entry(entry) => Some(entry),
-        RegistryObject::Other { .. } => None,
-    });
-    entries.collect()
+    answer.found.iter().filter_map(RegistryObject::entry).collect()
 }
 
 // All that is the same on both ends of the wire.
@@ -305,7 +301,7 @@ async fn a_long_list_leaves_in_pieces_that_together_say_what_the_whole_would() {
     let objects: Vec<String> = (0..400)
         .map(|number| match numbered(number) {
             RegistryObject::Entry(entry) => extrinsic_object::encode(&entry).unwrap(),
-            RegistryObject::Other { .. } => unreachable!(),
+            _ => unreachable!(),
         })
         .collect();
     let list = format!("<rim:RegistryObjectList>{}</rim:RegistryObjectList>", objects.concat());

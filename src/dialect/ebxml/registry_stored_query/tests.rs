@@ -15,7 +15,7 @@ proptest! {
 
     #[test]
     fn a_request_reads_as_it_was_written_with_a_home_and_without(
-        query in samples::query(),
+        query in prop_oneof![samples::query(), samples::query_within()],
         is_homeless in any::<bool>(),
     ) {
         let query = DocumentQuery { home: query.home.clone().filter(|_| !is_homeless), ..query };

@@ -60,7 +60,7 @@ fn a_message_is_shown_in_its_own_words() {
          <rim:RegistryObjectList>{entry}</rim:RegistryObjectList></q:AdhocQueryResponse>"
     );
     let summary = query_response(&Envelope::bare(&xml), HomeRule::Required);
-    let Carried::Entries(entries) = &summary.carried else { panic!() };
+    let Carried::Objects(CarriedObjects { entries, .. }) = &summary.carried else { panic!() };
     let [entry] = entries.as_slice() else { panic!() };
     assert_eq!(entry.patient.as_ref().map(|cx| cx.reveal().as_str()), Some("P-0001^^^&2.999.1.3&ISO"));
     assert_eq!(entry.view.title, "処方 2026-04-01");
@@ -247,7 +247,8 @@ async fn the_entries_of_the_corpus_survive_being_passed_on() {
                         entry.size
                     )
                 }
-                RegistryObject::Other { element, .. } => element.clone(),
+                RegistryObject::Association(a) => format!("{} {:?} {:?}", a.kind, a.source, a.target),
+                RegistryObject::Package(package) => format!("{:?} {:?}", package.kind, package.availability),
             };
             answer.found.iter().map(key).collect()
         };
