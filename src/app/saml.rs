@@ -56,7 +56,7 @@ pub fn issuing(broker: &BrokerConfig, file: &TargetFile, to: Option<&Uri>) -> Re
     let certificate =
         certificate.first().ok_or_else(|| StartError::file(&identity.certificate, "no certificate"))?;
     let signer = Signer::new(&key, certificate).map_err(|e| StartError::file(&identity.key, e))?;
-    let saml = file.saml.as_ref();
+    let saml = file.saml.as_ref().or(file.xua.as_ref());
     Ok(Issuing {
         issuer: issuer.clone(),
         signer,

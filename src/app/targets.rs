@@ -9,10 +9,10 @@ use super::saml::issuing;
 use super::startup::StartError;
 use crate::broker::{BreakerSettings, Target, TargetSettings};
 use crate::community::ssmix2::{self, Report, Ssmix2};
-use crate::community::{Endpoints, Ends, Exchange, Xca};
-use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind};
+use crate::community::{Endpoints, Ends, Exchange, Xca, Xds};
+use crate::config::{BrokerConfig, ConfigError, Settings, TargetFile, TargetKind, XdsConfig};
 use crate::dialect::soap;
-use crate::model::{Community, Descriptor, PeerProfile};
+use crate::model::{Community, CommunityId, Descriptor, PeerProfile};
 use crate::policy::{Policies, PolicyError};
 use crate::telemetry::Metrics;
 use crate::transport::HttpClient;
@@ -45,6 +45,7 @@ pub fn build(
                 storage
             }
             TargetKind::Xca => Arc::new(gateway(&settings.broker, file)?),
+            TargetKind::Xds => Arc::new(network(&settings.broker, file)?),
         };
         targets.push(Arc::new(Target::new(community, limits(file), Arc::clone(metrics))));
     }
@@ -100,21 +101,40 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         document_query: file.endpoints.document_query.clone(),
         document_retrieve: file.endpoints.document_retrieve.clone(),
     };
-    let exchange = Exchange {
+    let exchange = exchange(broker, file, &file.community)?;
+    Ok(Xca::new(descriptor(file), endpoints, exchange))
+}
+
+fn network(broker: &BrokerConfig, file: &TargetFile) -> Result<Xds, StartError> {
+    let Some(config) = &file.xds else { return Err(StartError::file(&file.path, "missing table `[xds]`")) };
+    let XdsConfig { facility, home, .. } = config;
+    let descriptor = Descriptor { facility: facility.clone(), ..descriptor(file) };
+    let exchange = exchange(broker, file, home.as_ref().unwrap_or(&file.community))?;
+    Ok(Xds::new(descriptor, config.clone(), exchange))
+}
+
+/// To the far end of a file, which calls itself `receiver`.
+fn exchange(
+    broker: &BrokerConfig,
+    file: &TargetFile,
+    receiver: &CommunityId,
+) -> Result<Exchange, StartError> {
+    let vouches = !file.is_source() || file.xua.is_some();
+    Ok(Exchange {
         client: HttpClient::new(file).map_err(|e| StartError::file(&file.path, e))?,
         ends: Ends {
             device: broker.device.clone(),
             community: broker.community.clone(),
             authority: broker.authority.clone(),
-            receiver_device: file.device.clone().unwrap_or_else(|| file.community.0.clone()),
-            receiver: file.community.clone(),
+            receiver_device: file.device.clone().unwrap_or_else(|| receiver.0.clone()),
+            receiver: receiver.clone(),
         },
         profile: PeerProfile {
             send_network_id: file.send_network_id,
             correlation_days: file.correlation_days,
             ..file.wire.clone()
         },
-        issuing: Arc::new(issuing(broker, file, None)?),
+        issuing: vouches.then(|| issuing(broker, file, None)).transpose()?.map(Arc::new),
         limits: soap::Limits {
             root_bytes_max: file.limits.answer_bytes_max,
             part_bytes_max: file.limits.document_bytes_max,
@@ -122,8 +142,7 @@ fn gateway(broker: &BrokerConfig, file: &TargetFile) -> Result<Xca, StartError> 
         },
         answer_bytes_max: file.limits.answer_bytes_max,
         timeout: Duration::from_millis(file.timeout_ms),
-    };
-    Ok(Xca::new(descriptor(file), endpoints, exchange))
+    })
 }
 
 /// Reads one source's storage whole, as a start would, and tells what was not taken and why.

@@ -1,6 +1,8 @@
-//! Documents of a peer, held against what their entries announced. A document that is longer, shorter
+//! Documents of a peer, or of a source that is asked by messages, held against what their entries announced. A document that is longer, shorter
 //! or another than its entry said is never passed on whole: one piece is kept back until size and
 //! hash have been seen to hold, and where they do not, the answer breaks.
+
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context as Digest, SHA1_FOR_LEGACY_USE_ONLY, digest};
 use bytes::Bytes;
@@ -8,21 +10,30 @@ use futures_util::{StreamExt, stream};
 
 use super::pipeline::Broker;
 use super::resolve::About;
-use crate::model::{Document, DocumentEntry, DocumentStream, Interrupted, RequestContext};
+use super::target::Target;
+use crate::model::{
+    Document, DocumentEntry, DocumentRetrieve, DocumentStream, Interrupted, Outbound, RequestContext,
+};
 
 impl Broker {
-    /// A document that breaks where it differs from the entry under which it was shown. Our own are
-    /// hashed where they are read.
+    /// A document that breaks where it differs from the entry under which it was shown. Those of our own
+    /// storages are hashed where they are read.
     pub(super) fn as_announced(
         &self,
         context: &RequestContext,
         about: &About,
         document: Document,
     ) -> Document {
-        let announced = |entry: &&DocumentEntry| entry.id == document.id && entry.origin.is_none();
+        let announced = |entry: &&DocumentEntry| entry.id == document.id;
         let Some(entry) = about.entries.iter().find(announced) else { return document };
         let directory = self.directory.load();
-        let Some(peer) = directory.peer(context.side, &entry.id.community) else { return document };
+        let retrieve = DocumentRetrieve::of(vec![document.id.clone()]);
+        let peer = match &entry.origin {
+            Some(_) => directory.source(&entry.id.repository),
+            None => directory.peer(context.side, &entry.id.community),
+        };
+        let comes = |target: &&Arc<Target>| target.url(Outbound::DocumentRetrieve(&retrieve)).is_some();
+        let Some(peer) = peer.filter(comes) else { return document };
         let (metrics, request) = (self.metrics.clone(), context.id);
         let target = peer.descriptor().name.clone();
         let is_let_pass = peer.descriptor().documents_may_differ;
@@ -118,7 +129,6 @@ impl Held {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use super::*;

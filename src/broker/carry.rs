@@ -2,7 +2,7 @@
 //! brings is kept whatever becomes of the others; what does not answer what was asked of whom is
 //! dropped before anything else sees it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -200,7 +200,34 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         request: R,
         recorded: Recorded,
     ) -> Result<(), Failure> {
-        let request = &request;
+        let leg = recorded.leg().clone();
+        let mut answer = self.exchange(community, (&request, &request), recorded).await?;
+        let mut waiting: VecDeque<R> = request.further(community, &mut answer).into();
+        self.keep(at, answer);
+        while !waiting.is_empty() {
+            // On record together, then asked one after the other: whoever finds a list too long is not
+            // asked for all of it at once.
+            let pieces: Vec<R> = waiting.drain(..).collect();
+            let record =
+                |piece: &R| self.planned.record(self.context, &Identity::another(&leg), piece.outbound());
+            let records = pieces.iter().map(record).collect();
+            let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
+            for (piece, recorded) in pieces.into_iter().zip(recorded) {
+                let mut answer = self.exchange(community, (&piece, &request), recorded).await?;
+                waiting.extend(piece.further(community, &mut answer));
+                self.brought().answers.entry(at).or_default().merge(answer);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends one message, and keeps of its answer what answers it and the request that it is a piece of.
+    async fn exchange(
+        &self,
+        community: &dyn Community,
+        (request, whole): (&R, &R),
+        recorded: Recorded,
+    ) -> Outcome<R::Found> {
         let ask = |recorded: Recorded| -> BoxFuture<'_, Outcome<R::Found>> {
             Box::pin(async move { request.send(self.context, recorded.leg(), community).await })
         };
@@ -213,7 +240,8 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
             }
         };
         let all = answer.found.len();
-        answer.found.retain(|found| request.accepts(self.planned.target.descriptor(), found));
+        let from = self.planned.target.descriptor();
+        answer.found.retain(|found| request.accepts(from, found) && whole.accepts(from, found));
         let dropped = all - answer.found.len() + std::mem::take(&mut answer.set_aside);
         self.dropped("not_asked", dropped);
         self.came(&leg, None, answer.found.len(), dropped);
@@ -221,8 +249,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
             let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
             self.learned(&known, &ids, keep_for).await;
         }
-        self.keep(at, answer);
-        Ok(())
+        Ok(answer)
     }
 
     /// Sends one message. A peer that says it is busy is asked once more after a moment, if time

@@ -107,7 +107,7 @@ impl<R: OutboundRequest> Planned<R> {
         LegRecord {
             target: descriptor.name.clone(),
             community: descriptor.community.clone(),
-            transaction: transaction(outbound),
+            transaction: self.target.describe().transaction(outbound),
             leg: leg.clone(),
             query_element: self.target.describe().query_element(context, leg, outbound),
             url: self.target.describe().url(outbound),
@@ -136,15 +136,6 @@ pub async fn fan_out<R: OutboundRequest>(
     }
     log_outages(context, &merged.unavailable);
     (merged, outcomes)
-}
-
-// The transaction at an XCA peer; a source of ours is asked without a message.
-const fn transaction(outbound: Outbound<'_>) -> &'static str {
-    match outbound {
-        Outbound::DocumentQuery(_) => "ITI-38",
-        Outbound::DocumentRetrieve(_) => "ITI-39",
-        Outbound::Nothing | Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
-    }
 }
 
 fn log_outages(context: &RequestContext, outages: &[Outage]) {

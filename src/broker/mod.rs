@@ -19,6 +19,7 @@ mod limits;
 mod lookup;
 mod outbound;
 mod pages;
+mod pieces;
 mod pipeline;
 mod resemblance;
 mod resolve;

@@ -3,6 +3,7 @@
 
 use futures_util::future::BoxFuture;
 
+use super::pieces::pieces;
 use super::resemblance::{resembles, speaks_for};
 use super::resolve::About;
 use super::target::Target;
@@ -44,6 +45,11 @@ pub trait OutboundRequest: Request {
         leg: &'a Leg,
         to: &'a dyn Community,
     ) -> BoxFuture<'a, Outcome<Self::Found>>;
+
+    /// What has to be asked there besides, as the answer shows; what it said of that is taken out of it.
+    fn further(&self, _: &dyn Community, _: &mut Answer<Self::Found>) -> Vec<Self> {
+        Vec::new()
+    }
 
     /// Whose ids at a network an answer to this request has brought, and which.
     fn learned(&self, _: &Answer<Self::Found>) -> Option<(PatientId, Vec<PatientId>)> {
@@ -145,6 +151,10 @@ impl OutboundRequest for DocumentQuery {
         Box::pin(to.document_query(context, leg, self))
     }
 
+    fn further(&self, to: &dyn Community, answer: &mut Answer<RegistryObject>) -> Vec<Self> {
+        pieces(self, to, answer)
+    }
+
     fn accepts(&self, from: &Descriptor, found: &RegistryObject) -> bool {
         let RegistryObject::Entry(entry) = found else { return true };
         let asked = match &self.by {
@@ -169,12 +179,21 @@ impl OutboundRequest for DocumentRetrieve {
             .filter(|id| about.knows(id) && holds(to.descriptor(), id))
             .cloned()
             .collect();
-        // What takes few documents at a time gets several messages, each with its place in the record.
+        // What takes few documents at a time gets several messages, each with its place in the record; so
+        // does each repository with a URL of its own.
         let at_a_time = match to.documents_per_retrieve() {
             0 => documents.len().max(1),
             limit => limit,
         };
-        let parts = documents.chunks(at_a_time);
+        let mut by_url: Vec<(Option<String>, Vec<DocumentId>)> = Vec::new();
+        for document in documents {
+            let url = to.url(Outbound::DocumentRetrieve(&Self::of(vec![document.clone()])));
+            match by_url.iter_mut().find(|(known, _)| *known == url) {
+                Some((_, documents)) => documents.push(document),
+                None => by_url.push((url, vec![document])),
+            }
+        }
+        let parts = by_url.iter().flat_map(|(_, documents)| documents.chunks(at_a_time));
         parts.map(|documents| Ask::Plain(Self::of(documents.to_vec()))).collect()
     }
 

@@ -1,8 +1,10 @@
 //! Whom a request is about: resolved at home, from consents and our own sources. Nothing leaves the
 //! house here; a peer's id of the person is asked for inside an outbound request, after the record.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use futures_util::future::join_all;
 
 use super::Identity;
 use super::claims::{Claims, Routes};
@@ -193,9 +195,15 @@ impl Resolver<'_> {
     // The entries of our own sources under these ids. A source that does not answer could not show its own
     // either.
     async fn held(&self, context: &RequestContext, by: &QueryKey) -> Vec<DocumentEntry> {
-        let (mut held, query) = (Vec::new(), by_ids(by.clone()));
-        for source in self.directory.sources() {
-            match source.entries_at_home(context, &self.identity.leg(), &query).await {
+        let query = by_ids(by.clone());
+        let leg = self.identity.leg();
+        let asked = self.directory.sources().map(|source| {
+            let (query, leg) = (&query, &leg);
+            async move { (source, source.entries_at_home(context, leg, query).await) }
+        });
+        let mut held = Vec::new();
+        for (source, answer) in join_all(asked).await {
+            match answer {
                 Ok(answer) => held.extend(answer.found.iter().filter_map(RegistryObject::entry).cloned()),
                 Err(failure) => {
                     let (target_name, failure) =
@@ -379,21 +387,20 @@ impl Resolver<'_> {
         book: &Arc<ConsentBook>,
         known: &PatientId,
     ) -> Option<Correlation> {
-        let mut records: BTreeMap<HospitalNumber, Option<GradedRecord>> = BTreeMap::new();
+        let abroad = book.abroad(&known.value, context.received);
+        let all: BTreeSet<&HospitalNumber> = abroad.iter().flat_map(|(_, numbers)| numbers).collect();
+        let read = all.into_iter().map(|number| async move { (number, self.record(context, number).await) });
+        let records: BTreeMap<&HospitalNumber, Option<GradedRecord>> =
+            join_all(read).await.into_iter().collect();
         let mut sent = Vec::new();
-        for (community, numbers) in book.abroad(&known.value, context.received) {
+        for (community, numbers) in &abroad {
             let mut latest: Option<&GradedRecord> = None;
-            for number in &numbers {
-                if !records.contains_key(number) {
-                    records.insert(number.clone(), self.record(context, number).await);
-                }
-            }
             for record in numbers.iter().filter_map(|number| records.get(number)?.as_ref()) {
                 if latest.is_none_or(|latest| latest.sent_at < record.sent_at) {
                     latest = Some(record);
                 }
             }
-            sent.extend(latest.map(|record| (community, record.demographics.clone())));
+            sent.extend(latest.map(|record| (community.clone(), record.demographics.clone())));
         }
         (!sent.is_empty()).then(|| Correlation { known: known.clone(), sent })
     }
@@ -440,17 +447,27 @@ impl Resolver<'_> {
     /// A retrieve: the entry of each document, from our own sources or as it was shown a moment ago.
     pub async fn retrieve(&self, context: &RequestContext, request: &DocumentRetrieve) -> About {
         let mut about = About::default();
+        let mut own: Vec<(&Arc<Target>, Vec<&DocumentId>)> = Vec::new();
         for id in &request.documents {
             if id.community == self.identity.community {
-                match self.directory.source(&id.repository) {
-                    Some(source) => self.own_entry(context, source, id, &mut about).await,
-                    None => about.missing.push((id.clone(), "XDSUnknownRepositoryId")),
+                let Some(source) = self.directory.source(&id.repository) else {
+                    about.missing.push((id.clone(), "XDSUnknownRepositoryId"));
+                    continue;
+                };
+                match own.iter_mut().find(|(known, _)| Arc::ptr_eq(known, source)) {
+                    Some((_, ids)) => ids.push(id),
+                    None => own.push((source, vec![id])),
                 }
             } else if self.directory.peer(context.side, &id.community).is_none() {
                 about.missing.push((id.clone(), "XDSUnknownCommunity"));
             } else {
                 about.entries.extend(self.cache.shown(context, id));
             }
+        }
+        let read = own.iter().map(|(source, ids)| self.own_entries(context, source, ids));
+        for (entries, missing) in join_all(read).await {
+            about.entries.extend(entries);
+            about.missing.extend(missing);
         }
         let mut patients: Vec<PatientId> = about.entries.iter().map(|entry| entry.patient.clone()).collect();
         patients.sort();
@@ -459,20 +476,25 @@ impl Resolver<'_> {
         about
     }
 
-    async fn own_entry(&self, context: &RequestContext, source: &Target, id: &DocumentId, about: &mut About) {
-        let query = by_ids(QueryKey::UniqueIds(vec![id.unique.clone()]));
-        match source.entries_at_home(context, &self.identity.leg(), &query).await {
-            Ok(answer) => {
-                let entry = answer.found.into_iter().find_map(|found| match found {
-                    RegistryObject::Entry(entry) if entry.id == *id && holds(source.descriptor(), id) => {
-                        Some(entry)
-                    }
-                    _ => None,
-                });
-                about.entries.extend(entry.map(|entry| self.readdress(context, &entry, None)));
+    // One question a source, however many documents: it may be one that is asked by messages.
+    async fn own_entries(
+        &self,
+        context: &RequestContext,
+        source: &Target,
+        ids: &[&DocumentId],
+    ) -> (Vec<DocumentEntry>, Vec<(DocumentId, &'static str)>) {
+        let query = by_ids(QueryKey::UniqueIds(ids.iter().map(|id| id.unique.clone()).collect()));
+        let Ok(answer) = source.entries_at_home(context, &self.identity.leg(), &query).await else {
+            return (Vec::new(), ids.iter().map(|id| ((*id).clone(), "XDSRepositoryError")).collect());
+        };
+        let mut entries: Vec<DocumentEntry> = Vec::new();
+        for entry in answer.found.iter().filter_map(RegistryObject::entry) {
+            let is_asked = ids.contains(&&entry.id) && holds(source.descriptor(), &entry.id);
+            if is_asked && !entries.iter().any(|known| known.id == entry.id) {
+                entries.push(self.readdress(context, entry, None));
             }
-            Err(_) => about.missing.push((id.clone(), "XDSRepositoryError")),
         }
+        (entries, Vec::new())
     }
 
     /// The patient ids under which this requester, or where homes are not named their portal, was shown

@@ -9,9 +9,12 @@ use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
+use super::Identity;
 use super::breaker::{Breaker, BreakerSettings};
+use super::outbound::OutboundRequest;
 use crate::model::{
-    Community, Descriptor, Failure, Leg, Outcome, PatientDiscovery, PatientMatch, RequestContext, Side,
+    Answer, Community, Descriptor, Failure, Leg, Outbound, Outcome, PatientDiscovery, PatientMatch,
+    RequestContext, Side,
 };
 use crate::policy::Permit;
 use crate::telemetry::{Metrics, SUCCESS, failure_word};
@@ -76,6 +79,11 @@ impl Target {
         self.community.documents_per_retrieve()
     }
 
+    /// The URL this would be sent to; None where nothing leaves the house.
+    pub fn url(&self, outbound: Outbound<'_>) -> Option<String> {
+        self.community.url(outbound)
+    }
+
     /// What would leave for this request; describes, sends nothing.
     pub(super) fn describe(&self) -> &dyn Community {
         &*self.community
@@ -94,7 +102,12 @@ impl Target {
         if !self.is_source() {
             return Err(Failure::NotOffered);
         }
-        self.guard(context, self.community.patient_discovery(context, leg, request)).await
+        self.guard_until(
+            self.share(context),
+            context,
+            self.community.patient_discovery(context, leg, request),
+        )
+        .await
     }
 
     /// Reads entries of our own source by their ids, before there is a permit; they are judged next.
@@ -110,12 +123,30 @@ impl Target {
         if !self.is_source() {
             return Err(Failure::NotOffered);
         }
-        self.guard(context, self.community.document_query(context, leg, request)).await
+        let asking = async {
+            let (mut waiting, mut merged) = (vec![request.clone()], Answer::default());
+            let mut leg = leg.clone();
+            while let Some(piece) = waiting.pop() {
+                let mut answer = self.community.document_query(context, &leg, &piece).await?;
+                waiting.extend(piece.further(&*self.community, &mut answer));
+                merged.merge(answer);
+                leg = Identity::another(&leg);
+            }
+            Ok(merged)
+        };
+        self.guard_until(self.share(context), context, asking).await
     }
 
     /// When a request that begins now has to be answered.
     pub fn until(&self, context: &RequestContext) -> Instant {
         context.deadline.min(Instant::now() + self.timeout)
+    }
+
+    // What is asked at home before anything else leaves the greater part of the time to what is asked
+    // then: a site that is slow must not use up that of everybody else.
+    fn share(&self, context: &RequestContext) -> Instant {
+        let now = Instant::now();
+        self.until(context).min(now + context.deadline.saturating_duration_since(now) / 3)
     }
 
     /// Carries one outbound request within the target's limits: breaker, load, time. Dropping the
@@ -128,8 +159,17 @@ impl Target {
         context: &RequestContext,
         outbound: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
+        self.guard_until(self.until(context), context, outbound).await
+    }
+
+    async fn guard_until<T>(
+        &self,
+        until: Instant,
+        context: &RequestContext,
+        outbound: impl Future<Output = Result<T, Failure>>,
+    ) -> Result<T, Failure> {
         let started = Instant::now();
-        let outcome = self.guarded(context, outbound).await;
+        let outcome = self.guarded(until, outbound).await;
         let word = outcome.as_ref().err().map_or(SUCCESS, failure_word);
         let name = &self.descriptor().name;
         self.metrics.outbound(&name.0, context.transaction, word, started.elapsed());
@@ -139,7 +179,7 @@ impl Target {
 
     async fn guarded<T>(
         &self,
-        context: &RequestContext,
+        until: Instant,
         outbound: impl Future<Output = Result<T, Failure>>,
     ) -> Result<T, Failure> {
         if self.rate.check().is_err() {
@@ -149,8 +189,7 @@ impl Target {
         if !self.breaker.admits(Instant::now()) {
             return Err(Failure::BreakerOpen);
         }
-        let outcome =
-            tokio::time::timeout_at(self.until(context), outbound).await.unwrap_or(Err(Failure::TimedOut));
+        let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
             Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
                 self.breaker.failed(Instant::now());

@@ -41,8 +41,8 @@ pub struct Exchange {
     pub ends: Ends,
     /// The far end's habits.
     pub profile: PeerProfile,
-    /// Our assertions toward it.
-    pub issuing: Arc<Issuing>,
+    /// Our assertions toward it; None where it wants none.
+    pub issuing: Option<Arc<Issuing>>,
     /// Caps of an answer.
     pub limits: soap::Limits,
     /// Bytes of an answer, its documents not counted.
@@ -103,7 +103,7 @@ impl Exchange {
         T::read_answer(received, &sent, &self.profile)
     }
 
-    /// Writes a request with a fresh assertion.
+    /// Writes a request with a fresh assertion, where it wants one.
     ///
     /// # Errors
     /// `Rejected` where the requester cannot be told to the far end.
@@ -116,14 +116,9 @@ impl Exchange {
     ) -> Result<(Framed, Sent), Failure> {
         let addressing = self.addressing(leg, to);
         let (payload, sent) = T::write_request(request, &addressing, &self.profile);
-        let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
-        // Each URL is a recipient of its own: an assertion made out to another one, or to none, is refused.
-        let issuing = Issuing { recipient: to.to_string(), ..Issuing::clone(&self.issuing) };
-        let identity = issuing.identity(requester).map_err(refused)?;
-        let id = uuid::Uuid::new_v4();
-        let security = issuing.security(&identity, None, id, Timestamp::now()).map_err(refused)?;
-        let framed =
-            soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, Some(&security), payload);
+        let security = self.issuing.as_ref().map(|issuing| security(issuing, requester, to)).transpose()?;
+        let security = security.as_deref();
+        let framed = soap::frame_request(T::PACKAGING, T::REQUEST_ACTION, &addressing, security, payload);
         Ok((framed, sent))
     }
 
@@ -147,6 +142,14 @@ impl Exchange {
             to: to.to_string(),
         }
     }
+}
+
+fn security(issuing: &Issuing, requester: &Requester, to: &Uri) -> Result<String, Failure> {
+    let refused = |error: crate::identity::IdentityError| Failure::Rejected(error.to_string());
+    // Each URL is a recipient of its own: an assertion made out to another one, or to none, is refused.
+    let issuing = Issuing { recipient: to.to_string(), ..issuing.clone() };
+    let identity = issuing.identity(requester).map_err(refused)?;
+    issuing.security(&identity, None, uuid::Uuid::new_v4(), Timestamp::now()).map_err(refused)
 }
 
 /// A proxy's page about maintenance names hours, or a date.

@@ -3,6 +3,8 @@
 mod exchange;
 pub mod ssmix2;
 mod xca;
+mod xds;
 
 pub use exchange::{Ends, Exchange, whole};
 pub use xca::{Endpoints, Xca};
+pub use xds::Xds;

@@ -10,7 +10,7 @@ use super::error::{ConfigError, ConfigErrors};
 use super::section::Reading;
 use super::target::{TargetFile, TargetKind};
 use super::tls::CaFile;
-use crate::model::{CommunityId, Oid, Timestamp};
+use crate::model::{CommunityId, Oid, Side, Timestamp};
 
 /// Everything that was loaded; consistent in itself.
 #[derive(Debug, Clone)]
@@ -178,7 +178,7 @@ fn duplicates(settings: &Settings) -> Vec<ConfigError> {
 
 fn claimed(target: &TargetFile) -> Vec<(&'static str, &'static str, String)> {
     let mut claims = Vec::new();
-    if target.kind == TargetKind::Xca {
+    if target.side == Side::Peer {
         let CommunityId(oid) = &target.community;
         claims.push(("community", "community", oid.to_string()));
     }
@@ -192,6 +192,8 @@ fn claimed(target: &TargetFile) -> Vec<(&'static str, &'static str, String)> {
         let facility = target.settings.text("facility").map(|code| code.trim().to_owned());
         claims.extend(facility.map(|code| ("facility", "ssmix2.facility", code)));
     }
+    let facility = target.xds.as_ref().and_then(|xds| xds.facility.clone());
+    claims.extend(facility.map(|code| ("facility", "xds.facility", code)));
     for certificate in target.tls.iter().flat_map(|tls| &tls.certificates) {
         use super::tls::CertificateIdentity::{SanUri, SpkiSha256};
         claims.push(match certificate {
@@ -214,7 +216,7 @@ fn check_files(settings: &Settings, now: Timestamp) -> (Vec<ConfigError>, Vec<Co
         }
     };
     for listener in broker.listeners() {
-        let table = if listener.side == crate::model::Side::Home { "portal" } else { "peer" };
+        let table = if listener.side == Side::Home { "portal" } else { "peer" };
         sort(check_pair(&listener.identity, now), &|m| broker.error(&format!("{table}.certificate"), m));
         for ca in &listener.client_ca {
             sort(check_authority(ca, now), &|m| broker.error(&format!("{table}.client_ca"), m));

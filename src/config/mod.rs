@@ -12,6 +12,7 @@ mod saml;
 mod section;
 mod target;
 mod tls;
+mod xds;
 
 #[cfg(test)]
 pub(crate) mod fixture;
@@ -28,3 +29,4 @@ pub use load::{Check, Settings, load, load_with};
 pub use saml::{NameFormat, PeerSaml};
 pub use target::{Endpoints, TargetFile, TargetKind};
 pub use tls::{CaFile, CertificateIdentity, Exemption, KeyPair, PeerTls};
+pub use xds::{KindRow, SearchedBy, XdsConfig};

@@ -58,7 +58,29 @@ pub struct PeerSaml {
 
 impl PeerSaml {
     pub(super) fn read(mut section: Section<'_>, certs: &Path, role_system: &Oid) -> Self {
-        let s = &mut section;
+        let saml = Self::read_keys(&mut section, certs, role_system);
+        for (key, missing) in [("issuer", saml.issuers.is_empty()), ("signer", saml.signers.is_empty())] {
+            if missing {
+                section.fault(key, format!("missing key `saml.{key}`"), "whose assertions are trusted");
+            }
+        }
+        section.finish();
+        saml
+    }
+
+    /// Of a server that never asks us: only what our assertions toward it say.
+    pub(super) fn read_of_server(mut section: Section<'_>, role_system: &Oid) -> Self {
+        let saml = Self::read_keys(&mut section, Path::new(""), role_system);
+        for (key, is_there) in [("issuer", !saml.issuers.is_empty()), ("signer", !saml.signers.is_empty())] {
+            if is_there {
+                section.fault(key, "a source asks nothing and is trusted with no assertion", "remove it");
+            }
+        }
+        section.finish();
+        saml
+    }
+
+    fn read_keys(s: &mut Section<'_>, certs: &Path, role_system: &Oid) -> Self {
         let mut roles = s.section_or_empty("roles");
         let roles_in = roles.sections("in").into_iter().filter_map(|entry| role(entry, role_system));
         let roles_in = roles_in.collect();
@@ -71,7 +93,7 @@ impl PeerSaml {
         purposes.finish();
         let formats = [("uri", NameFormat::Uri), ("basic", NameFormat::Basic), ("none", NameFormat::Absent)];
         let flipped = |(code, purpose)| (purpose, code);
-        let saml = Self {
+        Self {
             accept_missing_audience: s.flag("accept_missing_audience", false),
             accept_missing_authn_statement: s.flag("accept_missing_authn_statement", false),
             accept_missing_home_community: s.flag("accept_missing_home_community", false),
@@ -89,14 +111,7 @@ impl PeerSaml {
             sha1_until: s.end_of_day("sha1_until"),
             signers: s.texts("signer").iter().map(|name| pem(certs, name)).collect(),
             skew_s: s.number("skew_s", 60, 0..=600),
-        };
-        for (key, missing) in [("issuer", saml.issuers.is_empty()), ("signer", saml.signers.is_empty())] {
-            if missing {
-                s.fault(key, format!("missing key `saml.{key}`"), "whose assertions are trusted");
-            }
         }
-        section.finish();
-        saml
     }
 }
 

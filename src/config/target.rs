@@ -15,6 +15,7 @@ use super::limits::{BreakerSettings, Rates, TargetLimits};
 use super::saml::PeerSaml;
 use super::section::{Reading, Section, Source};
 use super::tls::PeerTls;
+use super::xds::XdsConfig;
 use crate::model::{Authority, CommunityId, Oid, Operation, PeerProfile, RepositoryId, Side, TargetName};
 
 /// What sort of system it is.
@@ -26,12 +27,14 @@ pub enum TargetKind {
     Ssmix2,
     /// An XCA gateway of another network.
     Xca,
+    /// A PIX/PDQ manager, a registry and repositories: a source of our own, or another network.
+    Xds,
 }
 
 impl TargetKind {
     /// The words in files.
-    const WORDS: [(&'static str, Self); 3] =
-        [("portal", Self::Portal), ("ssmix2", Self::Ssmix2), ("xca", Self::Xca)];
+    const WORDS: [(&'static str, Self); 4] =
+        [("portal", Self::Portal), ("ssmix2", Self::Ssmix2), ("xca", Self::Xca), ("xds", Self::Xds)];
 
     /// The word in files.
     pub const fn word(self) -> &'static str {
@@ -39,14 +42,17 @@ impl TargetKind {
             Self::Portal => "portal",
             Self::Ssmix2 => "ssmix2",
             Self::Xca => "xca",
+            Self::Xds => "xds",
         }
     }
 
-    /// The only side it can be on: peers are never reached from peers (no transit).
-    pub const fn side(self) -> Side {
+    /// The only side it can be on: peers are never reached from peers (no transit). None where its file
+    /// says which.
+    pub const fn side(self) -> Option<Side> {
         match self {
-            Self::Portal | Self::Ssmix2 => Side::Home,
-            Self::Xca => Side::Peer,
+            Self::Portal | Self::Ssmix2 => Some(Side::Home),
+            Self::Xca => Some(Side::Peer),
+            Self::Xds => None,
         }
     }
 }
@@ -107,6 +113,10 @@ pub struct TargetFile {
     pub tls: Option<PeerTls>,
     /// Its habits on the wire.
     pub wire: PeerProfile,
+    /// URLs and habits, for `kind = "xds"`.
+    pub xds: Option<XdsConfig>,
+    /// What our assertions toward a source say; None is none. A source asks nothing and has no `saml`.
+    pub xua: Option<PeerSaml>,
     pub(super) source: Arc<Source>,
 }
 
@@ -123,12 +133,11 @@ impl TargetFile {
         let kind = s.required_word("kind", &TargetKind::WORDS);
         let side = s.word("side", &[("home", Side::Home), ("peer", Side::Peer)]);
         let community = s.oid("community").map(CommunityId);
+        let is_server = kind == Some(TargetKind::Xds) && side != Some(Side::Peer);
         let offers = offers(&mut s);
         let limits = limits(&mut s, broker, kind);
         let breaker = BreakerSettings::read(s.section_or_empty("breaker"));
-        let mut rates = s.section_or_empty("rates");
-        let own_rates = Rates::read(&mut rates, broker.limits.rates);
-        rates.finish();
+        let own_rates = rates(s.section_or_empty("rates"), broker);
         let budgets = Budgets::read(
             s.section_or_empty("budgets"),
             broker.limits.budgets,
@@ -137,20 +146,12 @@ impl TargetFile {
         let usual_ms = if kind == Some(TargetKind::Portal) { broker.timeout_ms } else { 5_000 };
         let timeout_ms = s.number("timeout_ms", usual_ms, 100..=120_000);
         let device = s.oid("device");
-        let authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
-        let repositories = s.oids("repositories").into_iter().map(RepositoryId).collect();
+        let mut authorities: Vec<_> = s.oids("authorities").into_iter().map(Authority).collect();
+        let mut repositories: Vec<_> = s.oids("repositories").into_iter().map(RepositoryId).collect();
         let send_network_id = s.flag("send_network_id", false);
         let correlation_days = u32::try_from(s.number("correlation_days", 0, 0..=366)).unwrap_or_default();
-        let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
-        let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
-        let tls = s.section("tls").map(|section| PeerTls::read(section, &broker.certs, inherited));
-        let saml =
-            s.section("saml").map(|section| PeerSaml::read(section, &broker.certs, &broker.role_system));
-        let wire = s.raw("wire").map(|value| read_all::<PeerProfile>(&source, "wire", value));
-        let wire = wire.unwrap_or_else(|| Ok(PeerProfile::default())).unwrap_or_else(|errors| {
-            errors.into_iter().for_each(|error| reading.note(error));
-            PeerProfile::default()
-        });
+        let (tls, saml, xua) = trust(&mut s, broker, kind, is_server);
+        let wire = wire(&mut s, reading, &source);
         let key = kind.map_or("ssmix2", TargetKind::word);
         check_tables(&mut s, kind);
         let endpoints = if kind == Some(TargetKind::Xca) {
@@ -158,7 +159,8 @@ impl TargetFile {
         } else {
             Endpoints::default()
         };
-        let settings = kind != Some(TargetKind::Xca) && s.raw(key).is_some();
+        let xds = xds(&mut s, kind, &mut authorities, &mut repositories);
+        let settings = !matches!(kind, Some(TargetKind::Xca | TargetKind::Xds)) && s.raw(key).is_some();
         s.finish();
         let kind = kind?;
         let file = Self {
@@ -171,20 +173,27 @@ impl TargetFile {
             kind,
             limits,
             name: TargetName(path.file_stem().map(|s| s.to_string_lossy()).unwrap_or_default().into()),
-            offers: offers.unwrap_or_else(|| offered_by_default(kind)),
+            offers: offers.unwrap_or_else(|| offered_by_default(kind, xds.as_ref())),
             path: path.to_owned(),
             rates: own_rates,
             repositories,
             saml,
             send_network_id,
             settings: KindTable::new(Arc::clone(&source), key, settings),
-            side: side.unwrap_or(kind.side()),
+            side: side.or(kind.side()).unwrap_or(Side::Peer),
             timeout_ms,
             tls,
             wire: PeerProfile { community, authorities: authorities.clone(), ..wire },
             authorities,
             source,
+            xds,
+            xua,
         };
+        if side.is_none() && kind.side().is_none() {
+            let hint = "side = \"home\" is a source of ours, side = \"peer\" another network";
+            reading.note(file.error("side", "missing key `side`").hint(hint));
+            return Some(file);
+        }
         file.check_itself(broker).into_iter().for_each(|error| reading.note_conflict(error));
         Some(file)
     }
@@ -196,12 +205,12 @@ impl TargetFile {
             errors.push(self.error(key, message).hint(hint));
         };
         let word = self.kind.word();
-        if self.side != self.kind.side() {
-            let side = self.kind.side().word();
+        if let Some(side) = self.kind.side().filter(|side| *side != self.side) {
+            let side = side.word();
             fault("side", format!("kind \"{word}\" cannot be on this side"), &format!("side = \"{side}\""));
         }
         let ours = self.community == broker.community;
-        match (self.kind.side(), ours) {
+        match (self.kind.side().unwrap_or(self.side), ours) {
             (Side::Home, false) => {
                 fault("community", "a system of our own has our community".into(), "leave `community` out");
             }
@@ -216,7 +225,8 @@ impl TargetFile {
             if present && is_source {
                 fault(key, format!("kind \"{word}\" has no `{key}`"), "remove it");
             }
-            if !present && !is_source {
+            let is_optional = is_source || (key == "saml" && self.is_source());
+            if !present && !is_optional {
                 fault(key, format!("missing table `{key}`"), "see docs/configuration.md");
             }
         }
@@ -233,10 +243,22 @@ impl TargetFile {
         if self.kind == TargetKind::Xca {
             self.check_peer(&mut fault);
         }
-        if is_source && !self.settings.is_present() {
+        let has_table = self.settings.is_present() || self.xds.is_some();
+        if matches!(self.kind, TargetKind::Ssmix2 | TargetKind::Xds) && !has_table {
             fault("kind", format!("missing table `[{word}]`"), "see docs/configuration.md");
         }
+        if let Some(xds) = &self.xds {
+            xds.check(self.side, &self.offers, self.send_network_id, &mut fault);
+            if self.tls.as_ref().is_some_and(|tls| tls.client.is_none()) {
+                fault("tls.client", "missing key `tls.client`".into(), "the certificate we show it");
+            }
+        }
         errors
+    }
+
+    /// Whether it is a source of ours.
+    pub fn is_source(&self) -> bool {
+        self.side == Side::Home && self.kind != TargetKind::Portal
     }
 
     fn check_peer(&self, fault: &mut dyn FnMut(&str, String, &str)) {
@@ -263,13 +285,17 @@ impl TargetFile {
     }
 }
 
-fn offered_by_default(kind: TargetKind) -> BTreeSet<Operation> {
+fn offered_by_default(kind: TargetKind, xds: Option<&XdsConfig>) -> BTreeSet<Operation> {
+    if let Some(xds) = xds {
+        return xds.offers();
+    }
     if kind == TargetKind::Portal { BTreeSet::new() } else { Operation::ALL.into_iter().collect() }
 }
 
 /// Each kind has a table of its own; one of another kind is a mistake.
 fn check_tables(s: &mut Section<'_>, kind: Option<TargetKind>) {
-    for other in [TargetKind::Ssmix2, TargetKind::Xca].into_iter().filter(|other| Some(*other) != kind) {
+    let kinds = [TargetKind::Ssmix2, TargetKind::Xca, TargetKind::Xds];
+    for other in kinds.into_iter().filter(|other| Some(*other) != kind) {
         if s.raw(other.word()).is_some() && kind.is_some() {
             s.fault(other.word(), format!("`[{}]` in a file of another kind", other.word()), "");
         }
@@ -313,7 +339,68 @@ fn endpoints(mut section: Section<'_>) -> Endpoints {
     endpoints
 }
 
-fn url(section: &mut Section<'_>, key: &'static str) -> Option<Uri> {
+/// Certificates; whose assertions are trusted; what ours toward a server that never calls us say.
+fn trust(
+    s: &mut Section<'_>,
+    broker: &BrokerConfig,
+    kind: Option<TargetKind>,
+    is_server: bool,
+) -> (Option<PeerTls>, Option<PeerSaml>, Option<PeerSaml>) {
+    let listener = if kind == Some(TargetKind::Portal) { &broker.portal } else { &broker.peer };
+    let inherited = listener.as_ref().map(|l| l.client_ca.as_slice()).unwrap_or_default();
+    let (tls, saml) = (s.section("tls"), s.section("saml"));
+    if is_server {
+        let tls = tls.map(|section| PeerTls::read_of_server(section, &broker.certs));
+        return (tls, None, saml.map(|section| PeerSaml::read_of_server(section, &broker.role_system)));
+    }
+    let tls = tls.map(|section| PeerTls::read(section, &broker.certs, inherited));
+    (tls, saml.map(|section| PeerSaml::read(section, &broker.certs, &broker.role_system)), None)
+}
+
+fn wire(s: &mut Section<'_>, reading: &Reading, source: &Source) -> PeerProfile {
+    let wire = s.raw("wire").map(|value| read_all::<PeerProfile>(source, "wire", value));
+    wire.unwrap_or_else(|| Ok(PeerProfile::default())).unwrap_or_else(|errors| {
+        errors.into_iter().for_each(|error| reading.note(error));
+        PeerProfile::default()
+    })
+}
+
+/// The `[xds]` table, whose authority and repositories are the file's.
+fn xds(
+    s: &mut Section<'_>,
+    kind: Option<TargetKind>,
+    authorities: &mut Vec<Authority>,
+    repositories: &mut Vec<RepositoryId>,
+) -> Option<XdsConfig> {
+    if kind != Some(TargetKind::Xds) {
+        return None;
+    }
+    let config = XdsConfig::read(s.section("xds")?);
+    *authorities = joined(config.authority.clone(), std::mem::take(authorities));
+    let held = config.repositories.iter().map(|(id, _)| id.clone());
+    *repositories = joined(held, std::mem::take(repositories));
+    Some(config)
+}
+
+fn rates(mut section: Section<'_>, broker: &BrokerConfig) -> Rates {
+    let rates = Rates::read(&mut section, broker.limits.rates);
+    section.finish();
+    rates
+}
+
+/// These first, each once.
+fn joined<T: PartialEq>(first: impl IntoIterator<Item = T>, then: Vec<T>) -> Vec<T> {
+    let mut joined = Vec::new();
+    for one in first.into_iter().chain(then) {
+        if !joined.contains(&one) {
+            joined.push(one);
+        }
+    }
+    joined
+}
+
+/// An https URL.
+pub(super) fn url(section: &mut Section<'_>, key: &'static str) -> Option<Uri> {
     let text = section.text(key)?;
     let uri: Option<Uri> = text.parse().ok();
     let fits = |uri: &Uri| uri.scheme_str() == Some("https") && uri.host().is_some_and(|h| !h.is_empty());

@@ -220,6 +220,14 @@ fn a_candidate_is_checked_together_with_the_rest_before_it_is_dropped_in() {
     assert_eq!(settings.targets[0].offers.iter().collect::<Vec<_>>(), [&Operation::DocumentQuery]);
 }
 
+const EXAMPLES: [&str; 5] = [
+    "kakehashi",
+    "peers/hiroshima-hmnet",
+    "peers/okayama-univ",
+    "peers/okayama-site",
+    "peers/okayama-portal",
+];
+
 /// The example files with a key or certificate for every name in them.
 fn examples() -> Fixture {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -229,7 +237,7 @@ fn examples() -> Fixture {
     for name in names.into_iter().chain(["hiroshima-idp", "portal-idp"]) {
         fixture.certificate(&ca, name, &[], &["localhost"]);
     }
-    for name in ["kakehashi", "peers/hiroshima-hmnet", "peers/okayama-univ", "peers/okayama-portal"] {
+    for name in EXAMPLES {
         let text = std::fs::read_to_string(root.join(format!("{name}.toml.example"))).unwrap();
         fixture.write(&format!("{name}.toml"), &text);
     }
@@ -239,7 +247,7 @@ fn examples() -> Fixture {
 #[test]
 fn the_example_files_load_as_they_are() {
     let settings = examples().load().unwrap();
-    assert_eq!(settings.targets.len(), 3);
+    assert_eq!(settings.targets.len(), EXAMPLES.len() - 1);
     assert_eq!(settings.broker.limits, Limits::default());
     assert!(settings.warnings.is_empty());
 }
@@ -252,7 +260,7 @@ fn every_key_stands_in_the_documentation_and_so_does_every_example() {
     assert!(errors.is_empty() && asked.len() > 100);
     let missing: Vec<_> = asked.iter().filter(|key| !text.contains(&format!("| `{key}` |"))).collect();
     assert!(missing.is_empty(), "{missing:?}");
-    for name in ["kakehashi", "peers/hiroshima-hmnet", "peers/okayama-univ", "peers/okayama-portal"] {
+    for name in EXAMPLES {
         let example = std::fs::read_to_string(root.join(format!("{name}.toml.example"))).unwrap();
         assert!(text.contains(&example), "docs/configuration.md does not hold {name}.toml.example");
     }
@@ -423,4 +431,68 @@ fn budgets_that_contradict_themselves_are_told_with_line_and_hint_and_a_peers_ow
         fixture.write("peers/hm.toml", &portal.replace("tls =", &format!("{patients}tls =")));
         assert_eq!(fixture.load().unwrap().targets[0].budgets.person.misses, misses);
     }
+}
+
+/// A registry of our own, or with other first lines of another network.
+const SITE: &str = r#"
+kind = "xds"
+side = "home"
+tls = { ca = "peer-ca", client = "client" }
+[xds]
+patient_demographics = "https://localhost:1/pdq"
+registry = "https://localhost:1/registry"
+repositories = [{ id = "2.999.33.24.9", url = "https://localhost:1/repository" }]
+authority = "2.999.33.24"
+facility = "3310000024"
+"#;
+
+#[test]
+fn what_an_xds_file_lacks_or_has_too_much_is_told_with_line_and_hint() {
+    let fixture = Fixture::new();
+    fixture.write("peers/site.toml", SITE);
+    let settings = fixture.load().unwrap();
+    let site = &settings.targets[0];
+    assert!(site.is_source() && site.saml.is_none() && site.xua.is_none());
+    assert_eq!((site.offers.len(), site.authorities.len(), site.repositories.len()), (4, 1, 1));
+    let half = SITE.replace("registry =", "# registry =").replace("repositories =", "# repositories =");
+    fixture.write("peers/site.toml", &half);
+    assert_eq!(fixture.load().unwrap().targets[0].offers.len(), 2, "what has no URL is not offered");
+
+    let told = |text: String| {
+        let (line, message, hint) = fault(&text);
+        assert!(!hint.is_empty(), "{message}");
+        (line, message)
+    };
+    let with = |line: &str| told(SITE.replace("facility = \"3310000024\"", line));
+    assert_eq!(told(SITE.replace("side = \"home\"\n", "")).1, "missing key `side`");
+    assert_eq!(with("").1, "missing key `xds.facility`");
+    assert_eq!(with("facility = \"33\"").0, 10);
+    let facility = "facility = \"3310000024\"\n";
+    assert_eq!(with(&format!("{facility}searches = \"birth\"")).1, "a query without a name");
+    assert!(with(&format!("{facility}searches = \"kanij birth\"")).1.contains("unknown word"));
+    assert_eq!(with(&format!("{facility}kinds = [{{ kind = \"OML-11\" }}]")).0, 11);
+    assert_eq!(with(&format!("{facility}registri = \"x\"")).1, "unknown key `xds.registri`");
+    assert_eq!(told(SITE.replace("tls =", "saml = { issuer = \"x\" }\ntls =")).0, 4);
+    assert_eq!(told(SITE.replace(", client = \"client\"", "")).1, "missing key `tls.client`");
+    let offering = SITE.replace("tls =", "offers = [\"document_query\"]\ntls =");
+    let message = told(offering.replace("registry =", "# registry =")).1;
+    assert_eq!(message, "`offers` names document_query, but `xds.registry` is missing");
+    let twice = SITE
+        .replace("id = \"2.999.33.24.9\"", "id = \"2.999.7\", url = \"https://a/\" }, { id = \"2.999.7\"");
+    assert!(told(twice).1.contains("has two URLs"));
+
+    let peer = SITE
+        .replace("home", "peer\"\ncommunity = \"2.999.34")
+        .replace("client = \"client\"", "client = \"client\", san_uri = \"urn:oid:2.999.34\"")
+        .replace("[xds]", "saml = { issuer = \"x\", signer = \"saml\" }\n[xds]")
+        .replace(facility, "");
+    fixture.write("peers/site.toml", &peer);
+    assert!(!fixture.load().unwrap().targets[0].is_source());
+    assert!(told(format!("{peer}{facility}")).1.contains("is for a source of ours"));
+    let pix = format!("{peer}patient_ids = \"https://localhost:1/pix\"\n");
+    assert!(told(pix.clone()).1.contains("would be told our network id"));
+    let pix = pix.replace("community =", "send_network_id = true\ncommunity =");
+    fixture.write("peers/site.toml", &pix);
+    assert!(fixture.load().is_ok());
+    assert!(told(pix.replace("patient_demographics", "# patient_demographics")).1.contains("beside it"));
 }

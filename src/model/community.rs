@@ -97,6 +97,21 @@ pub trait Community: Send + Sync {
         0
     }
 
+    /// Objects it is asked for at a time where it finds a list too long for one answer; 0 is not at all.
+    fn objects_per_query(&self) -> usize {
+        0
+    }
+
+    /// The transaction it goes out as, for the audit record: that of an XCA gateway. A source of ours is
+    /// asked without a message.
+    fn transaction(&self, outbound: Outbound<'_>) -> &'static str {
+        match outbound {
+            Outbound::DocumentQuery(_) => "ITI-38",
+            Outbound::DocumentRetrieve(_) => "ITI-39",
+            Outbound::Nothing | Outbound::PatientDiscovery(_) | Outbound::PatientIdLookup(_) => "ITI-55",
+        }
+    }
+
     /// The URL it would be sent to, for the audit record. None where nothing leaves the house.
     fn url(&self, _: Outbound<'_>) -> Option<String> {
         None

@@ -169,10 +169,12 @@ impl DocumentEntry {
     /// The entry under another patient id: the one that was asked for (decisions A6), and the one to
     /// show as sourcePatientId where we built the entry ourselves. With that, nothing of the entry's
     /// words may carry the hospital's number any more: some hospitals make order and accession numbers
-    /// of it (decisions A1).
+    /// of it (decisions A1). Bytes that a registry sent may show anything: under another
+    /// sourcePatientId nothing is left of them.
     #[must_use]
     pub fn readdressed(&self, patient: PatientId, source_patient: Option<PatientId>) -> Self {
         let encoded = match (&self.encoded, source_patient) {
+            (Encoded::Ebxml(_), Some(_)) => return Self { patient, ..self.without_wire() },
             (Encoded::Metadata(metadata), Some(source_patient)) => {
                 let mut metadata = EntryMetadata { source_patient, ..(**metadata).clone() };
                 if let Some(origin) = &self.origin {

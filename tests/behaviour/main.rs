@@ -38,3 +38,5 @@ mod slow_and_failing_peers;
 mod slow_clients;
 mod start_and_restart;
 mod withheld_leaves_no_trace;
+mod xds_networks;
+mod xds_sites;

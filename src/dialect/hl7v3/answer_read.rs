@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::answer_write::requested;
-use super::values::{instance, patient_id, read_person, root_oid, same_instance};
+use super::values::{instance, patient_id, read_address, read_person, read_phone, root_oid, same_instance};
 use super::{ACKNOWLEDGEMENT_ROOT, NS};
 use crate::dialect::{Sent, peer_codes};
 use crate::model::{
@@ -38,6 +38,8 @@ pub(super) struct Read {
     pub page: Option<Results>,
     /// Whether it is an acknowledgement without query answer (MCCI_IN000002UV01).
     pub is_acknowledgement: bool,
+    /// Whether all that was wrong is that the id asked by is unknown (wire.md 10.1).
+    pub is_patient_unknown: bool,
 }
 
 /// The counts of queryAck.
@@ -60,6 +62,8 @@ pub(super) struct Subject {
     pub custodian: Option<String>,
     /// Name, birth date and sex, where shown.
     pub demographics: Option<Phi<Demographics>>,
+    /// Addresses and telephones, where shown: within one network.
+    pub contact: Phi<Demographics>,
     /// Confidence; 0 where none was given.
     pub confidence: u8,
 }
@@ -81,6 +85,9 @@ impl Read {
             read.acknowledged = type_code.map(|code| code.trim().to_owned());
             let details = acknowledgement.all(NS, "acknowledgementDetail").take(CODES_MAX);
             read.details = details.filter_map(detail).collect();
+            let errors = acknowledgement.all(NS, "acknowledgementDetail").filter(|d| detail(d).is_some());
+            let mut errors = errors.peekable();
+            read.is_patient_unknown = errors.peek().is_some() && errors.all(is_unknown_id);
         }
         let Some(act) = body.first(NS, "controlActProcess") else { return Some(read) };
         let subjects = act.all(NS, "subject").filter_map(|subject| subject.first(NS, "registrationEvent"));
@@ -170,6 +177,14 @@ fn detail(detail: &Tree) -> Option<(Severity, String, Phi<String>)> {
     (!code.is_empty() || !text.is_empty()).then(|| (severity, code.to_owned(), Phi::new(text)))
 }
 
+// 204 is said of ids and of authorities; the place tells them apart.
+fn is_unknown_id(detail: &Tree) -> bool {
+    let code = detail.first(NS, "code").and_then(|code| code.attribute("code"));
+    let place = detail.first(NS, "location").map(|place| place.text().trim().to_owned());
+    code.map(str::trim) == Some("204")
+        && place.is_some_and(|place| place.trim_end_matches(']').ends_with("@extension"))
+}
+
 fn attribute(code: &str) -> Option<Attribute> {
     const ALL: [Attribute; 6] = [
         Attribute::Address,
@@ -199,6 +214,7 @@ fn subject(event: &Tree) -> Option<Subject> {
         provider: patient.first(NS, "providerOrganization").and_then(root),
         custodian: event.path(NS, &["custodian", "assignedEntity"]).and_then(root),
         demographics: person.and_then(read_person).map(Phi::new),
+        contact: Phi::new(person.map(contact).unwrap_or_default()),
         confidence,
     })
 }
@@ -242,6 +258,17 @@ impl Subject {
     }
 }
 
+fn contact(person: &Tree) -> Demographics {
+    Demographics {
+        addresses: person.all(NS, "addr").filter_map(read_address).take(CONTACTS_MAX).collect(),
+        phones: person.all(NS, "telecom").filter_map(read_phone).take(CONTACTS_MAX).collect(),
+        ..Demographics::default()
+    }
+}
+
+/// Addresses and telephones read of one person.
+const CONTACTS_MAX: usize = 10;
+
 impl Subject {
     /// The person it shows, within one network: under several ids, in the home that was asked where no
     /// other is named.
@@ -254,10 +281,13 @@ impl Subject {
             }
         }
         let mut ids = ids.into_iter();
+        let Demographics { addresses, phones, .. } = self.contact.reveal().clone();
+        let shown = self.demographics.as_ref().map(|shown| shown.reveal().clone());
+        let shown = shown.map(|shown| Phi::new(Demographics { addresses, phones, ..shown }));
         Ok(FoundPatient {
             community: custodian.unwrap_or_else(|| home.clone()),
             id: ids.next().ok_or("patient-id-missing")?,
-            demographics: self.demographics.clone(),
+            demographics: shown,
             confidence: self.confidence,
             also: ids.collect(),
         })
@@ -265,6 +295,12 @@ impl Subject {
 }
 
 impl Read {
+    /// Whether it answers what was sent, and all that it says is that the id is unknown.
+    pub(super) fn is_unknown_id(&self, sent: &Sent) -> bool {
+        let is_it = self.query.as_ref().is_none_or(|query| same_instance(query, &sent.query));
+        is_it && self.acknowledged.as_deref() == Some("AE") && self.is_patient_unknown
+    }
+
     /// Whether the far end acknowledged, without answering anything.
     pub(super) fn acknowledged(&self) -> Result<(), Failure> {
         if self.is_acknowledgement && self.is_accepted() { Ok(()) } else { Err(self.failure()) }

@@ -100,6 +100,10 @@ impl Transaction for PixQuery {
 
     fn read_answer(received: Received, sent: &Sent, _: &PeerProfile) -> Outcome<FoundPatient> {
         let read = answer_of(received, sent, PIX_RESPONSE_ROOT)?;
+        // It answers: it knows nobody under that id. That is no outage.
+        if read.is_unknown_id(sent) {
+            return Ok(Answer { answered: 1, is_patient_unknown: true, ..Answer::default() });
+        }
         let mut answer = accepted(&read, sent)?;
         if read.response.as_deref() == Some("NF") {
             return Ok(answer);

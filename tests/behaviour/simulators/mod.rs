@@ -11,4 +11,5 @@ pub mod raw;
 pub mod records;
 pub mod repository;
 pub mod seed;
+pub mod site;
 pub mod waiting;

@@ -1,0 +1,48 @@
+//! Whether a hospital's number of a patient stands in an id: such a document cannot be named to
+//! another network without telling the number (decisions A1).
+
+/// Digits from which a number is not met by chance.
+const DIGITS_MIN: usize = 4;
+
+/// Whether the number stands in an id, as a component of it or, with all its zeros, anywhere.
+/// Components are compared without the zeros in front: an OID has none there.
+pub(super) fn tells(id: &str, number: &str) -> bool {
+    let number = number.trim().to_ascii_uppercase();
+    let bare = number.trim_start_matches('0');
+    if bare.is_empty() {
+        return false;
+    }
+    let id = id.trim().to_ascii_uppercase();
+    let is_component = |component: &str| component.trim_start_matches('0') == bare;
+    let mut components = id.split(|c: char| !c.is_ascii_alphanumeric());
+    // A UUID written as an OID is one long number: digits within it are chance.
+    let is_uuid = id.strip_prefix("2.25.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+    components.any(is_component) || (!is_uuid && number.len() >= DIGITS_MIN && id.contains(&number))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_number_is_seen_in_an_arc_or_an_extension_and_not_in_a_uuid_by_chance() {
+        for (id, number) in [
+            ("1.2.392.200284.12345.7", "0000012345"),
+            ("1.2.392.200284.7^0000012345-3", "0000012345"),
+            ("1.2.392.200284.7^x0000012345", "0000012345"),
+            ("urn:uuid:00000000-0000-0000-0000-000000012345", "0000012345"),
+            ("1.2.3^a77", "A77"),
+            ("1.2.7", "0007"),
+        ] {
+            assert!(tells(id, number), "{id} {number}");
+        }
+        for (id, number) in [
+            ("2.25.329800735698586629295641978511506172918", "0000073569"),
+            ("2.25.329800735698586629295641978511506172918", "329800735"),
+            ("1.2.392.200284.7123457", "0000012345"),
+            ("1.2.3", "0000"),
+        ] {
+            assert!(!tells(id, number), "{id} {number}");
+        }
+    }
+}
