@@ -11,6 +11,7 @@ use super::super::world::World;
 use super::asking::Must::{self, Answer, Fault, Nothing};
 use super::asking::{complaint, error, list, nothing};
 use super::{obey, row};
+pub use holds::told;
 use holds::{
     acknowledged, all_ids, both, both_again, fewer, first_page, homeless, listed_twice, no_document,
     no_person, no_such_query, one_domain, one_of_ours, only_ours, only_theirs, other_ids, person_of_each,
@@ -20,15 +21,15 @@ use holds::{
 
 /// Of Okayama's person with two hospitals: the network's id, the hospitals' numbers, and what IPF calls
 /// the same person.
-const NETWORK: &str = "OK000101^^^&2.999.33.1&ISO";
-const KIBI: &str = "0000012345^^^&2.999.33.11.1&ISO";
+pub const NETWORK: &str = "OK000101^^^&2.999.33.1&ISO";
+pub const KIBI: &str = "0000012345^^^&2.999.33.11.1&ISO";
 const SETO: &str = "00778899^^^&2.999.33.12.1&ISO";
-const REMOTE: &str = "IPF000001^^^&2.999.34.1&ISO";
+pub const REMOTE: &str = "IPF000001^^^&2.999.34.1&ISO";
 /// Whom one hospital knows, and who has consented to nothing.
 const UNCONSENTED: &str = "00551122^^^&2.999.33.12.1&ISO";
 const NOBODY: &str = "OK999999^^^&2.999.33.1&ISO";
-const OURS: &str = "urn:oid:2.999.33";
-const THEIRS: &str = "urn:oid:2.999.34";
+pub const OURS: &str = "urn:oid:2.999.33";
+pub const THEIRS: &str = "urn:oid:2.999.34";
 
 type Case = (&'static str, &'static str, Value, Must);
 
@@ -68,7 +69,7 @@ pub fn all(world: &World, gateway: &mut Program) -> Result<Vec<Row>, String> {
     Ok(portal.rows)
 }
 
-fn find(patient: &str) -> Value {
+pub fn find(patient: &str) -> Value {
     json!({ "query": "FindDocuments", "patient": patient })
 }
 
@@ -281,7 +282,7 @@ fn refusals(command: &Value) -> Vec<Case> {
     ]
 }
 
-fn each(entries: &[Value], key: &str) -> Vec<Value> {
+pub fn each(entries: &[Value], key: &str) -> Vec<Value> {
     entries.iter().map(|entry| entry[key].clone()).collect()
 }
 
