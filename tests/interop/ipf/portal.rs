@@ -12,6 +12,7 @@ use super::super::world::World;
 use super::asking::Must::{self, Answer, Fault, Nothing};
 use super::asking::{complaint, error, list, nothing};
 use super::{obey, row};
+pub use holds::told;
 use holds::{
     acknowledged, all_ids, both, both_again, fewer, first_page, homeless, listed_twice, no_document,
     no_person, no_such_query, one_domain, one_of_ours, only_ours, only_theirs, other_ids, person_of_each,
