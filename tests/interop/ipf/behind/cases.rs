@@ -19,14 +19,16 @@ pub fn retrieve(listed: &[Value], of: Of) -> Value {
     json!({ "documents": named.collect::<Vec<_>>() })
 }
 
-fn person(given: &str) -> (&'static str, Value) {
+pub fn person(given: &str) -> (&'static str, Value) {
     let person = json!({ "family": "髙橋", "given": given, "birth": "19680412", "sex": "F" });
     ("ITI-47", json!({ "person": person }))
 }
 
 pub fn sources(listed: &[Value]) -> Vec<Case> {
     let list = || ("ITI-18", find(NETWORK));
-    let by_unique = json!({ "query": "GetDocuments", "uniques": each(listed, "unique") });
+    let of_both: Vec<Value> =
+        listed.iter().filter(|e| is_of(e, Source) || is_of(e, Network)).cloned().collect();
+    let by_unique = json!({ "query": "GetDocuments", "uniques": each(&of_both, "unique") });
     let all: Vec<Value> = [Source, Network].iter().flat_map(|of| of_retrieve(listed, *of)).collect();
     let fetch = || ("ITI-43", retrieve(listed, Source));
     vec![
