@@ -91,7 +91,6 @@ final class Intake extends HttpFilter {
             case "/xca/query" -> "ITI-38";
             case "/xca/retrieve" -> "ITI-39";
             case "/pix/query" -> "ITI-45";
-            case "/pix/feed" -> "ITI-44";
             case "/pdq" -> "ITI-47";
             case "/xds/query" -> "ITI-18";
             case "/xds/retrieve" -> "ITI-43";

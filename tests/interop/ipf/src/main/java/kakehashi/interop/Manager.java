@@ -11,7 +11,7 @@ import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 
-/** Answers ITI-45 and ITI-47, and takes ITI-44, as the PIX and PDQ manager of a place. */
+/** Answers ITI-45 and ITI-47 as the PIX and PDQ manager of a place. */
 final class Manager {
     private static final String ACTS = "2.16.840.1.113883.1.6";
     private static final String PARAMETERS = "/hl7:controlActProcess/hl7:queryByParameter/hl7:parameterList/";
@@ -90,28 +90,8 @@ final class Manager {
                 quantities(found.size()));
     }
 
-    /** ITI-44: what we are told, acknowledged. */
-    String feed(String request, ObjectNode asked) throws Exception {
-        Element message = Discovery.parse(request).getDocumentElement();
-        Element patient = Discovery.one(message, "patient");
-        asked.put("change", message.getLocalName());
-        asked.put("ids", cxs(patient, "patient").toString());
-        asked.put("others", cxs(patient, "asOtherIDs").toString());
-        Element prior = Discovery.one(message, "priorRegisteredRole");
-        asked.put("subsumed", prior == null ? "[]" : cxs(prior, "priorRegisteredRole").toString());
-        String text = head(message, "MCCI_IN000002UV01", failing() ? "AE" : "AA", failing() ? detail("INTERR", "") : "")
-                + "</MCCI_IN000002UV01>";
-        return text;
-    }
-
     private boolean failing() {
         return behaviour.is("error") || behaviour.is("busy");
-    }
-
-    /** The ids that stand directly in elements of that name. */
-    private static List<String> cxs(Element within, String parent) {
-        return all(within, "id").stream().filter(id -> id.getParentNode().getLocalName().equals(parent))
-                .map(id -> id.getAttribute("extension") + "^^^&" + id.getAttribute("root") + "&ISO").toList();
     }
 
     private static boolean bears(JsonNode person, String name) {

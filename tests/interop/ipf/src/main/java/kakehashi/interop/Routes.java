@@ -37,7 +37,6 @@ final class Routes extends RouteBuilder {
     private void serve(String path, Place place, Behaviour behaviour) {
         Manager manager = new Manager(demo, place, behaviour);
         from("pixv3-iti45:" + path + "pix/query" + OPTIONS).process(exchange -> persons(exchange, "ITI-45", manager::ids));
-        from("pixv3-iti44:" + path + "pix/feed" + OPTIONS).process(exchange -> persons(exchange, "ITI-44", manager::feed));
         from("pdqv3-iti47:" + path + "pdq" + OPTIONS + PAGES).process(exchange -> persons(exchange, "ITI-47", manager::persons));
         documents("ITI-18", path + "xds/query", new Holdings(place, behaviour), behaviour);
         documents("ITI-43", path + "xds/retrieve", new Holdings(place, behaviour), behaviour);

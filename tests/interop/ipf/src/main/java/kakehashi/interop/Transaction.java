@@ -14,8 +14,6 @@ record Transaction(String name, String scheme, String endpoint, Processor reques
                     XdsCamelValidators.iti38RequestValidator(), XdsCamelValidators.iti38ResponseValidator()),
             new Transaction("ITI-39", "xca-iti39", "document_retrieve",
                     XdsCamelValidators.iti39RequestValidator(), XdsCamelValidators.iti39ResponseValidator()),
-            new Transaction("ITI-44", "pixv3-iti44", "",
-                    PixPdqV3CamelValidators.iti44RequestValidator(), PixPdqV3CamelValidators.iti44ResponseValidator()),
             new Transaction("ITI-45", "pixv3-iti45", "patient_ids",
                     PixPdqV3CamelValidators.iti45RequestValidator(), PixPdqV3CamelValidators.iti45ResponseValidator()),
             new Transaction("ITI-47", "pdqv3-iti47", "patient_demographics",
