@@ -97,6 +97,15 @@ impl World {
         Ok(())
     }
 
+    /// Ends a side's broker, as a power cut would.
+    pub fn stop(&mut self, side: &str) {
+        for (_, child) in self.brokers.iter_mut().filter(|(name, _)| name == side) {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        self.brokers.retain(|(name, _)| name != side);
+    }
+
     /// `kakehashi ask --json` as a portal of a side; its exit code and what it printed.
     pub fn ask(&self, side: &str, words: &[&str]) -> Result<(i32, String), String> {
         let mut command = Command::new(KAKEHASHI);

@@ -219,7 +219,7 @@ fn whole(world: &World, said: &str, behave: &str) -> Result<Option<String>, Stri
 
 /// What the gateway said of our own requests: of every assertion and every addressing, refused or not,
 /// and of every message that came as far as the validator.
-fn heard(transaction: &str, seen: &[Value]) -> Vec<Row> {
+pub fn heard(transaction: &str, seen: &[Value]) -> Vec<Row> {
     let of_it: Vec<&Value> = seen.iter().filter(|one| one["transaction"] == json!(transaction)).collect();
     let looked_at = [
         ("validator", "valid", "our requests, by IPF's validator"),
@@ -227,7 +227,12 @@ fn heard(transaction: &str, seen: &[Value]) -> Vec<Row> {
         ("addressing", "good", "our WS-Addressing"),
     ];
     let judge = |(key, word, case): (&str, &str, &str)| {
-        let is_judged = |one: &&&Value| key != "validator" || one[key] != json!("not reached");
+        let is_judged = |one: &&&Value| match key {
+            "validator" => one[key] != json!("not reached"),
+            // Within a network it need not be shown.
+            "xua" => one[key] != json!("none"),
+            _ => true,
+        };
         let judged: Vec<&Value> = of_it.iter().filter(is_judged).copied().collect();
         let other = judged.iter().find(|one| one[key] != json!(word));
         let complaint = match other {

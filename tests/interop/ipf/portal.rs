@@ -1,6 +1,7 @@
 //! IPF asks Okayama's broker as its portal does that speaks PIX, PDQ and XDS.b and names no home, while
 //! it also stands in Hiroshima's place: what both networks have comes back in one answer.
 
+mod every_query;
 mod holds;
 
 use serde_json::{Value, json};
@@ -11,6 +12,7 @@ use super::super::world::World;
 use super::asking::Must::{self, Answer, Fault, Nothing};
 use super::asking::{complaint, error, list, nothing};
 use super::{obey, row};
+pub use holds::told;
 use holds::{
     acknowledged, all_ids, both, both_again, fewer, first_page, homeless, listed_twice, no_document,
     no_person, no_such_query, one_domain, one_of_ours, only_ours, only_theirs, other_ids, person_of_each,
@@ -20,15 +22,15 @@ use holds::{
 
 /// Of Okayama's person with two hospitals: the network's id, the hospitals' numbers, and what IPF calls
 /// the same person.
-const NETWORK: &str = "OK000101^^^&2.999.33.1&ISO";
-const KIBI: &str = "0000012345^^^&2.999.33.11.1&ISO";
+pub const NETWORK: &str = "OK000101^^^&2.999.33.1&ISO";
+pub const KIBI: &str = "0000012345^^^&2.999.33.11.1&ISO";
 const SETO: &str = "00778899^^^&2.999.33.12.1&ISO";
-const REMOTE: &str = "IPF000001^^^&2.999.34.1&ISO";
+pub const REMOTE: &str = "IPF000001^^^&2.999.34.1&ISO";
 /// Whom one hospital knows, and who has consented to nothing.
 const UNCONSENTED: &str = "00551122^^^&2.999.33.12.1&ISO";
 const NOBODY: &str = "OK999999^^^&2.999.33.1&ISO";
-const OURS: &str = "urn:oid:2.999.33";
-const THEIRS: &str = "urn:oid:2.999.34";
+pub const OURS: &str = "urn:oid:2.999.33";
+pub const THEIRS: &str = "urn:oid:2.999.34";
 
 type Case = (&'static str, &'static str, Value, Must);
 
@@ -59,6 +61,7 @@ pub fn all(world: &World, gateway: &mut Program) -> Result<Vec<Row>, String> {
     )?;
     let listed = portal.listed.clone();
     portal.tries("ITI-18", queries(&listed))?;
+    portal.every_query()?;
     portal.tries("ITI-43", retrieves(&listed))?;
     for (transaction, command) in portal.one_of_each() {
         portal.tries(transaction, refusals(&command))?;
@@ -68,7 +71,7 @@ pub fn all(world: &World, gateway: &mut Program) -> Result<Vec<Row>, String> {
     Ok(portal.rows)
 }
 
-fn find(patient: &str) -> Value {
+pub fn find(patient: &str) -> Value {
     json!({ "query": "FindDocuments", "patient": patient })
 }
 
@@ -281,13 +284,14 @@ fn refusals(command: &Value) -> Vec<Case> {
     ]
 }
 
-fn each(entries: &[Value], key: &str) -> Vec<Value> {
+pub fn each(entries: &[Value], key: &str) -> Vec<Value> {
     entries.iter().map(|entry| entry[key].clone()).collect()
 }
 
 impl Portal<'_> {
-    /// Every case, and that all we asked IPF for its sake was good.
-    fn tries(&mut self, transaction: &str, cases: Vec<Case>) -> Result<(), String> {
+    /// Every case, and that all we asked IPF for its sake was good; what the last was answered.
+    fn tries(&mut self, transaction: &str, cases: Vec<Case>) -> Result<Value, String> {
+        let mut last = Value::Null;
         for (case, verdict, mut command, must) in cases {
             command["cmd"] = json!("ask");
             command["side"] = json!("okayama");
@@ -307,8 +311,9 @@ impl Portal<'_> {
             let why =
                 complaint(&answer, &must, &self.listed).or_else(|| bad.map(|one| format!("we asked: {one}")));
             self.rows.push(row(transaction, "asks us", case, verdict, why));
+            last = answer;
         }
-        Ok(())
+        Ok(last)
     }
 
     fn one_of_each(&self) -> [(&'static str, Value); 4] {

@@ -8,7 +8,7 @@ use super::super::asking::{documents, error, list, that};
 use super::{KIBI, NETWORK, OURS, REMOTE, SETO, THEIRS, each};
 
 /// All ids of the persons that were told.
-fn told(answer: &Value) -> BTreeSet<&str> {
+pub fn told(answer: &Value) -> BTreeSet<&str> {
     let ids = list(answer, "patients").iter().flat_map(|patient| list(patient, "ids"));
     ids.filter_map(Value::as_str).collect()
 }

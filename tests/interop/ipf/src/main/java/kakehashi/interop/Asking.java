@@ -66,6 +66,15 @@ final class Asking {
         Verdict.of(camel, discovery.request(), request);
         String answer = new Discovery(demo).answer(request, "match", Demo.JSON.createObjectNode());
         Verdict.of(camel, discovery.response(), answer);
+        Manager manager = new Manager(demo, Place.network(demo), new Behaviour());
+        ObjectNode known = Demo.JSON.createObjectNode().put("id", Discovery.PATIENT + "^^^&" + demo.authority() + "&ISO");
+        for (String name : List.of("ITI-45", "ITI-47")) {
+            Transaction asked = Transaction.of(name);
+            String message = name.equals("ITI-45") ? persons.ids(known) : persons.demographics(known);
+            Verdict.of(camel, asked.request(), message);
+            ObjectNode unseen = Demo.JSON.createObjectNode();
+            Verdict.of(camel, asked.response(), name.equals("ITI-45") ? manager.ids(message, unseen) : manager.persons(message, unseen));
+        }
     }
 
     ObjectNode ask(JsonNode command) throws Exception {

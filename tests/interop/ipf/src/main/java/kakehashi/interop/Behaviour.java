@@ -9,7 +9,7 @@ import java.util.concurrent.TimeUnit;
 /** How the served side answers from now on. */
 final class Behaviour {
     static final List<String> CASES = List.of("match", "unknown", "more-attributes", "busy", "partial", "error",
-            "soap-fault", "cut-off", "cut-off-length", "large", "wrong-home", "wrong-patient", "slow");
+            "soap-fault", "cut-off", "cut-off-length", "large", "wrong-home", "wrong-patient", "slow", "too-many", "several");
     private static final long HELD_MAX_S = 120;
 
     private String name = "match";

@@ -11,7 +11,7 @@ import java.util.regex.Pattern;
 /** The demo's folder: where we serve in Hiroshima's place, and a door of client.json by which we ask. */
 final class Demo {
     static final ObjectMapper JSON = new ObjectMapper();
-    private static final Pattern PORT = Pattern.compile("https://127\\.0\\.0\\.1:(\\d+)/xcpd");
+    private static final Pattern PORT = Pattern.compile("https://127\\.0\\.0\\.1:(\\d+)/");
 
     final Path folder;
     final JsonNode client;

@@ -11,25 +11,36 @@ import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
 import java.util.List;
+import java.util.UUID;
+import java.util.stream.Stream;
 
 /** The documents that we hold: made as they are read, the same bytes every time, never whole in memory. */
 final class Documents {
-    static final String REPOSITORY = "2.999.34.19.2";
     static final long LARGE = 100L << 20;
-    /** What is given when an id names nothing here is nothing; these are the ids that name something. */
-    static final List<Held> ALL = List.of(
-            new Held("2.999.34.19.3.1", "診療情報提供書（循環器内科）", "text/html", 4_000, "57133-1"),
-            new Held("2.999.34.19.3.2", "胸部Ｘ線写真　読影報告書", "application/pdf", 300_000, "18748-4"),
-            new Held("2.999.34.19.3.3", "検体検査結果（血算・生化学）", "text/html", 70_000, "11502-2"));
-    static final Held BIG = new Held("2.999.34.19.3.100", "手術記録動画（１００メガ）", "application/pdf", LARGE, "11504-8");
 
     private Documents() {
+    }
+
+    /** Of one repository: its documents; ids begin with the OID that is its place's own. */
+    static List<Held> of(String place) {
+        return List.of(new Held(place + ".3.1", "診療情報提供書（循環器内科）", "text/html", 4_000, "57133-1"),
+                new Held(place + ".3.2", "胸部Ｘ線写真　読影報告書", "application/pdf", 300_000, "18748-4"),
+                new Held(place + ".3.3", "検体検査結果（血算・生化学）", "text/html", 70_000, "11502-2"));
+    }
+
+    /** The entryUUID of an object with that uniqueId. */
+    static String uuid(String unique) {
+        return "urn:uuid:" + UUID.nameUUIDFromBytes(unique.getBytes(StandardCharsets.US_ASCII));
+    }
+
+    static Held large(String place) {
+        return new Held(place + ".3.100", "手術記録動画（１００メガ）", "application/pdf", LARGE, "11504-8");
     }
 
     /** A document: what it is, and how its bytes come about. */
     record Held(String unique, String title, String mime, long size, String code) {
         String entry() {
-            return "urn:uuid:" + java.util.UUID.nameUUIDFromBytes(unique.getBytes(StandardCharsets.US_ASCII));
+            return uuid(unique);
         }
 
         InputStream open() {
@@ -61,11 +72,10 @@ final class Documents {
         }
     }
 
-    static Held find(String unique) {
-        if (BIG.unique().equals(unique)) {
-            return BIG;
-        }
-        return ALL.stream().filter(held -> held.unique().equals(unique)).findFirst().orElse(null);
+    /** What is given when an id names nothing here is nothing. */
+    static Held find(String place, String unique) {
+        return Stream.concat(of(place).stream(), Stream.of(large(place))).filter(held -> held.unique().equals(unique))
+                .findFirst().orElse(null);
     }
 
     /** A head, then bytes that follow from their place: letters and line ends, or all 256 values. */

@@ -9,11 +9,11 @@ import org.apache.cxf.phase.Phase;
 
 /** Refuses a request whose assertion is not good, as a gateway would; and breaks down when told to. */
 final class Gate extends AbstractSoapInterceptor {
-    private final Behaviour behaviour;
+    private final Behaviours behaviours;
 
-    Gate(Behaviour behaviour) {
+    Gate(Behaviours behaviours) {
         super(Phase.PRE_INVOKE);
-        this.behaviour = behaviour;
+        this.behaviours = behaviours;
     }
 
     @Override
@@ -24,7 +24,7 @@ final class Gate extends AbstractSoapInterceptor {
             fault.addSubCode(new QName(Xua.WSSE, "FailedAuthentication", "wsse"));
             throw fault;
         }
-        if (behaviour.is("soap-fault")) {
+        if (behaviours.at(request.path).is("soap-fault")) {
             throw new SoapFault("The gateway is out of order", Soap12.getInstance().getReceiver());
         }
     }

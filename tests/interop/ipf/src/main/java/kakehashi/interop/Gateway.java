@@ -19,7 +19,7 @@ import org.openehealth.ipf.commons.ihe.ws.WsSecurityUnderstandingInInterceptor;
 /** The program: stands as Hiroshima's gateway, and does what its standard input says, a JSON line each. */
 public final class Gateway {
     private final Received received = new Received();
-    private final Behaviour behaviour = new Behaviour();
+    private final Behaviours behaviours = new Behaviours();
     private final Server server;
     private final CamelContext camel = new DefaultCamelContext();
     private final Path folder;
@@ -31,9 +31,10 @@ public final class Gateway {
         File scratch = Files.createTempDirectory(folder, "ipf-gateway").toFile();
         scratch.deleteOnExit();
         camel.getRegistry().bind("understood", new WsSecurityUnderstandingInInterceptor());
-        camel.getRegistry().bind("gate", new Gate(behaviour));
-        server = new Server(demo, new Intake(received, new XuaCheck(demo), behaviour), scratch);
-        camel.addRoutes(new Routes(behaviour, demo));
+        camel.getRegistry().bind("pages", new Pages());
+        camel.getRegistry().bind("gate", new Gate(behaviours));
+        server = new Server(demo, new Intake(received, new XuaCheck(demo), behaviours, camel), scratch);
+        camel.addRoutes(new Routes(behaviours, demo));
         camel.start();
         asking(demo).warmUp();
     }
@@ -74,6 +75,7 @@ public final class Gateway {
         try {
             switch (command.path("cmd").asText()) {
                 case "behave" -> {
+                    Behaviour behaviour = behaviours.at("/" + command.path("at").asText() + "/");
                     behaviour.set(command.path("case").asText());
                     behaviour.claim(command.path("claim"));
                 }
@@ -84,7 +86,7 @@ public final class Gateway {
                 case "memory" -> answer.put("used_mb", used());
                 case "close" -> server.close();
                 case "open" -> server.open();
-                case "quit" -> behaviour.set("match");
+                case "quit" -> behaviours.gateway().set("match");
                 default -> throw new IOException("no such cmd: " + command);
             }
             return answer.put("ok", true);

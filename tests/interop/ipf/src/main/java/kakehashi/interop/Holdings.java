@@ -8,17 +8,16 @@ import org.openehealth.ipf.commons.ihe.xds.core.metadata.AvailabilityStatus;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.AssigningAuthority;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Code;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.DocumentEntry;
-import org.openehealth.ipf.commons.ihe.xds.core.metadata.Identifiable;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.Hl7v2Based;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.LocalizedString;
-import org.openehealth.ipf.commons.ihe.xds.core.metadata.ObjectReference;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Organization;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.Person;
+import org.openehealth.ipf.commons.ihe.xds.core.metadata.ReferenceId;
 import org.openehealth.ipf.commons.ihe.xds.core.metadata.XpnName;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.DocumentReference;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.QueryRegistry;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.RetrieveDocumentSet;
-import org.openehealth.ipf.commons.ihe.xds.core.requests.query.FindDocumentsQuery;
-import org.openehealth.ipf.commons.ihe.xds.core.requests.query.GetDocumentsQuery;
+import org.openehealth.ipf.commons.ihe.xds.core.requests.query.PatientIdBasedStoredQuery;
 import org.openehealth.ipf.commons.ihe.xds.core.requests.query.QueryReturnType;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorCode;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.ErrorInfo;
@@ -29,30 +28,23 @@ import org.openehealth.ipf.commons.ihe.xds.core.responses.RetrievedDocumentSet;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.Severity;
 import org.openehealth.ipf.commons.ihe.xds.core.responses.Status;
 
-/** Answers ITI-38 and ITI-39 in IPF's own model. */
+/** Answers for documents in IPF's own model. */
 final class Holdings {
-    private final Demo demo;
+    private final Place place;
     private final Behaviour behaving;
 
-    Holdings(Demo demo, Behaviour behaving) {
-        this.demo = demo;
+    Holdings(Place place, Behaviour behaving) {
+        this.place = place;
         this.behaving = behaving;
     }
 
-    QueryResponse query(QueryRegistry request, String behaviour, ObjectNode asked) {
-        Identifiable patient = new Identifiable(Discovery.PATIENT, new AssigningAuthority(demo.authority()));
+    QueryResponse query(QueryRegistry request, ObjectNode asked) {
+        String behaviour = behaving.now();
         asked.put("query", request.getQuery().getType().name());
         asked.put("return", request.getReturnType().getCode());
-        List<Documents.Held> found = behaviour.equals("large") ? List.of(Documents.BIG) : Documents.ALL;
-        if (request.getQuery() instanceof FindDocumentsQuery find) {
+        asked.put("ids", String.valueOf(Registry.ids(request.getQuery())));
+        if (request.getQuery() instanceof PatientIdBasedStoredQuery find) {
             asked.put("patient", Answers.cx(find.getPatientId()));
-            found = patient.equals(find.getPatientId()) ? found : List.of();
-        } else if (request.getQuery() instanceof GetDocumentsQuery get) {
-            asked.put("ids", String.valueOf(get.getUniqueIds() == null ? get.getUuids() : get.getUniqueIds()));
-            found = found.stream().filter(held -> named(get.getUniqueIds(), held.unique()) || named(get.getUuids(), held.entry()))
-                    .toList();
-        } else {
-            return refused(new QueryResponse(), ErrorCode.UNKNOWN_STORED_QUERY, "not kept here");
         }
         switch (behaviour) {
             case "busy":
@@ -60,20 +52,18 @@ final class Holdings {
             case "error":
                 return refused(new QueryResponse(), ErrorCode.REGISTRY_ERROR, "the registry is out of order");
             case "unknown":
-                found = List.of();
-                break;
+                return new QueryResponse(Status.SUCCESS);
             default:
                 break;
         }
-        QueryResponse response = new QueryResponse(Status.SUCCESS);
-        for (Documents.Held held : found) {
-            DocumentEntry entry = entry(held, behaviour, patient);
-            if (request.getReturnType() == QueryReturnType.OBJECT_REF) {
-                response.getReferences().add(new ObjectReference(entry.getEntryUuid(), entry.getHomeCommunityId()));
-            } else {
-                response.getDocumentEntries().add(entry);
-            }
+        List<Documents.Held> held = behaviour.equals("large") ? List.of(Documents.large(place.root()))
+                : Documents.of(place.root());
+        Registry registry = new Registry(place, held.stream().map(one -> entry(one, behaviour)).toList());
+        if (behaviour.equals("too-many") && request.getReturnType() == QueryReturnType.LEAF_CLASS
+                && request.getQuery() instanceof PatientIdBasedStoredQuery) {
+            return refused(new QueryResponse(), ErrorCode.TOO_MANY_RESULTS, "ask for references");
         }
+        QueryResponse response = registry.answer(request.getQuery(), request.getReturnType());
         if (behaviour.equals("partial")) {
             response.setStatus(Status.PARTIAL_SUCCESS);
             response.getErrors().add(error(ErrorCode.REGISTRY_ERROR, "one of two hospitals did not answer"));
@@ -81,24 +71,23 @@ final class Holdings {
         return response;
     }
 
-    private static boolean named(List<String> ids, String id) {
-        return ids != null && ids.contains(id);
-    }
-
-    private DocumentEntry entry(Documents.Held held, String behaviour, Identifiable patient) {
+    private DocumentEntry entry(Documents.Held held, String behaviour) {
         DocumentEntry entry = new DocumentEntry();
         entry.setEntryUuid(held.entry());
         entry.setUniqueId(held.unique());
-        entry.setRepositoryUniqueId(Documents.REPOSITORY);
+        entry.setRepositoryUniqueId(place.repository());
+        boolean isFirst = held.unique().endsWith(".3.1");
         JsonNode claim = behaving.claim();
-        if (claim.isObject() && held == Documents.ALL.get(0)) {
+        if (claim.isObject() && isFirst) {
             entry.setEntryUuid(claim.path("uuid").asText());
             entry.setUniqueId(claim.path("unique").asText());
             entry.setRepositoryUniqueId(claim.path("repository").asText());
         }
-        entry.setHomeCommunityId(home(behaviour));
-        Identifiable somebody = new Identifiable("IPF999999", new AssigningAuthority(demo.authority()));
-        entry.setPatientId(behaviour.equals("wrong-patient") ? somebody : patient);
+        if (isFirst) {
+            entry.getReferenceIdList().add(Hl7v2Based.parse(Registry.REFERENCE, ReferenceId.class));
+        }
+        entry.setHomeCommunityId(home());
+        entry.setPatientId(place.patient(behaviour.equals("wrong-patient") ? "IPF999999" : Discovery.PATIENT));
         entry.setSourcePatientId(entry.getPatientId());
         entry.setTitle(new LocalizedString(held.title(), "ja-JP", "UTF-8"));
         entry.setMimeType(held.mime());
@@ -118,7 +107,7 @@ final class Holdings {
         Author author = new Author();
         author.setAuthorPerson(new Person(null, new XpnName("見本", "花子", null, null, null, null)));
         author.getAuthorInstitution().add(
-                new Organization("もみじ台中央病院（架空）", "3410000001", new AssigningAuthority("2.999.34.11")));
+                new Organization("もみじ台中央病院（架空）", "3410000001", new AssigningAuthority(place.community() + ".11")));
         entry.getAuthors().add(author);
         return entry;
     }
@@ -127,31 +116,31 @@ final class Holdings {
         return new Code(code, new LocalizedString(display, "ja-JP", "UTF-8"), scheme);
     }
 
-    private String home(String behaviour) {
-        return behaviour.equals("wrong-home") ? "urn:oid:2.999.35" : "urn:oid:" + demo.community();
+    private String home() {
+        return behaving.is("wrong-home") ? "urn:oid:2.999.35" : place.home();
     }
 
-    RetrievedDocumentSet retrieve(RetrieveDocumentSet request, String behaviour, ObjectNode asked) {
+    RetrievedDocumentSet retrieve(RetrieveDocumentSet request, ObjectNode asked) {
         asked.put("documents", request.getDocuments().stream()
                 .map(one -> one.getHomeCommunityId() + "|" + one.getRepositoryUniqueId() + "|" + one.getDocumentUniqueId())
                 .toList().toString());
-        if (behaviour.equals("busy")) {
+        if (behaving.is("busy")) {
             return refused(new RetrievedDocumentSet(), ErrorCode.REPOSITORY_BUSY, "try again later");
         }
-        if (behaviour.equals("error")) {
+        if (behaving.is("error")) {
             return refused(new RetrievedDocumentSet(), ErrorCode.REPOSITORY_ERROR, "the repository is out of order");
         }
         RetrievedDocumentSet response = new RetrievedDocumentSet(Status.SUCCESS);
-        boolean isPartial = behaviour.equals("partial");
         for (DocumentReference wanted : request.getDocuments()) {
-            Documents.Held held = behaviour.equals("unknown") ? null : Documents.find(wanted.getDocumentUniqueId());
-            boolean isLost = isPartial && wanted == request.getDocuments().get(request.getDocuments().size() - 1);
-            if (held == null || isLost) {
+            Documents.Held held = behaving.is("unknown") ? null
+                    : Documents.find(place.root(), wanted.getDocumentUniqueId());
+            boolean isLast = wanted == request.getDocuments().get(request.getDocuments().size() - 1);
+            if (held == null || behaving.is("partial") && isLast) {
                 response.getErrors().add(error(ErrorCode.DOCUMENT_UNIQUE_ID_ERROR, wanted.getDocumentUniqueId()));
                 continue;
             }
             DocumentReference echo = new DocumentReference(wanted.getRepositoryUniqueId(), wanted.getDocumentUniqueId(),
-                    behaviour.equals("wrong-home") ? home(behaviour) : wanted.getHomeCommunityId());
+                    behaving.is("wrong-home") ? home() : wanted.getHomeCommunityId());
             response.getDocuments().add(new RetrievedDocument(held.handler(), echo, null, null, held.mime()));
         }
         if (!response.getErrors().isEmpty()) {
@@ -167,6 +156,6 @@ final class Holdings {
     }
 
     private ErrorInfo error(ErrorCode code, String context) {
-        return new ErrorInfo(code, context, Severity.ERROR, "urn:oid:" + demo.community(), null);
+        return new ErrorInfo(code, context, Severity.ERROR, "urn:oid:" + place.community(), null);
     }
 }

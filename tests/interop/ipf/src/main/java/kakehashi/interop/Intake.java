@@ -16,7 +16,9 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.security.cert.X509Certificate;
 import java.util.List;
+import org.apache.camel.CamelContext;
 import org.w3c.dom.Document;
+import org.w3c.dom.Node;
 import org.w3c.dom.NodeList;
 
 /** Before CXF: keeps the bytes of a request and checks what CXF would not show; breaks answers off. */
@@ -28,12 +30,14 @@ final class Intake extends HttpFilter {
 
     private final transient Received received;
     private final transient XuaCheck xua;
-    private final transient Behaviour behaviour;
+    private final transient Behaviours behaviours;
+    private final transient CamelContext camel;
 
-    Intake(Received received, XuaCheck xua, Behaviour behaviour) {
+    Intake(Received received, XuaCheck xua, Behaviours behaviours, CamelContext camel) {
         this.received = received;
         this.xua = xua;
-        this.behaviour = behaviour;
+        this.behaviours = behaviours;
+        this.camel = camel;
     }
 
     @Override
@@ -44,6 +48,7 @@ final class Intake extends HttpFilter {
         look(record, request, body);
         received.add(record);
         Received.current(record);
+        Behaviour behaviour = behaviours.at(record.path);
         try {
             behaviour.hold();
             boolean isChunked = behaviour.is("cut-off");
@@ -71,7 +76,9 @@ final class Intake extends HttpFilter {
             Document envelope = Received.envelope(body, request.getContentType());
             record.messageId = text(envelope, "MessageID");
             addressing(envelope, request, record.addressing);
-            record.xua = xua.check(envelope, request.getRequestURI());
+            boolean isWithin = record.path.startsWith("/" + Behaviours.SOURCE);
+            record.xua = isWithin ? xua.checkIfThere(envelope, record.path) : xua.check(envelope, record.path);
+            follows(record, envelope);
         } catch (Exception e) {
             record.addressing.add("cannot be read: " + e);
         }
@@ -79,12 +86,26 @@ final class Intake extends HttpFilter {
 
     /** What is asked at a path, known even of a request that is refused before its route. */
     private static String transaction(String path) {
-        return switch (path) {
+        return switch (path.replaceFirst("^/" + Behaviours.SOURCE, "/")) {
             case "/xcpd" -> "ITI-55";
             case "/xca/query" -> "ITI-38";
             case "/xca/retrieve" -> "ITI-39";
+            case "/pix/query" -> "ITI-45";
+            case "/pdq" -> "ITI-47";
+            case "/xds/query" -> "ITI-18";
+            case "/xds/retrieve" -> "ITI-43";
             default -> "";
         };
+    }
+
+    /** What asks for a further page, or for none, never comes to a route. */
+    private void follows(Received.Request record, Document envelope) throws Exception {
+        NodeList all = envelope.getElementsByTagNameNS(Xua.HL7, "queryContinuation");
+        if (all.getLength() > 0) {
+            Node message = all.item(0).getParentNode().getParentNode();
+            record.validator = Verdict.of(camel, Transaction.of("ITI-47").request(), Discovery.write(message));
+            record.asked.put("then", message.getLocalName());
+        }
     }
 
     /** IPF itself looks at hardly anything here. */

@@ -35,7 +35,11 @@ final class Questions {
 
     AdhocQueryRequest query(String word, JsonNode command, List<Answers.Entry> known) {
         if (command.has("query")) {
-            return EbXML30Converters.convert(StoredQueries.of(command));
+            AdhocQueryRequest message = EbXML30Converters.convert(StoredQueries.of(command));
+            if (command.has("stored_query")) {
+                message.getAdhocQuery().setId("urn:uuid:" + command.path("stored_query").asText());
+            }
+            return message;
         }
         JsonNode example = persons.example(word);
         String patient = command.hasNonNull("patient") ? command.path("patient").asText() : example.path("patient").asText();

@@ -5,7 +5,7 @@ import org.apache.camel.Processor;
 import org.openehealth.ipf.platform.camel.ihe.hl7v3.PixPdqV3CamelValidators;
 import org.openehealth.ipf.platform.camel.ihe.xds.XdsCamelValidators;
 
-/** What may be asked: IPF's producer, the endpoint of client.json, and IPF's validators. */
+/** A transaction: IPF's component, the endpoint of client.json where we ask it, and IPF's validators. */
 record Transaction(String name, String scheme, String endpoint, Processor request, Processor response) {
     private static final List<Transaction> ALL = List.of(
             new Transaction("ITI-55", "xcpd-iti55", "patient_discovery",
@@ -26,10 +26,5 @@ record Transaction(String name, String scheme, String endpoint, Processor reques
     static Transaction of(String name) {
         return ALL.stream().filter(one -> one.name.equals(name)).findFirst()
                 .orElseThrow(() -> new IllegalArgumentException("no such transaction: " + name));
-    }
-
-    /** Whether a request names the community it is for. */
-    boolean namesHome() {
-        return name.equals("ITI-38") || name.equals("ITI-39");
     }
 }
