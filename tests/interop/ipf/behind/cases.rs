@@ -25,12 +25,15 @@ pub fn person(given: &str) -> (&'static str, Value) {
 }
 
 pub fn sources(listed: &[Value]) -> Vec<Case> {
-    let list = || ("ITI-18", find(NETWORK));
+    let all = [both_good(listed), source_persons(), source_lists(), source_documents(listed)];
+    all.into_iter().flatten().collect()
+}
+
+fn both_good(listed: &[Value]) -> Vec<Case> {
     let of_both: Vec<Value> =
         listed.iter().filter(|e| is_of(e, Source) || is_of(e, Network)).cloned().collect();
     let by_unique = json!({ "query": "GetDocuments", "uniques": each(&of_both, "unique") });
     let all: Vec<Value> = [Source, Network].iter().flat_map(|of| of_retrieve(listed, *of)).collect();
-    let fetch = || ("ITI-43", retrieve(listed, Source));
     vec![
         (
             Source,
@@ -48,6 +51,11 @@ pub fn sources(listed: &[Value]) -> Vec<Case> {
             ("ITI-43", json!({ "documents": all })),
             Answer("SUCCESS", four),
         ),
+    ]
+}
+
+fn source_persons() -> Vec<Case> {
+    vec![
         (
             Source,
             "match",
@@ -80,6 +88,12 @@ pub fn sources(listed: &[Value]) -> Vec<Case> {
             person("美咲"),
             Answer("OK", source_named),
         ),
+    ]
+}
+
+fn source_lists() -> Vec<Case> {
+    let list = || ("ITI-18", find(NETWORK));
+    vec![
         (
             Source,
             "partial",
@@ -128,6 +142,12 @@ pub fn sources(listed: &[Value]) -> Vec<Case> {
             list(),
             Answer("SUCCESS", no_source),
         ),
+    ]
+}
+
+fn source_documents(listed: &[Value]) -> Vec<Case> {
+    let fetch = || ("ITI-43", retrieve(listed, Source));
+    vec![
         (
             Source,
             "partial",
@@ -160,8 +180,10 @@ fn of_retrieve(listed: &[Value], of: Of) -> Vec<Value> {
 }
 
 pub fn networks(listed: &[Value]) -> Vec<Case> {
-    let list = || ("ITI-18", find(NETWORK));
-    let fetch = || ("ITI-43", retrieve(listed, Network));
+    [network_persons(), network_lists(), network_documents(listed)].into_iter().flatten().collect()
+}
+
+fn network_persons() -> Vec<Case> {
     let ids = || ("ITI-45", json!({ "id": KIBI }));
     vec![
         (
@@ -204,6 +226,12 @@ pub fn networks(listed: &[Value]) -> Vec<Case> {
             person("美沙"),
             Answer("OK", neither_alike),
         ),
+    ]
+}
+
+fn network_lists() -> Vec<Case> {
+    let list = || ("ITI-18", find(NETWORK));
+    vec![
         (
             Network,
             "unknown",
@@ -244,6 +272,12 @@ pub fn networks(listed: &[Value]) -> Vec<Case> {
             list(),
             Answer("PARTIAL_SUCCESS", no_network_and_named),
         ),
+    ]
+}
+
+fn network_documents(listed: &[Value]) -> Vec<Case> {
+    let fetch = || ("ITI-43", retrieve(listed, Network));
+    vec![
         (
             Network,
             "partial",

@@ -41,71 +41,8 @@ impl Portal<'_> {
             found.map(|one| one["uuid"].clone()).unwrap_or_default()
         };
         let (first, folder) = (uuid("entries", FIRST), uuid("folders", FOLDER));
-        let mut by_reference = of_patient("FindDocumentsByReferenceId");
-        by_reference["reference"] = json!(REFERENCE);
-        let mut appended = by_unique("GetRelatedDocuments", FIRST);
-        appended["types"] = json!(["APPEND"]);
-        let cases: Vec<Case> = vec![
-            ("FindDocumentsByReferenceId", "the one entry", by_reference, Answer("SUCCESS", the_first)),
-            ("FindSubmissionSets", "the set", of_patient("FindSubmissionSets"), Answer("SUCCESS", the_set)),
-            ("FindFolders", "the folder", of_patient("FindFolders"), Answer("SUCCESS", the_folder)),
-            (
-                "GetFolders by uniqueId",
-                "the folder",
-                by_unique("GetFolders", FOLDER),
-                Answer("SUCCESS", the_folder),
-            ),
-            (
-                "GetFolders by entryUUID",
-                "the folder",
-                json!({ "query": "GetFolders", "uuids": [folder] }),
-                Answer("SUCCESS", the_folder),
-            ),
-            (
-                "GetAssociations of the folder",
-                "its members and its set",
-                json!({ "query": "GetAssociations", "uuids": [folder] }),
-                Answer("SUCCESS", three_associations),
-            ),
-            (
-                "GetDocumentsAndAssociations",
-                "the entry and what it is joined to",
-                by_unique("GetDocumentsAndAssociations", FIRST),
-                Answer("SUCCESS", entry_and_associations),
-            ),
-            (
-                "GetSubmissionSets of an entry",
-                "the set",
-                json!({ "query": "GetSubmissionSets", "uuids": [first] }),
-                Answer("SUCCESS", set_of_entry),
-            ),
-            (
-                "GetSubmissionSetAndContents",
-                "set, folder, entries, associations",
-                by_unique("GetSubmissionSetAndContents", SET),
-                Answer("SUCCESS", set_and_contents),
-            ),
-            (
-                "GetFolderAndContents",
-                "folder, entries, associations",
-                by_unique("GetFolderAndContents", FOLDER),
-                Answer("SUCCESS", folder_and_contents),
-            ),
-            (
-                "GetFoldersForDocument",
-                "the folder",
-                by_unique("GetFoldersForDocument", SECOND),
-                Answer("SUCCESS", the_folder),
-            ),
-            (
-                "GetFoldersForDocument, one that is in none",
-                "empty",
-                by_unique("GetFoldersForDocument", THIRD),
-                Answer("SUCCESS", empty),
-            ),
-            ("GetRelatedDocuments, APND", "the addendum", appended, Answer("SUCCESS", related)),
-        ];
-        self.tries("ITI-18", cases)?;
+        self.tries("ITI-18", packages(&folder))?;
+        self.tries("ITI-18", joined(&first, &folder))?;
         let refused = |(name, id): (&'static str, &str)| {
             let mut command = of_patient("FindDocuments");
             command["stored_query"] = json!(id);
@@ -115,6 +52,80 @@ impl Portal<'_> {
         self.tries("ITI-18", NOT_OFFERED.map(refused).into())?;
         Ok(())
     }
+}
+
+/// Packages, and entries by what they refer to.
+fn packages(folder: &Value) -> Vec<Case> {
+    let mut by_reference = of_patient("FindDocumentsByReferenceId");
+    by_reference["reference"] = json!(REFERENCE);
+    vec![
+        ("FindDocumentsByReferenceId", "the one entry", by_reference, Answer("SUCCESS", the_first)),
+        ("FindSubmissionSets", "the set", of_patient("FindSubmissionSets"), Answer("SUCCESS", the_set)),
+        ("FindFolders", "the folder", of_patient("FindFolders"), Answer("SUCCESS", the_folder)),
+        (
+            "GetFolders by uniqueId",
+            "the folder",
+            by_unique("GetFolders", FOLDER),
+            Answer("SUCCESS", the_folder),
+        ),
+        (
+            "GetFolders by entryUUID",
+            "the folder",
+            json!({ "query": "GetFolders", "uuids": [folder] }),
+            Answer("SUCCESS", the_folder),
+        ),
+    ]
+}
+
+/// What hangs on an entry, a folder, a set.
+fn joined(first: &Value, folder: &Value) -> Vec<Case> {
+    let mut appended = by_unique("GetRelatedDocuments", FIRST);
+    appended["types"] = json!(["APPEND"]);
+    vec![
+        (
+            "GetAssociations of the folder",
+            "its members and its set",
+            json!({ "query": "GetAssociations", "uuids": [folder] }),
+            Answer("SUCCESS", three_associations),
+        ),
+        (
+            "GetDocumentsAndAssociations",
+            "the entry and what it is joined to",
+            by_unique("GetDocumentsAndAssociations", FIRST),
+            Answer("SUCCESS", entry_and_associations),
+        ),
+        (
+            "GetSubmissionSets of an entry",
+            "the set",
+            json!({ "query": "GetSubmissionSets", "uuids": [first] }),
+            Answer("SUCCESS", set_of_entry),
+        ),
+        (
+            "GetSubmissionSetAndContents",
+            "set, folder, entries, associations",
+            by_unique("GetSubmissionSetAndContents", SET),
+            Answer("SUCCESS", set_and_contents),
+        ),
+        (
+            "GetFolderAndContents",
+            "folder, entries, associations",
+            by_unique("GetFolderAndContents", FOLDER),
+            Answer("SUCCESS", folder_and_contents),
+        ),
+        (
+            "GetFoldersForDocument",
+            "the folder",
+            by_unique("GetFoldersForDocument", SECOND),
+            Answer("SUCCESS", the_folder),
+        ),
+        (
+            "GetFoldersForDocument, one that is in none",
+            "empty",
+            by_unique("GetFoldersForDocument", THIRD),
+            Answer("SUCCESS", empty),
+        ),
+        ("GetRelatedDocuments, APND", "the addendum", appended, Answer("SUCCESS", related)),
+    ]
 }
 
 /// How many entries, sets, folders and associations, and that they are the other network's.
