@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::link_changes::LinkChange;
 use super::pipeline::Broker;
-use crate::model::{PatientId, PatientRecord, RequestId};
+use crate::model::{CommunityId, PatientId, PatientRecord, RequestId, Side};
 use crate::store::StoreError;
 
 impl Broker {
@@ -26,17 +26,34 @@ impl Broker {
         let ended = self.correlations.links_changed(&change, is_own, over).await?;
         tracing::info!(%request, correlations_ended = ended.len(), "links have changed");
         self.pages.forget(&change, is_at_home);
+        if change.is_merge {
+            // Whoever is now somebody else's: nothing is shown under the old id any more, remembered or not.
+            let at_home: BTreeSet<PatientId> =
+                change.ids.iter().filter(|id| is_at_home(id)).cloned().collect();
+            for target in directory.spoken_of(Side::Home).filter(|target| !target.is_source()) {
+                self.forget_shown_under(request, &target.descriptor().community, &at_home).await;
+            }
+        }
         for resting in ended {
             let mut shown_under: BTreeSet<PatientId> = resting.rests_on.into_iter().collect();
             let own = PatientId { authority: self.identity.authority.clone(), value: resting.network_id };
             shown_under.insert(own);
-            self.entry_cache.forget(&resting.community, &shown_under);
-            if let Err(error) = self.claims.forget_shown_under(&resting.community, &shown_under).await {
-                // The ids are a network's own and end with the correlations; what is left is how portals
-                // see entries that they were shown before.
-                tracing::error!(%request, %error, "under which ids entries were shown could not be forgotten");
-            }
+            self.forget_shown_under(request, &resting.community, &shown_under).await;
         }
         Ok(())
+    }
+
+    async fn forget_shown_under(
+        &self,
+        request: RequestId,
+        community: &CommunityId,
+        ids: &BTreeSet<PatientId>,
+    ) {
+        self.entry_cache.forget(community, ids);
+        if let Err(error) = self.claims.forget_shown_under(community, ids).await {
+            // The ids are a network's own and end with the correlations; what is left is how portals see
+            // entries that they were shown before.
+            tracing::error!(%request, %error, "under which ids entries were shown could not be forgotten");
+        }
     }
 }

@@ -64,7 +64,8 @@ fn by_ids(
     let piece = |ids: &[ObjectId]| DocumentQuery {
         by: QueryKey::Objects(ids.to_vec()),
         home: query.home.clone(),
-        criteria: Criteria::default(),
+        // What the target itself does not hold them against, its community may have to.
+        criteria: Criteria { references: query.criteria.references.clone(), ..Criteria::default() },
         returns: ReturnType::LeafClass,
     };
     ids.chunks(at_a_time).map(piece).collect()

@@ -212,6 +212,9 @@ impl Resolver<'_> {
         about.correlation = self.correlation(context, &person.numbers, &network_id).await;
         if about.correlation.is_some() {
             about.remembered = self.correlations.of(context, &network_id).await;
+            // What the manager does not say any more holds no more, whether or not it has told us.
+            let linked = self.links.ids_of(&network_id);
+            about.remembered.retain(|known| upholds(&linked, &known.rests_on));
         }
         about.patients.push(network_id);
     }
@@ -498,6 +501,12 @@ impl Resolver<'_> {
             (None, Side::Home) => entry.clone(),
         }
     }
+}
+
+// Whether an id may still be used that was learned when these ids at home were one person's: all of them
+// still are. Without a manager nobody says which are.
+fn upholds(linked: &[PatientId], rests_on: &[PatientId]) -> bool {
+    linked.is_empty() || (!rests_on.is_empty() && rests_on.iter().all(|id| linked.contains(id)))
 }
 
 // Whole objects, at one place.

@@ -210,7 +210,7 @@ impl Target {
         let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
             // It was given less than its own time: that says nothing of it.
-            Err(Failure::TimedOut) if until < whole => self.breaker.cut_short(Instant::now()),
+            Err(Failure::TimedOut) if until + CLOCK < whole => self.breaker.cut_short(Instant::now()),
             Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
                 self.breaker.failed(Instant::now());
             }
@@ -220,3 +220,6 @@ impl Target {
         outcome
     }
 }
+
+/// Between looking at the clock to say until when, and looking again when it begins.
+const CLOCK: Duration = Duration::from_millis(50);

@@ -135,7 +135,10 @@ impl Arrival<'_> {
     ) -> Response<BoxBody> {
         let began = Instant::now();
         let (peer, side) = (&self.connected.peer, Side::Home.word());
+        let spki = &self.connected.endpoint.spki_sha256;
+        let under_way = self.endpoint.notifications.under_way(spki, message.clone());
         let outcome = self.heeded::<T>(envelope, &message).await;
+        under_way.done();
         let word = outcome.as_ref().err().map_or(telemetry::SUCCESS, telemetry::refusal_word);
         self.endpoint.metrics.request(side, &peer.0, T::NAME, word, began.elapsed());
         tracing::info!(request = %self.id, side, %peer, transaction = T::NAME, outcome = word, "answered");

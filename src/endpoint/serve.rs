@@ -157,7 +157,7 @@ impl SoapEndpoint {
         let is_home = self.side == Side::Home;
         let is_here = |path: &str| is_home || !WITHIN.contains(&path);
         let called = request.uri().path();
-        if called == NOTIFICATIONS && self.side == Side::Home {
+        if called == NOTIFICATIONS && is_home && !self.managers.is_empty() {
             return self.notified(connected, request, received).await;
         }
         let Some(here) = PATHS.iter().position(|path| *path == called && is_here(path)) else {

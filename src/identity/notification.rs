@@ -2,6 +2,7 @@
 //! taken once. It learns nothing from us, so nobody has to be vouched for.
 
 use aws_lc_rs::digest::{SHA256, digest};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
@@ -76,5 +77,40 @@ impl Notifications {
             },
             Ok(Err(_)) | Err(_) => Err(NotAdmitted::Late),
         }
+    }
+}
+
+impl Notifications {
+    /// A message that was taken and is being heeded.
+    pub fn under_way(&self, spki_sha256: &str, message: MessageId) -> UnderWay {
+        UnderWay { store: self.store.clone(), spki: spki_sha256.to_owned(), message: Some(message) }
+    }
+}
+
+/// A message that is being heeded. Dropped before it is done, when its sender hangs up, it is freed again:
+/// whoever was not answered tells it again, and it only takes away.
+#[derive(Debug)]
+pub struct UnderWay {
+    store: Store,
+    spki: String,
+    message: Option<MessageId>,
+}
+
+impl UnderWay {
+    /// It has been heeded or refused for good.
+    pub fn done(mut self) {
+        self.message = None;
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        let (Some(message), Ok(runtime)) = (self.message.take(), Handle::try_current()) else { return };
+        let (store, spki) = (self.store.clone(), std::mem::take(&mut self.spki));
+        runtime.spawn(async move {
+            if let Err(error) = store.free_message(&spki, &message).await {
+                tracing::error!(%error, "a MessageID could not be freed");
+            }
+        });
     }
 }

@@ -14,6 +14,8 @@ pub struct Correlation {
     pub id: PatientId,
     /// When it was learned.
     pub at: Timestamp,
+    /// The ids at home that were one person's then; none where nobody said so.
+    pub rests_on: Vec<PatientId>,
 }
 
 /// What correlations are learned by.
@@ -46,17 +48,19 @@ impl Store {
         network_id: &Phi<String>,
         now: Timestamp,
     ) -> Result<Vec<Correlation>, StoreError> {
-        let rows: Vec<(String, String, String, i64)> = sqlx::query_as(
-            "SELECT community, authority, value, at_us FROM correlation WHERE network_id = $1 AND until_us > $2",
+        let rows: Vec<(String, String, String, i64, String)> = sqlx::query_as(
+            "SELECT community, authority, value, at_us, rests_on FROM correlation
+             WHERE network_id = $1 AND until_us > $2",
         )
         .bind(network_id.reveal())
         .bind(now.micros())
         .fetch_all(&self.reader)
         .await?;
-        let read = |(community, authority, value, at): (String, String, String, i64)| {
+        let read = |(community, authority, value, at, rests_on): (String, String, String, i64, String)| {
             let id = PatientId { authority: Authority(Oid::parse(&authority)?), value: Phi::new(value) };
             let community = CommunityId(Oid::parse(&community)?);
-            Some(Correlation { community, id, at: Timestamp::from_micros(at) })
+            let rests_on = read_listed(&rests_on)?;
+            Some(Correlation { community, id, at: Timestamp::from_micros(at), rests_on })
         };
         let read = rows.into_iter().map(read).collect::<Option<Vec<_>>>();
         read.ok_or_else(|| StoreError::Unreadable("a correlation".to_owned()))
@@ -141,11 +145,10 @@ impl Store {
         .fetch_all(&self.reader)
         .await?;
         let read = |(network_id, community, rests_on): (String, String, String)| {
-            let rests_on: Vec<String> = serde_json::from_str(&rests_on).ok()?;
             Some(Resting {
                 network_id: Phi::new(network_id),
                 community: CommunityId(Oid::parse(&community)?),
-                rests_on: rests_on.iter().map(|cx| PatientId::from_cx(cx)).collect::<Option<_>>()?,
+                rests_on: read_listed(&rests_on)?,
             })
         };
         let read = rows.into_iter().map(read).collect::<Option<Vec<_>>>();
@@ -198,6 +201,12 @@ fn listed(ids: &[PatientId]) -> String {
 
 pub(super) const FORGET: &str = "DELETE FROM correlation WHERE network_id = $1 AND community = $2";
 
+// Ids as `listed` wrote them.
+fn read_listed(ids: &str) -> Option<Vec<PatientId>> {
+    let ids: Vec<String> = serde_json::from_str(ids).ok()?;
+    ids.iter().map(|cx| PatientId::from_cx(cx)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -220,7 +229,8 @@ mod tests {
         drop(store);
         let store = Store::open_file(&path).await.unwrap();
         let kept = store.correlations(&person, NOW).await.unwrap();
-        let learned = |value| Correlation { community: there.clone(), id: id(value), at: NOW };
+        let learned =
+            |value| Correlation { community: there.clone(), id: id(value), at: NOW, rests_on: Vec::new() };
         assert_eq!(kept, [learned("H-1"), learned("H-2")]);
         assert!(store.correlations(&Phi::new("N-2".to_owned()), NOW).await.unwrap().is_empty());
         assert!(store.correlations(&person, until).await.unwrap().is_empty(), "their time is over");

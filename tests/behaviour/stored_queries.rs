@@ -79,7 +79,8 @@ async fn okayama(hiroshima: &Gateway, show: &str) -> (Network, (Hospital, TempDi
     (plan.start().await, (hospital, folder))
 }
 
-const RATES: &str = "person_per_minute = 100_000\nperson_burst = 10_000";
+const RATES: &str =
+    "person_per_minute = 100_000\nperson_burst = 10_000\npeer_per_second = 10_000\npeer_burst = 10_000";
 const EVERYTHING: &str = "permit (principal, action == Action::\"show\", resource);";
 
 fn query(by: QueryKey, wanted: Wanted) -> DocumentQuery {
