@@ -73,7 +73,7 @@ impl Breaker {
         });
     }
 
-    /// Nothing came, within less time than it has: a try is open to the next request again.
+    /// Nothing came, within little of the time it has: a try is open to the next request again.
     pub fn cut_short(&self, now: Instant) {
         self.with(|state, _| {
             if let State::Trying { .. } = *state {

@@ -67,7 +67,18 @@ impl Correlations {
     ) {
         let Learned { known, from: (target, community), ids, keep_for, sent, consent_version } = learned;
         self.metrics.correlation(&target.0, "asked");
-        let Some(keep_for) = keep_for else { return };
+        let Some(keep_for) = keep_for else {
+            // What the manager was told of before holds no more either.
+            if self.feeds {
+                let given_up = Resting {
+                    network_id: known.value.clone(),
+                    community: community.clone(),
+                    rests_on: Vec::new(),
+                };
+                within(context, self.store.end_correlations(&[given_up], context.received)).await;
+            }
+            return;
+        };
         let seconds = i64::try_from(keep_for.as_secs()).unwrap_or(i64::MAX);
         let times = (context.received, context.received.plus_seconds(seconds));
         let rests_on = links.ids_of(known);

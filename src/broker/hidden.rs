@@ -10,11 +10,12 @@ use super::conclude::Candidate;
 use super::pipeline::Broker;
 use super::target::Target;
 use crate::model::{
-    Grade, GradedRecord, Outbound, PatientDiscovery, PatientId, PatientMatch, Phi, RequestContext,
+    Authority, Grade, GradedRecord, Outbound, PatientDiscovery, PatientId, PatientMatch, Phi, RequestContext,
 };
+use crate::policy::HospitalNumber;
 
 /// Persons hidden at one hospital that are asked for one by one.
-const HIDDEN_MAX: usize = 50;
+const HIDDEN_MAX: usize = 200;
 
 impl Broker {
     /// Whether a record without any consent row grades `auto` or `review` with somebody withdrawn or
@@ -62,9 +63,7 @@ impl Broker {
         request: &PatientDiscovery,
     ) -> Option<PatientDiscovery> {
         let descriptor = source.descriptor();
-        let (Some(facility), Some(authority)) = (&descriptor.facility, descriptor.authorities.first()) else {
-            return Some(request.clone());
-        };
+        let Some(facility) = &descriptor.facility else { return Some(request.clone()) };
         if source.url(Outbound::PatientDiscovery(request)).is_none() {
             return Some(request.clone());
         }
@@ -76,8 +75,14 @@ impl Broker {
                 "an emergency was answered with nobody: a hospital with a registry has too many withdrawals to look at");
             return None;
         }
-        let ids =
-            hidden.into_iter().map(|number| PatientId { authority: authority.clone(), value: number.number });
+        let under = |number: HospitalNumber| {
+            let id = move |authority: &Authority| PatientId {
+                authority: authority.clone(),
+                value: number.number.clone(),
+            };
+            descriptor.authorities.iter().map(id)
+        };
+        let ids = hidden.into_iter().flat_map(under);
         Some(PatientDiscovery { ids: ids.collect(), ..request.clone() })
     }
 

@@ -27,7 +27,8 @@ impl Broker {
         tracing::info!(%request, correlations_ended = ended.len(), "links have changed");
         self.pages.forget(&change, is_at_home);
         if change.is_merge {
-            // Whoever is now somebody else's: nothing is shown under the old id any more, remembered or not.
+            // Nothing is shown as before under any id that it names, whether or not it was remembered: which
+            // of them a document was shown under for whom is not known here.
             let at_home: BTreeSet<PatientId> =
                 change.ids.iter().filter(|id| is_at_home(id)).cloned().collect();
             for target in directory.spoken_of(Side::Home).filter(|target| !target.is_source()) {

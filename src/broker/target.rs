@@ -206,11 +206,11 @@ impl Target {
         if !self.breaker.admits(Instant::now()) {
             return Err(Failure::BreakerOpen);
         }
-        let whole = Instant::now() + self.timeout;
+        let given = until.saturating_duration_since(Instant::now());
         let outcome = tokio::time::timeout_at(until, outbound).await.unwrap_or(Err(Failure::TimedOut));
         match &outcome {
-            // It was given less than its own time: that says nothing of it.
-            Err(Failure::TimedOut) if until + CLOCK < whole => self.breaker.cut_short(Instant::now()),
+            // It was given little of its own time: that says nothing of it.
+            Err(Failure::TimedOut) if given < self.timeout / 2 => self.breaker.cut_short(Instant::now()),
             Err(Failure::TimedOut | Failure::Unreachable(_) | Failure::Unreadable(_)) => {
                 self.breaker.failed(Instant::now());
             }
@@ -220,6 +220,3 @@ impl Target {
         outcome
     }
 }
-
-/// Between looking at the clock to say until when, and looking again when it begins.
-const CLOCK: Duration = Duration::from_millis(50);

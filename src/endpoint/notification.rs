@@ -138,13 +138,13 @@ impl Arrival<'_> {
         let spki = &self.connected.endpoint.spki_sha256;
         let under_way = self.endpoint.notifications.under_way(spki, message.clone());
         let outcome = self.heeded::<T>(envelope, &message).await;
-        under_way.done();
         let word = outcome.as_ref().err().map_or(telemetry::SUCCESS, telemetry::refusal_word);
         self.endpoint.metrics.request(side, &peer.0, T::NAME, word, began.elapsed());
         tracing::info!(request = %self.id, side, %peer, transaction = T::NAME, outcome = word, "answered");
-        if let Err(Refusal::AuditUnavailable | Refusal::Internal(_)) = &outcome {
+        match &outcome {
             // It has had no effect: the manager may tell it again.
-            self.free(message).await;
+            Err(Refusal::AuditUnavailable | Refusal::Internal(_)) => under_way.free().await,
+            _ => under_way.done(),
         }
         let addressing = self.addressing();
         let taken = outcome.map(|()| Answer { answered: 1, ..Answer::default() });

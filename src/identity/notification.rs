@@ -1,10 +1,13 @@
 //! Taking in what a system of our own tells: its certificate alone says who it is, and each message is
 //! taken once. It learns nothing from us, so nobody has to be vouched for.
 
+use std::time::Duration;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::{Instant, timeout_at};
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout, timeout_at};
 
 use super::admit::NotAdmitted;
 use crate::model::{MessageId, Timestamp};
@@ -101,16 +104,30 @@ impl UnderWay {
     pub fn done(mut self) {
         self.message = None;
     }
+
+    /// It had no effect: it may be told again. Goes on when the store takes longer than anybody waits.
+    pub async fn free(mut self) {
+        if let Some(freeing) = self.freeing() {
+            drop(timeout(FREEING, freeing).await);
+        }
+    }
+
+    fn freeing(&mut self) -> Option<JoinHandle<()>> {
+        let (message, runtime) = (self.message.take()?, Handle::try_current().ok()?);
+        let (store, spki) = (self.store.clone(), std::mem::take(&mut self.spki));
+        Some(runtime.spawn(async move {
+            if let Err(error) = store.free_message(&spki, &message).await {
+                tracing::error!(%error, "a MessageID could not be freed");
+            }
+        }))
+    }
 }
 
 impl Drop for UnderWay {
     fn drop(&mut self) {
-        let (Some(message), Ok(runtime)) = (self.message.take(), Handle::try_current()) else { return };
-        let (store, spki) = (self.store.clone(), std::mem::take(&mut self.spki));
-        runtime.spawn(async move {
-            if let Err(error) = store.free_message(&spki, &message).await {
-                tracing::error!(%error, "a MessageID could not be freed");
-            }
-        });
+        drop(self.freeing());
     }
 }
+
+/// How long a refusal waits for the store.
+const FREEING: Duration = Duration::from_secs(1);

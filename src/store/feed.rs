@@ -174,7 +174,10 @@ pub(super) async fn learned(
     let gone: Vec<_> = before.iter().filter(|old| !ids.iter().any(|id| is(old, id))).collect();
     let new: Vec<_> = ids.iter().filter(|id| !before.iter().any(|old| is(old, id))).collect();
     let replaced = match (gone.as_slice(), new.as_slice()) {
-        ([(authority, value)], [new]) if authority == new.authority.0.as_str() => Some(value.clone()),
+        // One that is told of another person moves by a revision, which takes nothing back.
+        ([(authority, value)], [new]) if authority == new.authority.0.as_str() => {
+            (!is_told(tx, new).await?).then(|| value.clone())
+        }
         _ => None,
     };
     if replaced.is_none() {
@@ -206,20 +209,8 @@ pub(super) async fn learned(
             }
             push(tx, change, (authority, value, subsumed), (network_id.reveal(), &person), now).await?;
         }
-        sqlx::query(
-            "INSERT INTO fed (authority, value, network_id, community, person, until_us)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (authority, value) DO UPDATE SET
-               network_id = excluded.network_id, community = excluded.community,
-               person = excluded.person, until_us = excluded.until_us",
-        )
-        .bind(authority)
-        .bind(value)
-        .bind(network_id.reveal())
-        .bind(community.0.as_str())
-        .bind(&person)
-        .bind(until.micros())
-        .execute(&mut **tx)
-        .await?;
+        let whose = (network_id.reveal().as_str(), community);
+        remember(tx, (authority, value), whose, &person, until).await?;
     }
     Ok(())
 }
@@ -272,6 +263,37 @@ async fn end(
     let forget = sqlx::query("DELETE FROM fed WHERE authority = $1 AND value = $2");
     forget.bind(authority).bind(value).execute(&mut **tx).await?;
     Ok(())
+}
+
+// As it has been told, or is about to be.
+async fn remember(
+    tx: &mut Transaction<'_, Sqlite>,
+    (authority, value): (&str, &str),
+    (network_id, community): (&str, &CommunityId),
+    person: &str,
+    until: Timestamp,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO fed (authority, value, network_id, community, person, until_us)
+         VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (authority, value) DO UPDATE SET
+           network_id = excluded.network_id, community = excluded.community,
+           person = excluded.person, until_us = excluded.until_us",
+    )
+    .bind(authority)
+    .bind(value)
+    .bind(network_id)
+    .bind(community.0.as_str())
+    .bind(person)
+    .bind(until.micros())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
+}
+
+async fn is_told(tx: &mut Transaction<'_, Sqlite>, id: &PatientId) -> Result<bool, sqlx::Error> {
+    let told = sqlx::query_scalar::<_, i64>("SELECT 1 FROM fed WHERE authority = $1 AND value = $2");
+    let told = told.bind(id.authority.0.as_str()).bind(id.value.reveal()).fetch_optional(&mut **tx).await?;
+    Ok(told.is_some())
 }
 
 async fn is_full(tx: &mut Transaction<'_, Sqlite>) -> Result<bool, sqlx::Error> {

@@ -413,3 +413,15 @@ fn handshake_failure(error: &io::Error) -> (RejectionReason, String) {
     };
     (reason, inner.map_or_else(|| error.kind().to_string(), ToString::to_string))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_listener_through_an_interface_that_is_not_there_is_an_error_and_not_one_on_all() {
+        let address = "127.0.0.1:0".parse().unwrap();
+        assert!(Listener::bind(address, Some("nowhere0")).await.is_err());
+        assert!(Listener::bind(address, Some("lo")).await.is_ok());
+    }
+}

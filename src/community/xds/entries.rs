@@ -128,7 +128,12 @@ fn built_anew(entry: DocumentEntry, view: EntryView, has_kind: bool) -> Option<D
         practice_setting: view.practice_setting,
         event_codes: view.event_codes,
         authors: view.authors,
-        references: view.references.iter().filter(|id| is_untold(id.reveal())).cloned().collect(),
+        references: view.references.iter().filter(|id| is_untold(own_part(id.reveal()))).cloned().collect(),
     };
     Some(DocumentEntry { encoded: Encoded::Metadata(Arc::new(metadata)), ..entry })
+}
+
+// Of a reference (CXi) what identifies, without the authority's OID.
+fn own_part(reference: &str) -> &str {
+    reference.split('^').next().unwrap_or_default()
 }

@@ -7,12 +7,14 @@ use http::Uri;
 
 use crate::community::exchange::Exchange;
 use crate::config::XdsConfig;
-use crate::dialect::ebxml::{RegistryStoredQuery, RetrieveDocumentSet, is_admitted, metadata};
+use crate::dialect::ebxml::{
+    RegistryStoredQuery, RetrieveDocumentSet, has_references, is_admitted, metadata,
+};
 use crate::dialect::hl7v3::{PdqQuery, PixQuery};
 use crate::model::{
-    Answer, Community, Descriptor, Document, DocumentId, DocumentQuery, DocumentRetrieve, Failure,
-    FoundPatient, Leg, MessageId, Outbound, Outcome, PatientDiscovery, PatientIdLookup, PatientMatch, Phi,
-    RegistryObject, RequestContext, Side, Timestamp, Wanted,
+    Answer, Community, Criteria, Descriptor, Document, DocumentEntry, DocumentId, DocumentQuery,
+    DocumentRetrieve, Failure, FoundPatient, Leg, MessageId, Outbound, Outcome, PatientDiscovery,
+    PatientIdLookup, PatientMatch, Phi, RegistryObject, RequestContext, Side, Timestamp, Wanted,
 };
 
 /// A network, or a source of our own, behind PIX, PDQ and XDS.
@@ -63,12 +65,14 @@ impl Xds {
         toward
     }
 
-    /// Whether an entry has the reference ids asked for among those that another network is shown.
-    fn has_references(&self, request: &DocumentQuery, found: &RegistryObject) -> bool {
-        let Some(entry) = found.entry() else { return true };
-        let shown = entry.readdressed(entry.patient.clone(), Some(entry.patient.clone()));
-        let view = metadata(&shown).unwrap_or_default();
-        request.criteria.references.iter().all(|slot| slot.iter().any(|id| view.references.contains(id)))
+    /// Whether an entry is of what was asked for, as far as the registry was not asked for it; for another
+    /// network by what that is shown.
+    fn admits(&self, asked_from: Side, criteria: &Criteria, entry: &DocumentEntry) -> bool {
+        if self.is_source() && asked_from == Side::Peer {
+            let shown = entry.readdressed(entry.patient.clone(), Some(entry.patient.clone()));
+            return metadata(&shown).is_ok_and(|view| has_references(criteria, &view));
+        }
+        is_admitted(criteria, entry)
     }
 
     /// The URL of a document's repository.
@@ -195,10 +199,8 @@ impl Community for Xds {
         let toward = self.toward(context.side, request);
         let answer = self.exchange.carry::<RegistryStoredQuery>(context, leg, to, &toward).await?;
         let mut answer = self.taken(context.side, answer);
-        answer.found.retain(|found| found.entry().is_none_or(|entry| is_admitted(&request.criteria, entry)));
-        if self.is_source() && context.side == Side::Peer {
-            answer.found.retain(|found| self.has_references(request, found));
-        }
+        let admits = |entry: &DocumentEntry| self.admits(context.side, &request.criteria, entry);
+        answer.found.retain(|found| found.entry().is_none_or(admits));
         Ok(answer)
     }
 

@@ -1,27 +1,33 @@
 //! Whether a hospital's number of a patient stands in an id: such a document cannot be named to
 //! another network without telling the number (decisions A1).
 
+use unicode_normalization::UnicodeNormalization;
+
 /// Digits from which a number is not met by chance.
 const DIGITS_MIN: usize = 4;
 
-/// Whether the number stands in an id, as a component of it or, with all its zeros, anywhere.
-/// Components are compared without the zeros in front: an OID has none there.
+/// Whether the number stands in an id or text, as a component of it or, with all its zeros, anywhere.
+/// Components are compared without the zeros in front: an OID has none there. One of few digits is looked
+/// for in the last component alone: `1` stands in every OID.
 pub(super) fn tells(id: &str, number: &str) -> bool {
     let number = number.trim().to_ascii_uppercase();
     let bare = number.trim_start_matches('0');
     if bare.is_empty() {
         return false;
     }
-    let id = id.trim().to_ascii_uppercase();
+    // Full-width digits are digits.
+    let id = id.trim().nfkc().collect::<String>().to_ascii_uppercase();
     let is_component = |component: &str| component.trim_start_matches('0') == bare;
     let mut components = id.split(|c: char| !c.is_ascii_alphanumeric());
+    if bare.len() < DIGITS_MIN {
+        return components.next_back().is_some_and(is_component);
+    }
+    // A UUID is one long number, also written as an OID: digits within it are chance.
+    let is_oid = id.strip_prefix("2.25.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+    let is_uuid = is_oid || id.starts_with("URN:UUID:");
     // `DOC12345`: letters put before a number do not hide it.
     let mut digits = id.split(|c: char| !c.is_ascii_digit());
-    // A UUID written as an OID is one long number: digits within it are chance.
-    let is_uuid = id.strip_prefix("2.25.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
-    components.any(is_component)
-        || (bare.len() >= DIGITS_MIN && digits.any(is_component))
-        || (!is_uuid && number.len() >= DIGITS_MIN && id.contains(&number))
+    components.any(is_component) || (!is_uuid && (digits.any(is_component) || id.contains(&number)))
 }
 
 #[cfg(test)]
@@ -37,6 +43,7 @@ mod tests {
             ("urn:uuid:00000000-0000-0000-0000-000000012345", "0000012345"),
             ("1.2.3^DOC12345", "0000012345"),
             ("1.2.3^20240401_A12345", "0000012345"),
+            ("検査 患者００１２３４５", "0000012345"),
             ("1.2.3^a77", "A77"),
             ("1.2.7", "0007"),
         ] {
@@ -47,6 +54,8 @@ mod tests {
             ("2.25.329800735698586629295641978511506172918", "329800735"),
             ("1.2.392.200284.7123457", "0000012345"),
             ("1.2.3", "0000"),
+            ("1.2.392.200284.7", "00000001"),
+            ("urn:uuid:a1234b00-0000-4000-8000-000000000000", "1234"),
         ] {
             assert!(!tells(id, number), "{id} {number}");
         }

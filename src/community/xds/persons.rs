@@ -4,7 +4,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, FutureExt};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use http::Uri;
 
 use super::network::{Xds, again, offered};
@@ -17,6 +18,8 @@ use crate::model::{
     QueryContinuation, QueryId, RequestContext,
 };
 
+/// Queries that are out at a time for one request.
+const AT_ONCE: usize = 8;
 /// Persons taken of one query; where more resemble, nobody can be told.
 const PERSONS_MAX: usize = 200;
 /// Pages asked for of one query.
@@ -129,11 +132,12 @@ impl Xds {
         let asks: Vec<PatientDiscovery> = by_number.chain(queries(typed, &self.config.searches)).collect();
         let legs: Vec<Leg> =
             (0..asks.len()).map(|n| if n == 0 { leg.clone() } else { another(leg) }).collect();
-        let sent = asks.iter().zip(&legs).map(|(ask, leg)| self.persons(context, leg, ask));
+        let sent: Vec<BoxFuture<'_, _>> =
+            asks.iter().zip(&legs).map(|(ask, leg)| self.persons(context, leg, ask).boxed()).collect();
         let mut merged = Answer { answered: 1, ..Answer::default() };
         let mut records: BTreeMap<PatientId, GradedRecord> = BTreeMap::new();
-        for answer in try_join_all(sent).await? {
-            let mut answer = answer;
+        let answers: Vec<_> = stream::iter(sent).buffered(AT_ONCE).try_collect().await?;
+        for mut answer in answers {
             merged.set_aside += answer.set_aside;
             for found in std::mem::take(&mut answer.found) {
                 let ids = self.own_ids(&found);

@@ -45,7 +45,7 @@ pub use cross_gateway_query::CrossGatewayQuery;
 pub use cross_gateway_retrieve::CrossGatewayRetrieve;
 pub use decode::{Decoded, decode};
 pub use entry_view::{EntryView, metadata};
-pub use exclusion::is_admitted;
+pub use exclusion::{has_references, is_admitted};
 pub use parameter::like;
 pub use query_response::OBJECTS_MAX;
 pub use registry_stored_query::RegistryStoredQuery;

@@ -23,7 +23,13 @@ pub struct Beside(HashMap<ObjectId, Vec<(PackageKind, ObjectId)>>);
 impl Beside {
     /// Takes one in; others than those of packages say nothing here.
     pub fn take(&mut self, tree: &Tree) {
-        let id = |name| tree.attribute(name).map(|id| ObjectId(Phi::new(id.trim().to_owned())));
+        if &*tree.element.ns != RIM {
+            return;
+        }
+        let id = |name| {
+            let id = tree.attribute(name).map(str::trim).filter(|id| !id.is_empty());
+            id.map(|id| ObjectId(Phi::new(id.to_owned())))
+        };
         let kind = tree.attribute("classificationNode").and_then(|node| match node {
             node if same_uuid(node, scheme::FOLDER) => Some(PackageKind::Folder),
             node if same_uuid(node, scheme::SUBMISSION_SET) => Some(PackageKind::SubmissionSet),

@@ -115,7 +115,7 @@ fn what_a_package_is_may_stand_beside_it_before_or_behind_and_is_passed_on_so() 
         assert_eq!(said(&read(&again)), said(&first), "{again}");
         assert!(again.contains("</rim:RegistryPackage><rim:Classification "), "{again}");
     }
-    // One that is told to be both is neither, whoever says so.
+    // What a package says itself counts; one that is told from beside to be both is neither.
     let both = beside.replace(scheme::FOLDER, scheme::SUBMISSION_SET);
     for list in [format!("{said_within}{both}"), format!("{objects}{beside}{both}")] {
         let sets =

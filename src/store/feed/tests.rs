@@ -76,6 +76,16 @@ async fn an_id_is_told_when_it_comes_changes_takes_anothers_place_or_goes_and_ne
 }
 
 #[tokio::test]
+async fn an_id_told_of_another_person_moves_and_what_it_takes_the_place_of_is_taken_back() {
+    let fed = Fed::new().await;
+    fed.learn("N-1", &["H-1"], "山田").await;
+    fed.learn("N-2", &["H-2"], "佐藤").await;
+    assert_eq!(fed.told().await.len(), 2);
+    fed.learn("N-1", &["H-2"], "山田").await;
+    assert_eq!(fed.told().await, ["H-1 ended of N-1 ", "H-2 revised of N-1 山田"]);
+}
+
+#[tokio::test]
 async fn what_never_left_is_not_told_and_what_it_replaced_is_taken_back() {
     let fed = Fed::new().await;
     let ended = async |network_id: &str| {
