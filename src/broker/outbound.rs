@@ -201,7 +201,7 @@ impl OutboundRequest for DocumentQuery {
             RegistryObject::Entry(entry) => holds(from, &entry.id),
             other => *other.community() == from.community,
         };
-        asked && is_there && wanted.may_hold(found)
+        asked && is_there && self.may_hold(found)
     }
 
     // Most patients have no folders, and few documents a given reference.

@@ -169,6 +169,8 @@ struct Connected<'q> {
     members: HashSet<ObjectId>,
     /// Packages that hold what was named.
     holders: HashSet<ObjectId>,
+    /// Submission sets found.
+    sets: HashSet<ObjectId>,
 }
 
 impl<'q> Connected<'q> {
@@ -183,7 +185,10 @@ impl<'q> Connected<'q> {
         };
         let holders = all().filter_map(RegistryObject::association).filter(|a| a.is_membership());
         let holders = holders.filter(|a| named.contains(&a.target)).map(|a| a.source.clone()).collect();
-        let mut connected = Self { query, named, members: HashSet::new(), holders };
+        let packages = answer.found.iter().filter_map(RegistryObject::package);
+        let sets = packages.filter(|package| package.kind == PackageKind::SubmissionSet);
+        let sets = sets.map(|set| set.object.clone()).collect();
+        let mut connected = Self { query, named, members: HashSet::new(), holders, sets };
         let associations = || answer.found.iter().filter_map(RegistryObject::association);
         connected.members = match query.criteria.wanted {
             Wanted::RelatedDocuments => associations()
@@ -232,6 +237,12 @@ impl<'q> Connected<'q> {
             Wanted::SubmissionSetAndContents => {
                 let is_within = |id: &ObjectId| self.named.contains(id) || self.members.contains(id);
                 association.ends().into_iter().all(is_within)
+            }
+            // Those of other members tell what else lies there.
+            Wanted::SubmissionSets => {
+                association.is_membership()
+                    && self.named.contains(&association.target)
+                    && self.sets.contains(&association.source)
             }
             _ => is_of(&self.named),
         }

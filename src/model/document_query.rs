@@ -51,7 +51,7 @@ pub enum Wanted {
     DocumentsExcept,
     /// FindFolders, GetFolders.
     Folders,
-    /// FindSubmissionSets, GetSubmissionSets: those that hold the objects named.
+    /// FindSubmissionSets; GetSubmissionSets: those that hold the objects named, and what joins them to these.
     SubmissionSets,
     /// GetAll.
     Everything,
@@ -70,10 +70,14 @@ pub enum Wanted {
 }
 
 impl Wanted {
-    /// Whether such an object has a place in the answer.
-    pub const fn may_hold(self, object: &RegistryObject) -> bool {
+    // Whether such an object has a place in the answer, named by what.
+    const fn may_hold(self, by: &QueryKey, object: &RegistryObject) -> bool {
         let (entries, folders, sets, associations) = self.kinds();
         match object {
+            // Registries give the sets of objects with the HasMember associations that lead there.
+            RegistryObject::Association(_) if matches!(self, Self::SubmissionSets) => {
+                !matches!(by, QueryKey::Patient(_))
+            }
             RegistryObject::Association(_) => associations,
             RegistryObject::Entry(_) => entries,
             RegistryObject::Package(Package { kind: PackageKind::Folder, .. }) => folders,
@@ -227,6 +231,13 @@ pub struct DocumentQuery {
     pub criteria: Criteria,
     /// What is to be returned.
     pub returns: ReturnType,
+}
+
+impl DocumentQuery {
+    /// Whether such an object has a place in the answer.
+    pub const fn may_hold(&self, object: &RegistryObject) -> bool {
+        self.criteria.wanted.may_hold(&self.by, object)
+    }
 }
 
 impl Request for DocumentQuery {

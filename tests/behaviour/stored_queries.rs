@@ -160,8 +160,8 @@ fn table() -> Vec<(&'static str, DocumentQuery, Vec<u32>, Vec<u32>)> {
             vec![2, 32, 34, 35],
             vec![],
         ),
-        ("GetSubmissionSets", of(1, Wanted::SubmissionSets), vec![21], vec![21]),
-        ("GetSubmissionSets, hidden", of(2, Wanted::SubmissionSets), vec![22], vec![]),
+        ("GetSubmissionSets", of(1, Wanted::SubmissionSets), vec![21, 31], vec![21, 31]),
+        ("GetSubmissionSets, hidden", of(2, Wanted::SubmissionSets), vec![22, 32], vec![]),
         (
             "GetSubmissionSetAndContents",
             of_unique("2.999.34.8.21", Wanted::SubmissionSetAndContents),

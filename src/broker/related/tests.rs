@@ -181,6 +181,19 @@ fn packages_that_hold_what_was_named_are_told_by_their_links() {
 }
 
 #[test]
+fn submission_sets_come_with_what_joins_them_to_the_objects_named_and_with_no_other_association() {
+    let query = query(Wanted::SubmissionSets, by("d1"));
+    let others = [
+        member("a2", "s", "d2"),
+        member("a3", "f", "d1"),
+        member("a4", "t", "d1"),
+        joined("a5", "urn:ihe:iti:2007:AssociationType:RPLC", "d1", "s"),
+    ];
+    let found = [&[set("s"), member("a1", "s", "d1")][..], &others[..]].concat();
+    assert_eq!(left(&query, &found, &[document("d1")]), "s a1");
+}
+
+#[test]
 fn associations_are_of_what_was_named_and_of_the_types_wanted() {
     let replaces = "urn:ihe:iti:2007:AssociationType:RPLC";
     let found = [joined("a1", replaces, "d2", "d1"), joined("a2", replaces, "d3", "d4")];

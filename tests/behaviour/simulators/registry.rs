@@ -97,6 +97,10 @@ impl Holdings {
                 None => is_within(object.object()),
             }
         };
+        let is_set = |id: &ObjectId| {
+            let all = self.objects.iter().filter_map(RegistryObject::package);
+            all.filter(|package| package.kind == PackageKind::SubmissionSet).any(|set| set.object == *id)
+        };
         let related = |a: &Association| {
             query.criteria.admits_kind(&a.kind) && a.ends().into_iter().any(|end| named.contains(&end))
         };
@@ -112,14 +116,17 @@ impl Holdings {
                 RegistryObject::Association(_) => true,
             };
             status
-                && query.criteria.wanted.may_hold(object)
+                && query.may_hold(object)
                 && match query.criteria.wanted {
                     Wanted::Associations => joins(object),
                     Wanted::DocumentsAndAssociations => is_named || joins(object),
                     Wanted::FolderAndContents | Wanted::SubmissionSetAndContents => contents(object),
                     Wanted::FoldersForDocument => named.iter().any(|document| holds(id, document)),
                     Wanted::SubmissionSets if !matches!(query.by, QueryKey::Patient(_)) => {
-                        named.iter().any(|member| holds(id, member))
+                        match object.association() {
+                            Some(a) => a.is_membership() && is_set(&a.source) && named.contains(&&a.target),
+                            None => named.iter().any(|member| holds(id, member)),
+                        }
                     }
                     Wanted::RelatedDocuments => match object.association() {
                         Some(a) => related(a),

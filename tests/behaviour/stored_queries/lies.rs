@@ -49,7 +49,7 @@ fn link(number: u32, source: u32, target: u32) -> String {
     )
 }
 
-fn lies() -> [Lie; 14] {
+fn lies() -> [Lie; 15] {
     let named =
         |number, wanted| DocumentQuery { home: Some(CommunityId(oid("2.999.34"))), ..of(number, wanted) };
     [
@@ -148,8 +148,15 @@ fn lies() -> [Lie; 14] {
             "submission sets that do not hold it",
             named(1, Wanted::SubmissionSets),
             Wanted::SubmissionSets,
-            |xml| xml.replace(&object(21), &object(22)),
+            |xml| within(xml, 21, &object(21), &object(22)),
             &[],
+        ),
+        (
+            "a folder that holds it, among its submission sets",
+            named(1, Wanted::SubmissionSets),
+            Wanted::SubmissionSets,
+            |xml| added(xml, &link(90, 11, 1)),
+            &[21, 31],
         ),
         (
             "documents that are not related",
