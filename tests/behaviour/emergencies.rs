@@ -6,6 +6,7 @@ use kakehashi::model::{Demographics, Grade, Purpose};
 use crate::simulators::client::{IN_AN_EMERGENCY, PHYSICIAN, Who};
 use crate::simulators::hospital::{HANAKO, Hospital, Someone, TARO};
 use crate::simulators::network::{HIROSHIMA, OKAYAMA, Plan, TOTTORI, consent_of};
+use crate::simulators::site::{HUMANBRIDGE, Site};
 use crate::simulators::waiting::attained;
 
 #[tokio::test(flavor = "multi_thread")]
@@ -112,6 +113,33 @@ async fn who_said_no_under_a_former_name_stays_hidden_in_an_emergency() {
             .await;
         let emergency = okayama.asked_by(HIROSHIMA, IN_AN_EMERGENCY);
         assert_eq!(!emergency.find(asked.clone()).await.is_empty(), is_found, "{state}");
+        okayama.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_said_no_at_a_hospital_with_a_registry_stays_hidden_also_where_it_shows_nothing_but_numbers() {
+    let asked = Demographics { addresses: Vec::new(), ..HANAKO.demographics() };
+    for (state, is_bare, is_found) in [
+        ("withdrawn", false, false),
+        ("withdrawn", true, false),
+        ("granted", false, true),
+        ("granted", true, true),
+    ] {
+        let university = Hospital::okayama_university();
+        university.files("0000012345", &HANAKO, &["ADT-00", "OMP-01"]);
+        let site = Site::start(OKAYAMA, "3310000024", "2.999.33.24", HUMANBRIDGE).await;
+        site.register("0000024001", &UNMARRIED);
+        site.mood.lock().unwrap().is_bare = is_bare;
+        let mut plan = Plan::new(OKAYAMA)
+            .hospital(&university)
+            .consent(site.consent_of("N-1", "0000024001", HIROSHIMA, state))
+            .peer(HIROSHIMA, 1);
+        plan.peers.push(("humanbridge", site.as_source("", "")));
+        let okayama = plan.start().await;
+        let emergency = okayama.asked_by(HIROSHIMA, IN_AN_EMERGENCY);
+        assert_eq!(!emergency.find(asked.clone()).await.is_empty(), is_found, "{state} {is_bare}");
+        assert!(site.asked("/pdq") > 0, "{state} {is_bare}");
         okayama.stop().await;
     }
 }

@@ -66,6 +66,8 @@ pub struct Mood {
     pub lies: bool,
     /// Whether its documents are others than their entries say.
     pub forges: bool,
+    /// Whether it shows persons by their ids alone.
+    pub is_bare: bool,
     /// Awaited behind the second piece of a document.
     pub gate: Option<Arc<Notify>>,
     /// Our ids that its PIX manager knows, with its own.
@@ -215,9 +217,14 @@ authority = "{organization}.1"
 
     /// A consent of a person of its own toward a community.
     pub fn consent(&self, network_id: &str, number: &str, toward: Place) -> String {
+        self.consent_of(network_id, number, toward, "granted")
+    }
+
+    /// The same in another state.
+    pub fn consent_of(&self, network_id: &str, number: &str, toward: Place, state: &str) -> String {
         let (facility, community) = (self.facility, toward.community);
         format!(
-            "{network_id},{facility},{number},{community},*,*,TREATMENT,granted,2024-01-01,,HR-1,binder,clerk"
+            "{network_id},{facility},{number},{community},*,*,TREATMENT,{state},2024-01-01,,HR-1,binder,clerk"
         )
     }
 
@@ -303,8 +310,9 @@ impl Answering {
                 && (typed.birth.is_none() || typed.birth == known.birth)
                 && (typed.sex.is_none() || typed.sex == known.sex)
         };
+        let is_bare = self.mood.lock().unwrap().is_bare;
         let patients = holdings.patients.iter().filter(|(number, who)| is_meant(number, who));
-        patients.map(|(number, who)| self.found(number, Some(who))).collect()
+        patients.map(|(number, who)| self.found(number, (!is_bare).then_some(who))).collect()
     }
 
     fn page(&self, found: &[FoundPatient], before: usize, wanted: Option<usize>) -> Answer<FoundPatient> {
