@@ -6,8 +6,12 @@ use std::sync::Arc;
 
 use super::network::Xds;
 use super::numbers::tells;
-use crate::dialect::ebxml::{EntryView, metadata};
-use crate::model::{Answer, Code, DocumentEntry, Encoded, EntryMetadata, Origin, RegistryObject, Side};
+use crate::dialect::ebxml::{
+    EntryView, association_anew, may_tell_authors, may_tell_codes, metadata, package_anew,
+};
+use crate::model::{
+    Answer, Code, DocumentEntry, Encoded, EntryMetadata, ObjectId, Origin, RegistryObject, Side,
+};
 
 /// confidentialityCode of HL7.
 const CONFIDENTIALITY: &str = "2.16.840.1.113883.5.25";
@@ -34,17 +38,24 @@ impl Xds {
                 }
                 self.own(asked_from, entry).map(RegistryObject::Entry)
             }
-            // Of a source nothing passes to another network but what is built anew.
-            _ if self.is_source() && asked_from == Side::Peer => None,
             RegistryObject::Package(mut package) => {
                 let is_own =
                     !self.is_source() || self.descriptor.authorities.contains(&package.patient.authority);
                 package.community = self.descriptor.community.clone();
-                is_own.then_some(RegistryObject::Package(package))
+                let number = package.patient.value.clone();
+                let package = match self.is_source() && asked_from == Side::Peer {
+                    true => package_anew(&package, &|text| !tells(text, number.reveal())),
+                    false => Some(package),
+                };
+                package.filter(|_| is_own).map(RegistryObject::Package)
             }
             RegistryObject::Association(mut association) => {
                 association.community = self.descriptor.community.clone();
-                Some(RegistryObject::Association(association))
+                let association = match self.is_source() && asked_from == Side::Peer {
+                    true => association_anew(&association, &is_uuid),
+                    false => Some(association),
+                };
+                association.map(RegistryObject::Association)
             }
         }
     }
@@ -115,6 +126,12 @@ fn built_anew(entry: DocumentEntry, view: EntryView, has_kind: bool) -> Option<D
         return None;
     }
     let is_untold = |text: &str| !numbers().any(|number| tells(text, number));
+    // A query may ask by these: that the entry is found would tell the number.
+    let codes = [&entry.class, &entry.type_code, &entry.format, &view.facility_type, &view.practice_setting];
+    let codes: Vec<Code> = codes.into_iter().chain(&view.event_codes).cloned().collect();
+    if !may_tell_authors(&view.authors, &is_untold) || !may_tell_codes(&codes, &is_untold) {
+        return None;
+    }
     let metadata = EntryMetadata {
         title: Some(view.title)
             .filter(|title| is_untold(title))
@@ -131,6 +148,12 @@ fn built_anew(entry: DocumentEntry, view: EntryView, has_kind: bool) -> Option<D
         references: view.references.iter().filter(|id| is_untold(own_part(id.reveal()))).cloned().collect(),
     };
     Some(DocumentEntry { encoded: Encoded::Metadata(Arc::new(metadata)), ..entry })
+}
+
+// An association does not say whose it is: an id of another shape might tell the number.
+fn is_uuid(id: &ObjectId) -> bool {
+    let bare = id.0.reveal().trim().to_ascii_lowercase();
+    bare.strip_prefix("urn:uuid:").is_some_and(|bare| uuid::Uuid::try_parse(bare).is_ok())
 }
 
 // Of a reference (CXi) what identifies, without the authority's OID.

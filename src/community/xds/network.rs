@@ -33,6 +33,18 @@ pub(super) fn again(leg: &Leg) -> Leg {
     Leg { message: MessageId::fresh(), at: Timestamp::now(), ..leg.clone() }
 }
 
+/// What packages are asked by that another network is shown of them (wire.md 13.2).
+const OF_PACKAGES: [&str; 8] = [
+    "$XDSFolderCodeList",
+    "$XDSFolderLastUpdateTimeFrom",
+    "$XDSFolderLastUpdateTimeTo",
+    "$XDSSubmissionSetAuthorPerson",
+    "$XDSSubmissionSetContentType",
+    "$XDSSubmissionSetSourceId",
+    "$XDSSubmissionSetSubmissionTimeFrom",
+    "$XDSSubmissionSetSubmissionTimeTo",
+];
+
 impl Xds {
     /// At the URLs of its table.
     pub const fn new(descriptor: Descriptor, config: XdsConfig, exchange: Exchange) -> Self {
@@ -56,7 +68,7 @@ impl Xds {
         let home = self.config.send_home.then(|| self.exchange.ends.receiver.clone());
         let mut toward = DocumentQuery { home, ..request.clone() };
         if self.is_source() && asked_from == Side::Peer {
-            toward.criteria.other.clear();
+            toward.criteria.other.retain(|slot| OF_PACKAGES.contains(&slot.name.as_str()));
             toward.criteria.references.clear();
             if toward.criteria.wanted == Wanted::DocumentsByReference {
                 toward.criteria.wanted = Wanted::Documents;

@@ -88,7 +88,8 @@ pub fn of(tree: &Tree) -> EntryView {
     }
 }
 
-fn author(classification: &Tree) -> Author {
+/// The author that a classification is of.
+pub fn author(classification: &Tree) -> Author {
     let first = |name| slot(classification, name).unwrap_or_default();
     Author {
         institution: first("authorInstitution"),

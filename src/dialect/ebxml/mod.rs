@@ -1,6 +1,8 @@
 //! ebXML RegRep 3.0 as XDS.b and XCA use it: queries and retrieves, both halves of each.
 
+mod anew;
 mod association;
+mod building;
 mod carried;
 mod checked_query;
 mod cross_gateway_query;
@@ -37,6 +39,7 @@ mod stored_query;
 pub mod summary;
 mod vocabulary;
 
+pub use anew::{association_anew, may_tell_authors, may_tell_codes, package_anew};
 pub use carried::{
     Carried, CarriedAssociation, CarriedDocument, CarriedEntry, CarriedObjects, CarriedPackage, CarriedQuery,
 };

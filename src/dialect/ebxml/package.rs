@@ -148,7 +148,8 @@ pub fn encode(package: &Package) -> Result<String, Malformed> {
     Ok(xml)
 }
 
-const fn node(kind: PackageKind) -> &'static str {
+/// The classification node of a kind.
+pub const fn node(kind: PackageKind) -> &'static str {
     match kind {
         PackageKind::Folder => scheme::FOLDER,
         PackageKind::SubmissionSet => scheme::SUBMISSION_SET,

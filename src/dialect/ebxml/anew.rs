@@ -1,0 +1,142 @@
+//! Submission sets, folders and associations of a source of ours, written anew from what was read of them
+//! (ITI TF-3 4.2.2, 4.2.3.3, 4.2.3.4): what no field here names, as comments and intended recipients, is
+//! left out, and so is whatever tells what must not be told.
+
+use bytes::Bytes;
+
+use super::building::Building;
+use super::entry::{classifications, codes, identifier, localized, slot};
+use super::entry_view::{author, dtm};
+use super::package::{node, schemes};
+use super::splice;
+use super::vocabulary::{ASSOCIATION, PACKAGE, RIM, availability_urn, last_word, scheme};
+use crate::model::{Association, Author, Code, ObjectId, Package, PackageKind, Phi, WireBytes};
+use crate::xml::{Tree, Writer};
+
+/// How two objects may be related (ITI TF-3 4.2.2, 4.2.2.2); others are not shown.
+const RELATED: [&str; 7] = ["HasMember", "RPLC", "APND", "XFRM", "XFRM_RPLC", "signs", "IsSnapshotOf"];
+/// Tells members that were submitted with the set from those that were there before.
+const SET_STATUS: &str = "SubmissionSetStatus";
+
+/// The package written anew; None where what identifies it, or what a query may ask it by, may not be told:
+/// that it is found would tell it.
+pub fn package_anew(package: &Package, may_tell: &dyn Fn(&str) -> bool) -> Option<Package> {
+    if !may_tell(package.object.0.reveal()) || !may_tell(package.unique.reveal()) {
+        return None;
+    }
+    let tree = tree(&package.encoded)?;
+    let mut object = Building::new(&package.object);
+    let id = object.id.clone();
+    object
+        .w
+        .start("rim:RegistryPackage")
+        .attribute("id", &id)
+        .attribute("objectType", PACKAGE)
+        .attribute("status", &availability_urn(package.availability));
+    let (time, patient_name, unique_name) = names(package.kind);
+    if let Some(at) = slot(&tree, time).and_then(|text| dtm(&text)) {
+        object.slot(time, [at.as_str()]);
+    }
+    let title = localized(&tree, "Name");
+    if !title.is_empty() && may_tell(&title) {
+        object.title(&title, None);
+    }
+    object.node(node(package.kind));
+    let (patient, unique) = schemes(package.kind);
+    match package.kind {
+        PackageKind::Folder => told_codes(&mut object, &tree, scheme::FOLDER_CODES, may_tell)?,
+        PackageKind::SubmissionSet => {
+            told_codes(&mut object, &tree, scheme::SET_CONTENT_TYPE, may_tell)?;
+            told_authors(&mut object, &tree, may_tell)?;
+            let source = identifier(&tree, scheme::SET_SOURCE).map_or("", str::trim);
+            may_tell(source).then_some(())?;
+            object.identifier(scheme::SET_SOURCE, source, "XDSSubmissionSet.sourceId");
+        }
+    }
+    object.identifier(patient, package.patient.cx().reveal(), patient_name);
+    object.identifier(unique, package.unique.reveal(), unique_name);
+    let encoded = wire(object.w);
+    Some(Package { classification: None, encoded, ..package.clone() })
+}
+
+/// The association written anew; None where it is of no known type, or one of its ids may not be told.
+pub fn association_anew(
+    association: &Association,
+    may_tell: &dyn Fn(&ObjectId) -> bool,
+) -> Option<Association> {
+    let [source, target] = association.ends();
+    if !RELATED.contains(&last_word(&association.kind))
+        || ![&association.object, source, target].into_iter().all(may_tell)
+    {
+        return None;
+    }
+    let told = association.encoded.as_ref().and_then(tree).and_then(|tree| slot(&tree, SET_STATUS));
+    let status = told.filter(|status| matches!(status.as_str(), "Original" | "Reference"));
+    let mut object = Building::new(&association.object);
+    let id = object.id.clone();
+    object
+        .w
+        .start("rim:Association")
+        .attribute("id", &id)
+        .attribute("associationType", association.kind.trim())
+        .attribute("sourceObject", source.0.reveal().trim())
+        .attribute("targetObject", target.0.reveal().trim())
+        .attribute("objectType", ASSOCIATION);
+    object.slot(SET_STATUS, status.as_deref());
+    Some(Association { encoded: Some(wire(object.w)), ..association.clone() })
+}
+
+// The slot of its time, and the names of its identifiers.
+const fn names(kind: PackageKind) -> (&'static str, &'static str, &'static str) {
+    match kind {
+        PackageKind::Folder => ("lastUpdateTime", "XDSFolder.patientId", "XDSFolder.uniqueId"),
+        PackageKind::SubmissionSet => {
+            ("submissionTime", "XDSSubmissionSet.patientId", "XDSSubmissionSet.uniqueId")
+        }
+    }
+}
+
+fn told_codes(
+    object: &mut Building,
+    tree: &Tree,
+    scheme: &str,
+    may_tell: &dyn Fn(&str) -> bool,
+) -> Option<()> {
+    let codes = codes(tree, scheme);
+    may_tell_codes(&codes, may_tell).then_some(())?;
+    codes.iter().enumerate().for_each(|(n, code)| object.code(scheme, code, n));
+    Some(())
+}
+
+fn told_authors(object: &mut Building, tree: &Tree, may_tell: &dyn Fn(&str) -> bool) -> Option<()> {
+    let authors: Vec<Author> = classifications(tree, scheme::SET_AUTHOR).map(author).collect();
+    may_tell_authors(&authors, may_tell).then_some(())?;
+    authors.iter().enumerate().for_each(|(n, author)| object.author(scheme::SET_AUTHOR, author, n));
+    Some(())
+}
+
+/// Whether nothing that these codes say tells what may not be told.
+pub fn may_tell_codes(codes: &[Code], may_tell: &dyn Fn(&str) -> bool) -> bool {
+    codes.iter().all(|code| may_tell(&code.value) && may_tell(&code.display))
+}
+
+/// Whether nothing that is said of these authors tells what may not be told.
+pub fn may_tell_authors(authors: &[Author], may_tell: &dyn Fn(&str) -> bool) -> bool {
+    let of = |author: &Author| {
+        [&author.institution, &author.person, &author.specialty, &author.role].map(|text| may_tell(text))
+    };
+    authors.iter().flat_map(of).all(|may| may)
+}
+
+fn tree(wire: &WireBytes) -> Option<Tree> {
+    let slice = std::str::from_utf8(wire.bytes.reveal()).ok()?;
+    splice::parse(slice, &wire.namespaces).ok().map(|(tree, _)| tree)
+}
+
+fn wire(w: Writer) -> WireBytes {
+    let namespaces = [("rim".to_owned(), RIM.to_owned())].into();
+    WireBytes { bytes: Phi::new(Bytes::from(w.finish())), namespaces, places: None }
+}
+
+#[cfg(test)]
+mod tests;
