@@ -32,12 +32,21 @@ impl Resolver<'_> {
         let answer = answer.map(|object| match asked(&object) {
             asked if object.entry().is_some() => self.addressed_entry(context, object, asked.as_ref()),
             Some(asked) => with_patient(object, asked),
-            None => object,
+            None => match self.network_id_of(&object) {
+                Some(network) => with_patient(object, network),
+                None => object,
+            },
         });
         Ok(match (context.side, &about.asked) {
             (Side::Peer, None) => self.by_members(answer),
             _ => answer,
         })
+    }
+
+    // Of an own record's package that was never shown before: the person's, as of entries.
+    fn network_id_of(&self, object: &RegistryObject) -> Option<PatientId> {
+        let record = self.links.record_of(object)?;
+        self.links.network_id_of(&record.facility, &record.patient)
     }
 
     fn addressed_entry(
