@@ -6,9 +6,7 @@ use std::sync::Arc;
 
 use super::network::Xds;
 use super::numbers::tells;
-use crate::dialect::ebxml::{
-    EntryView, association_anew, may_tell_authors, may_tell_codes, metadata, package_anew,
-};
+use crate::dialect::ebxml::{EntryView, association_anew, may_tell_authors, metadata, package_anew};
 use crate::model::{
     Answer, Code, DocumentEntry, Encoded, EntryMetadata, ObjectId, Origin, RegistryObject, Side,
 };
@@ -126,10 +124,8 @@ fn built_anew(entry: DocumentEntry, view: EntryView, has_kind: bool) -> Option<D
         return None;
     }
     let is_untold = |text: &str| !numbers().any(|number| tells(text, number));
-    // A query may ask by these: that the entry is found would tell the number.
-    let codes = [&entry.class, &entry.type_code, &entry.format, &view.facility_type, &view.practice_setting];
-    let codes: Vec<Code> = codes.into_iter().chain(&view.event_codes).cloned().collect();
-    if !may_tell_authors(&view.authors, &is_untold) || !may_tell_codes(&codes, &is_untold) {
+    // A query may ask by them: that the entry is found would tell the number.
+    if !may_tell_authors(&view.authors, &is_untold) {
         return None;
     }
     let metadata = EntryMetadata {

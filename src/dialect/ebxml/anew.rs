@@ -10,7 +10,7 @@ use super::entry_view::{author, dtm};
 use super::package::{node, schemes};
 use super::splice;
 use super::vocabulary::{ASSOCIATION, PACKAGE, RIM, availability_urn, last_word, scheme};
-use crate::model::{Association, Author, Code, ObjectId, Package, PackageKind, Phi, WireBytes};
+use crate::model::{Association, Author, ObjectId, Package, PackageKind, Phi, WireBytes};
 use crate::xml::{Tree, Writer};
 
 /// How two objects may be related (ITI TF-3 4.2.2, 4.2.2.2); others are not shown.
@@ -44,13 +44,14 @@ pub fn package_anew(package: &Package, may_tell: &dyn Fn(&str) -> bool) -> Optio
     object.node(node(package.kind));
     let (patient, unique) = schemes(package.kind);
     match package.kind {
-        PackageKind::Folder => told_codes(&mut object, &tree, scheme::FOLDER_CODES, may_tell)?,
+        PackageKind::Folder => told_codes(&mut object, &tree, scheme::FOLDER_CODES),
         PackageKind::SubmissionSet => {
-            told_codes(&mut object, &tree, scheme::SET_CONTENT_TYPE, may_tell)?;
+            told_codes(&mut object, &tree, scheme::SET_CONTENT_TYPE);
             told_authors(&mut object, &tree, may_tell)?;
-            let source = identifier(&tree, scheme::SET_SOURCE).map_or("", str::trim);
-            may_tell(source).then_some(())?;
-            object.identifier(scheme::SET_SOURCE, source, "XDSSubmissionSet.sourceId");
+            let source = identifier(&tree, scheme::SET_SOURCE).map(str::trim).filter(|s| !s.is_empty());
+            if let Some(source) = source {
+                object.identifier(scheme::SET_SOURCE, source, "XDSSubmissionSet.sourceId");
+            }
         }
     }
     object.identifier(patient, package.patient.cx().reveal(), patient_name);
@@ -96,16 +97,9 @@ const fn names(kind: PackageKind) -> (&'static str, &'static str, &'static str) 
     }
 }
 
-fn told_codes(
-    object: &mut Building,
-    tree: &Tree,
-    scheme: &str,
-    may_tell: &dyn Fn(&str) -> bool,
-) -> Option<()> {
-    let codes = codes(tree, scheme);
-    may_tell_codes(&codes, may_tell).then_some(())?;
-    codes.iter().enumerate().for_each(|(n, code)| object.code(scheme, code, n));
-    Some(())
+// Codes are everybody's words: digits in them are chance.
+fn told_codes(object: &mut Building, tree: &Tree, scheme: &str) {
+    codes(tree, scheme).iter().enumerate().for_each(|(n, code)| object.code(scheme, code, n));
 }
 
 fn told_authors(object: &mut Building, tree: &Tree, may_tell: &dyn Fn(&str) -> bool) -> Option<()> {
@@ -113,11 +107,6 @@ fn told_authors(object: &mut Building, tree: &Tree, may_tell: &dyn Fn(&str) -> b
     may_tell_authors(&authors, may_tell).then_some(())?;
     authors.iter().enumerate().for_each(|(n, author)| object.author(scheme::SET_AUTHOR, author, n));
     Some(())
-}
-
-/// Whether nothing that these codes say tells what may not be told.
-pub fn may_tell_codes(codes: &[Code], may_tell: &dyn Fn(&str) -> bool) -> bool {
-    codes.iter().all(|code| may_tell(&code.value) && may_tell(&code.display))
 }
 
 /// Whether nothing that is said of these authors tells what may not be told.

@@ -39,7 +39,7 @@ mod stored_query;
 pub mod summary;
 mod vocabulary;
 
-pub use anew::{association_anew, may_tell_authors, may_tell_codes, package_anew};
+pub use anew::{association_anew, may_tell_authors, package_anew};
 pub use carried::{
     Carried, CarriedAssociation, CarriedDocument, CarriedEntry, CarriedObjects, CarriedPackage, CarriedQuery,
 };
