@@ -32,6 +32,7 @@ fn authorizer() -> Authorizer {
         form: "f".to_owned(),
         evidence: "e".to_owned(),
         entered_by: "clerk".to_owned(),
+        card: None,
     };
     let consents = Arc::new(Consents::of(ConsentBook::new(1, vec![row])));
     let emergencies = Arc::new(EmergencyIds::empty(authority.clone()));

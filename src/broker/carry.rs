@@ -180,7 +180,9 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
             }
         };
         dropped.iter().for_each(|(reason, count)| self.dropped(reason, *count));
-        self.came(&leg, None, ids.len(), dropped.iter().map(|(_, count)| *count).sum());
+        let (all, ids) = (ids.len(), self.theirs(lookup, ids));
+        let dropped = all - ids.len() + dropped.iter().map(|(_, count)| *count).sum::<usize>();
+        self.came(&leg, None, ids.len(), dropped);
         let keep_for = keep_for.filter(|_| !ids.is_empty());
         self.learned(lookup, &ids, keep_for).await;
         if ids.is_empty() {
@@ -193,6 +195,16 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let records = requests.iter().map(record).collect();
         let recorded = self.opened.supplement(records).await.map_err(|_| Failure::Unrecorded)?;
         Ok(requests.into_iter().zip(recorded).collect())
+    }
+
+    // Without ids that are of a card which is not this person's, or does not count.
+    fn theirs(&self, lookup: &PatientIdLookup, mut ids: Vec<PatientId>) -> Vec<PatientId> {
+        let (all, book) = (ids.len(), self.around.authorizer.consents().book());
+        let community = &self.planned.target.descriptor().community;
+        let known = &lookup.known.value;
+        ids.retain(|id| book.may_be_called(known, community, id, self.context.received));
+        self.dropped("other_card", all - ids.len());
+        ids
     }
 
     async fn learned(&self, lookup: &PatientIdLookup, ids: &[PatientId], keep_for: Option<Duration>) {
@@ -218,6 +230,7 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
         let (leg, mut answer) = self.exchange(community, (&request, &request), recorded).await?;
         let mut waiting: VecDeque<R> = request.further(community, &mut answer).into();
         if let Some((lookup, ids)) = request.learned(&answer) {
+            let ids = self.theirs(lookup, ids);
             let keep_for = answer.keep_for.filter(|_| !ids.is_empty());
             self.learned(lookup, &ids, keep_for).await;
         }

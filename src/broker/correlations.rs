@@ -1,7 +1,7 @@
 //! What other networks call a person whom we know: learned by a look-up, remembered as long as they allow
 //! it, so that demographics do not cross again for each question. A store that fails costs a look-up.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::RwLock;
@@ -9,7 +9,7 @@ use tokio::sync::RwLock;
 use super::home_links::HomeLinks;
 use super::link_changes::LinkChange;
 use crate::model::{CommunityId, Demographics, PatientId, RequestContext, TargetName, Timestamp};
-use crate::store::{Basis, Correlation, Resting, Store, StoreError};
+use crate::store::{Basis, Correlation, Ended, OPEN, Resting, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// The correlations.
@@ -20,6 +20,8 @@ pub struct Correlations {
     feeds: bool,
     /// Held while something is kept; while links change nothing is.
     keeping: RwLock<()>,
+    /// What look-ups have ended, until what was remembered with it is forgotten.
+    ended: Mutex<Ended>,
 }
 
 /// What a look-up has brought.
@@ -39,6 +41,25 @@ pub(super) struct Learned<'a> {
     pub consent_version: u64,
 }
 
+/// What a card says.
+#[derive(Clone, Copy)]
+pub(super) struct ByCard<'a> {
+    /// Our id of the person.
+    pub known: &'a PatientId,
+    /// The network's, and what it rests on.
+    pub card: &'a Correlation,
+    /// When it ends.
+    pub until: Option<Timestamp>,
+    /// Whether it is in use so already.
+    pub is_kept: bool,
+    /// Whether the network has called them otherwise.
+    pub replaces: bool,
+    /// What the PIX manager is told with it.
+    pub sent: Option<&'a Demographics>,
+    /// The consents that brought it.
+    pub consent_version: u64,
+}
+
 /// Beyond this age an id under which nothing is found is looked up anew: a gateway may answer for an id
 /// that it has given up as for nobody.
 pub const SUSPECT_FROM_S: i64 = 86_400;
@@ -49,7 +70,7 @@ const STORE_WAIT: Duration = Duration::from_secs(2);
 impl Correlations {
     /// Kept in this store; the network's PIX manager is told of them, if it wants to be.
     pub fn new(store: Store, metrics: Arc<Metrics>, feeds: bool) -> Self {
-        Self { store, metrics, feeds, keeping: RwLock::default() }
+        Self { store, metrics, feeds, keeping: RwLock::default(), ended: Mutex::default() }
     }
 
     /// What other networks call this person, as far as it is remembered.
@@ -82,16 +103,69 @@ impl Correlations {
         let seconds = i64::try_from(keep_for.as_secs()).unwrap_or(i64::MAX);
         let times = (context.received, context.received.plus_seconds(seconds));
         let rests_on = links.ids_of(known);
-        let basis = Basis { ids: &rests_on, fed: sent.filter(|_| self.feeds) };
+        let basis = Basis { ids: &rests_on, fed: sent.filter(|_| self.feeds), is_card: false };
         within(context, async {
             let _keeping = self.keeping.read().await;
             if links.have_changed() {
-                return Ok(());
+                return Ok(false);
             }
             let whose = (&known.value, community);
             self.store.keep_learned(whose, ids, times, consent_version, basis).await
         })
         .await;
+    }
+
+    /// A card is what its network calls the person, and nothing has to be learned: it stands for what a
+    /// look-up has brought, and rests on the same links. Gives whether it may be used: not where the network
+    /// has given it up, nor where the store does not take note of what is to end with it.
+    pub(super) async fn by_card(
+        &self,
+        context: &RequestContext,
+        links: &HomeLinks<'_>,
+        by_card: ByCard<'_>,
+    ) -> bool {
+        let ByCard { known, card, until, is_kept, replaces, sent, consent_version } = by_card;
+        if is_kept {
+            return true;
+        }
+        let (whose, rests_on) = ((&known.value, &card.community), card.rests_on.as_slice());
+        let is_given_up = within(context, self.store.is_given_up(whose.0, whose.1, &card.id)).await;
+        if is_given_up != Some(false) {
+            return false;
+        }
+        if replaces {
+            let ended = within(context, self.store.end_known(whose.0, whose.1, context.received)).await;
+            let Some(ended) = ended else { return false };
+            self.note_ended(ended);
+        }
+        let basis = Basis { ids: rests_on, fed: sent.filter(|_| self.feeds), is_card: true };
+        let times = (context.received, until.unwrap_or(OPEN));
+        let kept = within(context, async {
+            let _keeping = self.keeping.read().await;
+            if links.have_changed() {
+                return Ok(false);
+            }
+            let ids = std::slice::from_ref(&card.id);
+            self.store.keep_learned(whose, ids, times, consent_version, basis).await
+        });
+        kept.await == Some(true)
+    }
+
+    /// What look-ups have ended since the last call.
+    pub(super) fn take_ended(&self) -> Ended {
+        std::mem::take(&mut *self.ended_now())
+    }
+
+    fn note_ended(&self, ended: Ended) {
+        let mut all = self.ended_now();
+        for (community, ids) in ended {
+            all.entry(community).or_default().extend(ids);
+        }
+    }
+
+    fn ended_now(&self) -> MutexGuard<'_, Ended> {
+        // Each change is one step, so a panic elsewhere leaves it whole.
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends what rests on links that are no more, before anything that comes later sees it. Gives what was
@@ -130,7 +204,9 @@ impl Correlations {
         (target, community): (&TargetName, &CommunityId),
     ) {
         self.metrics.correlation(&target.0, "stale");
-        within(context, self.store.forget_correlations(&known.value, community)).await;
+        if let Some(ended) = within(context, self.store.give_up(&known.value, community)).await {
+            self.note_ended(ended);
+        }
     }
 }
 

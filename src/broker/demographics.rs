@@ -28,7 +28,8 @@ impl OutboundRequest for DemographicsQuery {
 
     fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>> {
         let (descriptor, typed) = (to.descriptor(), self.person.demographics.reveal());
-        let own = |id: &&PatientId| descriptor.authorities.contains(&id.authority);
+        let own =
+            |id: &&PatientId| descriptor.authorities.contains(&id.authority) && !about.over.contains(id);
         let mut ids: Vec<PatientId> = self.person.ids.iter().filter(own).cloned().collect();
         let is_asked = if to.is_source() {
             ids.extend(about.ids_at(to));
@@ -96,6 +97,7 @@ impl Handled for DemographicsQuery {
             resolver.links.verify(context, &mut candidates).await;
             let own = persons(candidates).into_iter().filter_map(|records| broker.shown(resolver, records));
             let mut found: Vec<PatientMatch> = own.map(PatientMatch::Found).chain(others).collect();
+            resolver.without_persons_over(context, &mut found);
             found.retain_mut(|found| match found {
                 PatientMatch::Found(found) => self.is_meant(found) && self.scope(found),
                 PatientMatch::MoreAttributes { .. } => true,

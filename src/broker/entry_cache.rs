@@ -1,7 +1,6 @@
 //! Entries shown a moment ago, so that a retrieve knows what it asks for and by-id queries carry the
 //! id under which an entry was shown. Bounded in number and age; keyed by who was shown them.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,13 +40,18 @@ impl EntryCache {
         }
     }
 
-    /// Forgets entries of this community that were shown under one of these ids.
-    pub fn forget(&self, community: &CommunityId, shown_under: &BTreeSet<PatientId>) {
+    /// Forgets entries of this community that were shown under such ids.
+    pub fn forget(&self, community: &CommunityId, shown_under: impl Fn(&PatientId) -> bool) {
         for (key, entry) in &self.entries {
-            if key.1.community == *community && shown_under.contains(&entry.patient) {
+            if key.1.community == *community && shown_under(&entry.patient) {
                 self.entries.invalidate(&*key);
             }
         }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.entries.invalidate_all();
     }
 
     /// The entry as it was shown to this requester.

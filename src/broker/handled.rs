@@ -74,9 +74,9 @@ impl Handled for PatientDiscovery {
     fn resolve<'a>(
         &'a self,
         resolver: &'a Resolver<'a>,
-        _: &'a RequestContext,
+        context: &'a RequestContext,
     ) -> BoxFuture<'a, Result<About, Refusal>> {
-        Box::pin(async move { Ok(resolver.discovery(self)) })
+        Box::pin(async move { Ok(resolver.discovery(context, self)) })
     }
 
     fn conclude<'a>(
@@ -96,6 +96,7 @@ impl Handled for PatientDiscovery {
                     other => found.push(other),
                 }
             }
+            resolver.without_persons_over(context, &mut found);
             found.extend(broker.person((context, &resolver.links), self, about, graded).await);
             Answer { found, ..answer }
         })
@@ -285,6 +286,7 @@ impl Handled for DocumentQuery {
         Box::pin(async move {
             answer.found = once_each(answer.found);
             resolver.only_linked(context, about, &mut answer).await;
+            resolver.without_over(context, &mut answer);
             let mut answer = match resolver.addressed(context, about, answer).await {
                 Ok(answer) => answer,
                 // Under an id that the portal does not know an entry would be misfiled.

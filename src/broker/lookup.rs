@@ -135,6 +135,10 @@ impl Handled for PatientIdLookup {
                 also: Vec::new(),
             }));
         }
+        answer.found.retain(|found| {
+            found.community == broker.identity.community
+                || resolver.may_mean(context, about, &found.community, &found.id)
+        });
         // The id that was asked by is told again only to who asks for its authority.
         answer.found.retain(|found| {
             let is_asked_by = found.id == self.known && self.authorities.is_empty();

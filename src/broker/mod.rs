@@ -4,6 +4,7 @@ mod addressed;
 mod announced;
 mod breaker;
 mod budgets;
+mod cards;
 mod carry;
 mod claims;
 mod conclude;

@@ -50,7 +50,7 @@ impl Broker {
         community: &CommunityId,
         ids: &BTreeSet<PatientId>,
     ) {
-        self.entry_cache.forget(community, ids);
+        self.entry_cache.forget(community, |patient| ids.contains(patient));
         if let Err(error) = self.claims.forget_shown_under(community, ids).await {
             // The ids are a network's own and end with the correlations; what is left is how portals see
             // entries that they were shown before.

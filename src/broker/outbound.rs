@@ -83,12 +83,12 @@ impl OutboundRequest for PatientDiscovery {
         Outbound::PatientDiscovery(self)
     }
 
-    fn asks(&self, _: &About, to: &Target) -> Vec<Ask<Self>> {
+    fn asks(&self, about: &About, to: &Target) -> Vec<Ask<Self>> {
         // Everyone gets only ids of its own: an id of a peer goes to that peer alone (decisions A7),
         // ours stay at home (A8).
         let authorities = &to.descriptor().authorities;
-        let ids: Vec<PatientId> =
-            self.ids.iter().filter(|id| authorities.contains(&id.authority)).cloned().collect();
+        let is_theirs = |id: &&PatientId| authorities.contains(&id.authority) && !about.over.contains(id);
+        let ids: Vec<PatientId> = self.ids.iter().filter(is_theirs).cloned().collect();
         if self.demographics.reveal().is_empty() && ids.is_empty() && !to.is_source() {
             return Vec::new();
         }

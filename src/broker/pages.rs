@@ -1,7 +1,7 @@
 //! Persons found and not all shown yet: an ITI-47 whose portal wants them a page at a time. Kept for few
 //! minutes, for whoever asked and nobody else, within a cap for each system.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -127,6 +127,24 @@ impl Pages {
         for kept in self.locked().values_mut() {
             kept.retain(|kept| !kept.found.iter().any(is_over));
         }
+    }
+
+    /// Forgets results that show somebody under an id of such a value.
+    pub fn forget_ids(&self, values: &BTreeSet<Phi<String>>) {
+        let is_over = |found: &PatientMatch| match found {
+            PatientMatch::Found(found) => {
+                std::iter::once(&found.id).chain(&found.also).any(|id| values.contains(&id.value))
+            }
+            PatientMatch::Graded(_) | PatientMatch::MoreAttributes { .. } => false,
+        };
+        for kept in self.locked().values_mut() {
+            kept.retain(|kept| !kept.found.iter().any(is_over));
+        }
+    }
+
+    /// Forgets everything.
+    pub fn clear(&self) {
+        self.locked().clear();
     }
 
     /// Forgets what is kept under this queryId.

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::Identity;
 use super::budgets::{Budgets, Question};
+use super::cards::Ends;
 use super::claims::Claims;
 use super::correlations::Correlations;
 use super::directory::PeerDirectory;
@@ -41,6 +42,7 @@ pub struct Broker {
     pub(super) audit: AuditLog,
     pub(super) store: Store,
     pub(super) correlations: Correlations,
+    pub(super) ends: Ends,
     pub(super) entry_cache: EntryCache,
     pub(super) pages: Pages,
     pub(super) claims: Claims,
@@ -100,6 +102,7 @@ impl Broker {
             audit: parts.audit,
             correlations: Correlations::new(parts.store.clone(), Arc::clone(&parts.metrics), parts.feeds),
             store: parts.store,
+            ends: Ends::default(),
             entry_cache: EntryCache::new(parts.entry_cache_entries_max),
             pages: Pages::default(),
             claims: parts.claims,
@@ -122,6 +125,7 @@ impl Broker {
         request: &R,
         element: Phi<Bytes>,
     ) -> Result<Released<R>, Refusal> {
+        self.end_what_has_ended(context).await;
         let placed = match self.placed(context, request).await {
             Ok(placed) => placed,
             Err(refusal) => return Err(self.audit.refuse(context, R::OPERATION, refusal).await),
@@ -188,6 +192,7 @@ impl Broker {
         element: Phi<Bytes>,
         asked: (&Question<'_>, &[Subject]),
     ) -> Result<Released<R>, Refusal> {
+        let began = self.ends.so_far().await.count;
         let released = match self.process(context, request, &element, asked).await {
             Ok((permit, opened, filtered, legs)) => {
                 self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
@@ -196,12 +201,23 @@ impl Broker {
         };
         if let Ok(released) = &released {
             request.released(self, context);
-            let objects = R::objects(released.answer());
-            self.entry_cache.insert(context, objects.iter().filter_map(RegistryObject::entry));
-            self.claims.keep(context, objects).await;
+            self.remember(context, R::objects(released.answer()), began).await;
         }
         self.pace(context, R::OPERATION, released.as_ref().is_ok_and(|released| released.shown() == 0)).await;
         released
+    }
+
+    // What an answer was shown with. Nothing is kept of one during which ids have ended: it may be theirs.
+    async fn remember(&self, context: &RequestContext, objects: &[RegistryObject], began: u64) {
+        // What this very request has found to have ended goes before what has taken its place is kept.
+        self.forget(context, &self.correlations.take_ended()).await;
+        let so_far = self.ends.so_far().await;
+        if so_far.count != began {
+            self.pages.clear();
+            return;
+        }
+        self.entry_cache.insert(context, objects.iter().filter_map(RegistryObject::entry));
+        self.claims.keep(context, objects).await;
     }
 
     async fn process<R: Handled>(

@@ -43,6 +43,8 @@ pub struct About {
     pub correlation: Option<Correlation>,
     /// What peers call the person, as they once said and allow to be remembered.
     pub remembered: Vec<KnownId>,
+    /// Ids that were named and are of cards that do not count: nobody is asked about them.
+    pub over: BTreeSet<PatientId>,
     numbers: Vec<(TargetName, PatientId)>,
     at_peer: Option<(CommunityId, PatientId)>,
 }
@@ -87,7 +89,8 @@ impl About {
         let community = &target.descriptor().community;
         !target.is_source()
             && self.means(target)
-            && self.correlation.as_ref().is_some_and(|c| c.demographics(community).is_some())
+            && (self.correlation.as_ref().is_some_and(|c| c.demographics(community).is_some())
+                || self.correlations_at(target).next().is_some())
     }
 
     /// The remembered ids of the person that are this target's own.
@@ -128,9 +131,9 @@ pub struct Resolver<'a> {
 
 impl Resolver<'_> {
     /// Nobody is known yet; an id under our authority is the person asked for.
-    pub fn discovery(&self, request: &PatientDiscovery) -> About {
+    pub fn discovery(&self, context: &RequestContext, request: &PatientDiscovery) -> About {
         let ours = request.ids.iter().filter(|id| id.authority == self.identity.authority).cloned();
-        About { patients: ours.collect(), ..About::default() }
+        About { patients: ours.collect(), over: self.over(context, request.ids.iter()), ..About::default() }
     }
 
     /// A document query: the patient's numbers at our sources, the peer that assigned the id, or the
@@ -200,6 +203,7 @@ impl Resolver<'_> {
             let peer = self.directory.targets(context).find(|target| {
                 !target.is_source() && target.descriptor().authorities.contains(&asked.authority)
             });
+            let peer = peer.filter(|_| self.over(context, std::iter::once(asked)).is_empty());
             about.at_peer = peer.map(|peer| (peer.descriptor().community.clone(), asked.clone()));
             return;
         }
@@ -210,12 +214,8 @@ impl Resolver<'_> {
             return;
         };
         about.correlation = self.correlation(context, &person.numbers, &network_id).await;
-        if about.correlation.is_some() {
-            about.remembered = self.correlations.of(context, &network_id).await;
-            // What the manager does not say any more holds no more, whether or not it has told us.
-            let linked = self.links.ids_of(&network_id);
-            about.remembered.retain(|known| upholds(&linked, &known.rests_on));
-        }
+        let correlation = about.correlation.as_ref();
+        about.remembered = self.known_abroad(context, &network_id, &person.numbers, correlation).await;
         about.patients.push(network_id);
     }
 
@@ -251,7 +251,8 @@ impl Resolver<'_> {
     ) -> Result<About, Refusal> {
         self.known(context, &request.authorities)?;
         let ids = &request.person.ids;
-        let mut about = About { patients: ids.clone(), ..About::default() };
+        let over = self.over(context, ids.iter());
+        let mut about = About { patients: ids.clone(), over, ..About::default() };
         if ids.is_empty() {
             return Ok(about);
         }
@@ -501,12 +502,6 @@ impl Resolver<'_> {
             (None, Side::Home) => entry.clone(),
         }
     }
-}
-
-// Whether an id may still be used that was learned when these ids at home were one person's: all of them
-// still are. Without a manager nobody says which are.
-fn upholds(linked: &[PatientId], rests_on: &[PatientId]) -> bool {
-    linked.is_empty() || (!rests_on.is_empty() && rests_on.iter().all(|id| linked.contains(id)))
 }
 
 // Whole objects, at one place.

@@ -12,7 +12,7 @@ use time::Date;
 
 use crate::app::control::{self, ControlReply, ControlRequest, ControlRoom};
 use crate::model::Timestamp;
-use crate::policy::{CONSENT_COLUMNS, Consents, read_consents};
+use crate::policy::{CARD_COLUMNS, CONSENT_COLUMNS, Consents, read_consents};
 use crate::store::{ConsentRow, Store, StoreError, StoreLock};
 
 /// Arguments of `consent`.
@@ -152,12 +152,18 @@ async fn list(network_id: Option<&str>, places: ConsentPlaces<'_>) -> Done {
 }
 
 /// The rows as `consent import` reads them.
-fn csv_of<'a>(rows: impl Iterator<Item = &'a ConsentRow>) -> Result<String, csv::Error> {
+fn csv_of<'a>(rows: impl Iterator<Item = &'a ConsentRow> + Clone) -> Result<String, csv::Error> {
     let mut writer = csv::Writer::from_writer(Vec::new());
-    writer.write_record(CONSENT_COLUMNS)?;
+    // Networks whose peers give no cards have no columns for them.
+    let has_cards = rows.clone().any(|row| row.card.is_some());
+    let columns = if has_cards { CONSENT_COLUMNS.len() + CARD_COLUMNS.len() } else { CONSENT_COLUMNS.len() };
+    writer.write_record(CONSENT_COLUMNS.iter().chain(&CARD_COLUMNS).take(columns))?;
     for row in rows {
         let purposes: Vec<_> = row.purposes.iter().map(|p| p.code()).collect();
-        writer.write_record([
+        let day = |day: Option<Date>| day.map(|day| day.to_string()).unwrap_or_default();
+        let card = row.card.as_ref();
+        let card_id = card.map(|card| card.id.cx());
+        let fields: [&str; 16] = [
             row.network_id.reveal(),
             &row.facility,
             row.patient_no.reveal(),
@@ -171,7 +177,11 @@ fn csv_of<'a>(rows: impl Iterator<Item = &'a ConsentRow>) -> Result<String, csv:
             &row.form,
             &row.evidence,
             &row.entered_by,
-        ])?;
+            card_id.as_ref().map_or("", |cx| cx.reveal().as_str()),
+            &day(card.and_then(|card| card.from)),
+            &day(card.and_then(|card| card.until)),
+        ];
+        writer.write_record(fields.into_iter().take(columns))?;
     }
     let bytes = writer.into_inner().map_err(csv::IntoInnerError::into_error)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
@@ -222,6 +232,29 @@ mod tests {
         let words = ["withdraw", "--network-id", "N1", "--form", "W", "--evidence", "", "--entered-by", "c"];
         typed(folder.path(), &words).await.unwrap();
         assert!(typed(folder.path(), &["list"]).await.unwrap().contains(",withdrawn,"));
+    }
+
+    #[tokio::test]
+    async fn cards_are_listed_as_they_were_entered_beside_rows_without_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("c.csv");
+        let row = |person: &str, card: &str| {
+            format!(
+                "{person},3310000001,{person}0,2.999.34,*,*,TREATMENT,granted,2026-04-01,,HR-1,,clerk,{card}"
+            )
+        };
+        let columns: Vec<_> = CONSENT_COLUMNS.into_iter().chain(CARD_COLUMNS).collect();
+        let rows = [row("N1", ",,"), row("N2", "H-1^^^&2.999.34.1&ISO,2026-04-01,2027-03-31")];
+        let text = format!("{}\n{}\n", columns.join(","), rows.join("\n"));
+        std::fs::write(&file, &text).unwrap();
+        typed(folder.path(), &["import", file.to_str().unwrap()]).await.unwrap();
+        assert_eq!(typed(folder.path(), &["list"]).await.unwrap(), text);
+        let one = typed(folder.path(), &["list", "--network-id", "N1"]).await.unwrap();
+        assert!(one.starts_with(&format!("{}\n", CONSENT_COLUMNS.join(","))), "{one}");
+        std::fs::write(&file, text.replace("N20,", "N30,").replace("N2,", "N3,")).unwrap();
+        let (code, why) = typed(folder.path(), &["import", file.to_str().unwrap()]).await.unwrap_err();
+        assert_eq!(code, DATA_ERROR);
+        assert!(why.starts_with("c.csv:3: column `card_id`: ") && !why.contains("H-1"), "{why}");
     }
 
     #[tokio::test]

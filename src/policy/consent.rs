@@ -1,12 +1,16 @@
 //! What the consent rows mean (decisions C1, C2; japan.md 5.1): one immutable snapshot of all of
 //! them. Opt-in: without a row nobody consented. Days are days in Japan, both ends included.
 
+mod cards;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use time::{Date, OffsetDateTime};
 
-use crate::model::{CommunityId, Phi, Purpose, Timestamp};
+use self::cards::Given;
+pub use self::cards::Held;
+use crate::model::{CommunityId, PatientId, Phi, Purpose, Timestamp};
 use crate::store::{ConsentRow, ConsentState, Terms};
 
 /// A hospital's number of a person.
@@ -41,6 +45,8 @@ pub struct ConsentBook {
     persons: HashMap<Phi<String>, Consenter>,
     owners: HashMap<HospitalNumber, Phi<String>>,
     by_facility: HashMap<(String, CommunityId), BTreeSet<Phi<String>>>,
+    /// Whose card an id is or was, and at which network.
+    holders: HashMap<PatientId, BTreeSet<(Phi<String>, CommunityId)>>,
 }
 
 #[derive(Debug, Default)]
@@ -48,6 +54,8 @@ struct Consenter {
     numbers: Vec<HospitalNumber>,
     /// Few: one a facility and community.
     toward: Vec<Toward>,
+    /// In the order of their entry; most have none.
+    cards: Vec<Given>,
 }
 
 #[derive(Debug)]
@@ -95,9 +103,15 @@ impl ConsentBook {
             book.owners.entry(number.clone()).or_insert_with(|| row.network_id.clone());
             let toward = (row.facility.clone(), row.community.clone());
             book.by_facility.entry(toward).or_default().insert(row.network_id.clone());
-            let person = book.persons.entry(row.network_id).or_default();
+            let person = book.persons.entry(row.network_id.clone()).or_default();
             if !person.numbers.contains(&number) {
-                person.numbers.push(number);
+                person.numbers.push(number.clone());
+            }
+            if let Some(card) = row.card {
+                let holder = (row.network_id.clone(), row.community.clone());
+                book.holders.entry(card.id.clone()).or_default().insert(holder);
+                let community = row.community.clone();
+                person.cards.push(Given { community, number: number.clone(), card, on_record });
             }
             let covers = Covers { viewers: row.viewers, kinds: row.kinds, purposes: row.purposes };
             let covers = forms.get(&covers).cloned().unwrap_or_else(|| Arc::new(covers));

@@ -9,8 +9,8 @@ use time::Date;
 use time::macros::format_description;
 
 use super::consent::bare;
-use crate::model::{CommunityId, Oid, Phi, Purpose};
-use crate::store::{ConsentRow, ConsentState, Terms};
+use crate::model::{CommunityId, Oid, PatientId, Phi, Purpose};
+use crate::store::{Card, ConsentRow, ConsentState, Terms};
 
 /// What is wrong with a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -100,13 +100,14 @@ pub fn read_consents(file: &str, bytes: &[u8]) -> Result<Vec<(u64, ConsentRow)>,
     if wrong.is_empty() { Ok(rows) } else { Err(BadFile::new(file, wrong)) }
 }
 
-/// Where each of [`CONSENT_COLUMNS`] stands.
-fn columns(header: &StringRecord) -> Result<Vec<usize>, Vec<BadLine>> {
+/// Where each of [`CONSENT_COLUMNS`] and then of [`CARD_COLUMNS`] stands; the latter may be missing.
+fn columns(header: &StringRecord) -> Result<Vec<Option<usize>>, Vec<BadLine>> {
     let (mut positions, mut bad) = (Vec::new(), Vec::new());
-    for column in CONSENT_COLUMNS {
+    for column in CONSENT_COLUMNS.into_iter().chain(CARD_COLUMNS) {
         let mut at = header.iter().enumerate().filter(|(_, name)| *name == column).map(|(i, _)| i);
         match (at.next(), at.next()) {
-            (Some(position), None) => positions.push(position),
+            (Some(position), None) => positions.push(Some(position)),
+            (None, _) if CARD_COLUMNS.contains(&column) => positions.push(None),
             (None, _) => bad.push(BadLine {
                 line: 1,
                 column,
@@ -147,7 +148,7 @@ impl Lines<'_> {
 struct Line<'a> {
     line: u64,
     record: &'a StringRecord,
-    columns: &'a [usize],
+    columns: &'a [Option<usize>],
     width: usize,
     bad: Vec<BadLine>,
 }
@@ -172,7 +173,16 @@ impl Line<'_> {
         let form = self.field("form", "name the form that was signed", some_text);
         let evidence = self.field("evidence", "at most 500 characters", text_within);
         let entered_by = self.field("entered_by", "name who entered the row", some_text);
+        let card_id = self.field("card_id", "the id as 1234^^^&2.999.34.1&ISO, or nothing", card_or_none);
+        let card_from = self.field("card_from", "a day such as 2026-04-01, or nothing", day_or_open);
+        let card_until = self.field("card_until", "a day such as 2027-03-31, or nothing", day_or_open);
+        if card_id == Some(None)
+            && [&card_from, &card_until].into_iter().any(|day| matches!(day, Some(Some(_))))
+        {
+            self.note("card_id", "empty", "the card whose days these are");
+        }
         let row = || {
+            let (id, first, last) = (card_id?, card_from?, card_until?);
             Some(ConsentRow {
                 network_id: Phi::new(network_id?),
                 facility: facility?,
@@ -187,6 +197,7 @@ impl Line<'_> {
                 form: form?,
                 evidence: evidence?,
                 entered_by: entered_by?,
+                card: id.map(|id| Card { id, from: first, until: last }),
             })
         };
         match row() {
@@ -203,6 +214,10 @@ impl Line<'_> {
         if row.valid_until.is_some_and(|last| last < row.valid_from) {
             self.note("valid_until", "before valid_from", "both days belong to the time of validity");
         }
+        let card = row.card.as_ref().and_then(|card| card.from.zip(card.until));
+        if card.is_some_and(|(first, last)| last < first) {
+            self.note("card_until", "before card_from", "both days belong to the card's validity");
+        }
         if self.bad.is_empty() { Ok(row) } else { Err(self.bad) }
     }
 
@@ -212,9 +227,9 @@ impl Line<'_> {
         hint: &str,
         read: impl FnOnce(&str) -> Option<T>,
     ) -> Option<T> {
-        let position =
-            CONSENT_COLUMNS.iter().position(|name| *name == column).and_then(|i| self.columns.get(i));
-        let text = position.and_then(|i| self.record.get(*i)).unwrap_or_default();
+        let at = CONSENT_COLUMNS.iter().chain(&CARD_COLUMNS).position(|name| *name == column);
+        let position = at.and_then(|at| *self.columns.get(at)?);
+        let text = position.and_then(|i| self.record.get(i)).unwrap_or_default();
         let value = read(text);
         if value.is_none() {
             self.note(column, if text.is_empty() { "empty" } else { "not readable" }, hint);
@@ -234,6 +249,13 @@ fn facility_code(text: &str) -> Option<String> {
 
 fn day_or_open(text: &str) -> Option<Option<Date>> {
     if text.is_empty() { Some(None) } else { day(text).map(Some) }
+}
+
+fn card_or_none(text: &str) -> Option<Option<PatientId>> {
+    if text.is_empty() {
+        return Some(None);
+    }
+    PatientId::from_cx(text).filter(|id| identifier(id.value.reveal()).is_some()).map(Some)
 }
 
 fn identifier(text: &str) -> Option<String> {
@@ -308,6 +330,9 @@ pub const CONSENT_COLUMNS: [&str; 13] = [
     "evidence",
     "entered_by",
 ];
+
+/// Further columns that a file may have: what the other network calls the person, as their card says.
+pub const CARD_COLUMNS: [&str; 3] = ["card_id", "card_from", "card_until"];
 
 /// Bad lines named; the rest is counted.
 pub const BAD_LINES_MAX: usize = 100;

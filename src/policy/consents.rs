@@ -2,7 +2,7 @@
 //! F1). A change is durable in the store before it shows in the snapshot; what the audit log has
 //! not taken note of yet stays marked in the store, and until it has, takes away and gives nothing.
 
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use tokio::sync::Mutex;
@@ -10,13 +10,16 @@ use tokio::sync::Mutex;
 use super::consent::{ConsentBook, japan_day};
 use super::consent_file::{BadFile, BadLine, read_consents};
 use crate::model::{CommunityId, Phi, Purpose, Timestamp};
-use crate::store::{AddError, ConsentChange, ConsentRow, ConsentState, Store, StoreError, Terms};
+use crate::store::{AddError, ConsentChange, ConsentRow, ConsentState, Ended, Store, StoreError, Terms};
 
 /// The consents in force.
 #[derive(Debug)]
 pub struct Consents {
     book: ArcSwap<ConsentBook>,
     changing: Mutex<()>,
+    /// What changes have ended at other networks, until whoever keeps something in memory has taken note. Of
+    /// no more persons than have consents.
+    ended: std::sync::Mutex<Ended>,
 }
 
 /// Why a file was not imported: nothing of it was.
@@ -70,7 +73,11 @@ impl Consents {
 
     /// From a snapshot.
     pub fn of(book: ConsentBook) -> Self {
-        Self { book: ArcSwap::from_pointee(book), changing: Mutex::new(()) }
+        Self {
+            book: ArcSwap::from_pointee(book),
+            changing: Mutex::new(()),
+            ended: std::sync::Mutex::default(),
+        }
     }
 
     /// The snapshot of this moment.
@@ -97,19 +104,23 @@ impl Consents {
         clerks.sort_unstable();
         clerks.dedup();
         let change = change("import", file, bytes, clerks.join(", "), now);
-        let change = store.add_consents(&rows, change).await.map_err(|error| match error {
+        let added = store.add_consents(&rows, change).await;
+        let (change, ended) = added.map_err(|error| match error {
             AddError::Store(error) => ImportError::Store(error),
             AddError::OtherPerson(at) => {
-                let lines = at.iter().filter_map(|position| lines.get(*position)).map(|line| BadLine {
-                    line: *line,
-                    column: "patient_no",
-                    why: "this hospital number belongs to another network_id".to_owned(),
-                    hint: "look the number up with `kakehashi consent list`".to_owned(),
-                });
-                ImportError::File(BadFile::new(file, lines.collect()))
+                let line = |(position, column): &(usize, &'static str)| {
+                    Some(BadLine {
+                        line: *lines.get(*position)?,
+                        column,
+                        why: "this belongs to another network_id".to_owned(),
+                        hint: "look it up with `kakehashi consent list`".to_owned(),
+                    })
+                };
+                ImportError::File(BadFile::new(file, at.iter().filter_map(line).collect()))
             }
         })?;
         self.refresh(store).await?;
+        self.note_ended(ended);
         Ok(change)
     }
 
@@ -131,12 +142,14 @@ impl Consents {
         let text = format!("{}\n{}", withdrawal.form, withdrawal.evidence);
         let change =
             change("withdraw", &withdrawal.form, text.as_bytes(), withdrawal.entered_by.clone(), now);
-        let change = store.add_consents(&rows, change).await.map_err(|error| match error {
+        let added = store.add_consents(&rows, change).await;
+        let (change, ended) = added.map_err(|error| match error {
             AddError::Store(error) => WithdrawError::Store(error),
             // The rows repeat numbers of rows that are there.
             AddError::OtherPerson(_) => WithdrawError::Nothing,
         })?;
         self.refresh(store).await?;
+        self.note_ended(ended);
         Ok(change)
     }
 
@@ -147,6 +160,29 @@ impl Consents {
     pub async fn now_on_record(&self, store: &Store) -> Result<(), StoreError> {
         let _one_at_a_time = self.changing.lock().await;
         self.refresh(store).await
+    }
+
+    /// Whether anything has ended that nobody has taken note of.
+    pub fn have_ended(&self) -> bool {
+        !self.ended_now().is_empty()
+    }
+
+    /// What changes have ended at other networks since the last call.
+    pub fn take_ended(&self) -> Ended {
+        std::mem::take(&mut *self.ended_now())
+    }
+
+    // Told when the snapshot says it: whoever forgets it then does not learn it again from the old one.
+    fn note_ended(&self, ended: Ended) {
+        let mut all = self.ended_now();
+        for (community, ids) in ended {
+            all.entry(community).or_default().extend(ids);
+        }
+    }
+
+    fn ended_now(&self) -> MutexGuard<'_, Ended> {
+        // Each change is one step, so a panic elsewhere leaves it whole.
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn refresh(&self, store: &Store) -> Result<(), StoreError> {
@@ -191,6 +227,7 @@ fn rows_that_withdraw(book: &ConsentBook, withdrawal: &Withdrawal, now: Timestam
                 form: withdrawal.form.clone(),
                 evidence: withdrawal.evidence.clone(),
                 entered_by: withdrawal.entered_by.clone(),
+                card: None,
             });
         }
     }

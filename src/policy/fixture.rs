@@ -75,6 +75,7 @@ pub fn row() -> ConsentRow {
         form: "HR-1".to_owned(),
         evidence: "binder 1".to_owned(),
         entered_by: "clerk".to_owned(),
+        card: None,
     }
 }
 

@@ -18,8 +18,8 @@ mod probes;
 mod standing;
 
 pub use authorizer::Authorizer;
-pub use consent::{Asked, ConsentBook, HospitalNumber, Standing, japan_day};
-pub use consent_file::{BadFile, BadLine, CONSENT_COLUMNS, read_consents};
+pub use consent::{Asked, ConsentBook, Held, HospitalNumber, Standing, japan_day};
+pub use consent_file::{BadFile, BadLine, CARD_COLUMNS, CONSENT_COLUMNS, read_consents};
 pub use consents::{Consents, ImportError, WithdrawError, Withdrawal};
 pub use emergency::{EmergencyIds, IssueError};
 pub use permit::{Decision, Filtered, Permit};

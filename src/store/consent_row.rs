@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use time::Date;
+use time::macros::format_description;
 
-use crate::model::{CommunityId, Phi, Purpose};
+use crate::model::{CommunityId, PatientId, Phi, Purpose, Timestamp};
 
 /// `*`, or only what is listed.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -116,4 +117,47 @@ pub struct ConsentRow {
     pub evidence: String,
     /// Who entered it.
     pub entered_by: String,
+    /// What the other network calls the person, as their card says.
+    pub card: Option<Card>,
+}
+
+/// The card that another network has given a person (HM-net's HMカード): its id of them, which no likeness
+/// has to confirm. Whichever was entered last is theirs; the one before it has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Card {
+    /// The id, under that network's authority.
+    pub id: PatientId,
+    /// First day, in Japan; None is the row's entry.
+    pub from: Option<Date>,
+    /// Last day, in Japan; None is open.
+    pub until: Option<Date>,
+}
+
+impl Card {
+    /// As it stands in the store: CX, and days as YYYY-MM-DD.
+    pub(super) fn read(cx: &str, from: Option<&str>, until: Option<&str>) -> Option<Self> {
+        let open = |text: Option<&str>| match text {
+            Some(text) => Date::parse(text, DAY).ok().map(Some),
+            None => Some(None),
+        };
+        Some(Self { id: PatientId::from_cx(cx)?, from: open(from)?, until: open(until)? })
+    }
+
+    /// The first moment of its first day.
+    pub fn begins(&self) -> Option<Timestamp> {
+        self.from.map(first_moment)
+    }
+
+    /// The first moment after its last day. The last day of all has none.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.until.and_then(Date::next_day).map(first_moment)
+    }
+}
+
+const DAY: &[time::format_description::BorrowedFormatItem<'static>] =
+    format_description!("[year]-[month]-[day]");
+
+/// When a day begins in Japan (UTC+9, no summer time).
+fn first_moment(day: Date) -> Timestamp {
+    Timestamp::from_micros(0).plus_seconds(day.midnight().assume_utc().unix_timestamp() - 9 * 3600)
 }

@@ -5,9 +5,8 @@ use sqlx::sqlite::Sqlite;
 use time::Date;
 use time::macros::format_description;
 
-use super::consent_row::{ConsentRow, ConsentState, Terms};
-use super::correlations;
-use super::feed;
+use super::cards::{self, Ended};
+use super::consent_row::{Card, ConsentRow, ConsentState, Terms};
 use super::open::{Store, StoreError};
 use crate::model::{CommunityId, Oid, Phi, Purpose, Timestamp};
 
@@ -33,9 +32,9 @@ pub struct ConsentChange {
 /// Why rows could not be added.
 #[derive(Debug, thiserror::Error)]
 pub enum AddError {
-    /// These rows (their positions) name a hospital number that is another person's.
-    #[error("a hospital number belongs to another person")]
-    OtherPerson(Vec<usize>),
+    /// These rows (their positions) name in this column what is another person's.
+    #[error("a hospital number or a card belongs to another person")]
+    OtherPerson(Vec<(usize, &'static str)>),
     /// The database failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -61,19 +60,23 @@ type Columns = (
     String,
     String,
     String,
+    Option<String>,
+    Option<String>,
+    Option<String>,
 );
 
 impl Store {
     /// Adds rows, all or none; those that are there already are passed over. `change.version` and
-    /// `change.rows` are filled in; with nothing new no change is kept and the version stays.
+    /// `change.rows` are filled in; with nothing new no change is kept and the version stays. Gives what has
+    /// ended with them at other networks, too.
     ///
     /// # Errors
-    /// `OtherPerson` when a hospital number would belong to two persons; the database's.
+    /// `OtherPerson` when a hospital number, or a card, would belong to two persons; the database's.
     pub async fn add_consents(
         &self,
         rows: &[ConsentRow],
         mut change: ConsentChange,
-    ) -> Result<ConsentChange, AddError> {
+    ) -> Result<(ConsentChange, Ended), AddError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let version: i64 = sqlx::query_scalar(
             "INSERT INTO consent_change (changed_at, action, source, sha256, row_count, entered_by)
@@ -86,12 +89,14 @@ impl Store {
         .bind(&change.entered_by)
         .fetch_one(&mut *tx)
         .await?;
-        let (mut added, mut strangers) = (0, Vec::new());
+        let (mut added, mut ended, mut strangers) = (0, Ended::new(), Vec::new());
         for (position, row) in rows.iter().enumerate() {
             if owned_by_another(&mut tx, row).await? {
-                strangers.push(position);
+                strangers.push((position, PATIENT_NO));
+            } else if cards::is_anothers(&mut tx, row, change.at).await? {
+                strangers.push((position, CARD_ID));
             } else if strangers.is_empty() {
-                added += insert(&mut tx, row, version).await?;
+                added += insert(&mut tx, row, version, (change.at, &mut ended)).await?;
             }
         }
         if !strangers.is_empty() {
@@ -101,8 +106,9 @@ impl Store {
         if added == 0 {
             tx.rollback().await?;
             change.version = self.consent_version().await?;
-            return Ok(change);
+            return Ok((change, Ended::new()));
         }
+        cards::forget_shown(&mut tx, &ended).await?;
         sqlx::query("UPDATE consent_change SET row_count = $2 WHERE version = $1")
             .bind(version)
             .bind(i64::try_from(added).unwrap_or(i64::MAX))
@@ -110,7 +116,7 @@ impl Store {
             .await?;
         tx.commit().await?;
         change.version = version.unsigned_abs();
-        Ok(change)
+        Ok((change, ended))
     }
 
     /// All rows in the order they were entered, with the version they make up.
@@ -134,7 +140,8 @@ impl Store {
             .await?;
         let rows: Vec<Columns> = sqlx::query_as(
             "SELECT network_id, facility, patient_no, community, viewers, kinds, purposes, state,
-                    valid_from, valid_until, form, evidence, entered_by FROM consent ORDER BY seq",
+                    valid_from, valid_until, form, evidence, entered_by, card, card_from, card_until
+             FROM consent ORDER BY seq",
         )
         .fetch_all(&mut *tx)
         .await?;
@@ -242,12 +249,18 @@ async fn insert(
     tx: &mut sqlx::Transaction<'_, Sqlite>,
     row: &ConsentRow,
     version: i64,
+    (now, ended): (Timestamp, &mut Ended),
 ) -> Result<u64, sqlx::Error> {
+    let earlier = match &row.card {
+        Some(_) => cards::last(tx, &row.network_id, &row.community).await?,
+        None => None,
+    };
     let columns = write(row);
     let done = sqlx::query(
         "INSERT INTO consent (version, sha256, network_id, facility, patient_no, community, viewers,
-            kinds, purposes, state, valid_from, valid_until, form, evidence, entered_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+            kinds, purposes, state, valid_from, valid_until, form, evidence, entered_by,
+            card, card_from, card_until)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (sha256) DO NOTHING",
     )
     .bind(version)
@@ -265,13 +278,17 @@ async fn insert(
     .bind(columns.10)
     .bind(columns.11)
     .bind(columns.12)
+    .bind(columns.13)
+    .bind(columns.14)
+    .bind(columns.15)
     .execute(&mut **tx)
     .await?;
     // What was learned under a consent that has ended is not asked with again under another.
-    if matches!(row.state, ConsentState::Withdrawn | ConsentState::Refused) {
-        let forget = sqlx::query(correlations::FORGET).bind(row.network_id.reveal());
-        forget.bind(row.community.0.as_str()).execute(&mut **tx).await?;
-        feed::ended(tx, row.network_id.reveal(), row.community.0.as_str(), Timestamp::now()).await?;
+    if done.rows_affected() > 0 && row.state.blocks() {
+        cards::ended(tx, &row.network_id, &row.community, now, ended).await?;
+    }
+    if done.rows_affected() > 0 {
+        cards::issued(tx, row, earlier, now, ended).await?;
     }
     Ok(done.rows_affected())
 }
@@ -293,6 +310,9 @@ fn write(row: &ConsentRow) -> Columns {
         row.form.clone(),
         row.evidence.clone(),
         row.entered_by.clone(),
+        row.card.as_ref().map(|card| card.id.cx().reveal().clone()),
+        row.card.as_ref().and_then(|card| card.from).map(day),
+        row.card.as_ref().and_then(|card| card.until).map(day),
     )
 }
 
@@ -317,6 +337,10 @@ fn read(c: Columns) -> Option<ConsentRow> {
         form: c.10,
         evidence: c.11,
         entered_by: c.12,
+        card: match c.13 {
+            Some(cx) => Some(Card::read(&cx, c.14.as_deref(), c.15.as_deref())?),
+            None => None,
+        },
     })
 }
 
@@ -329,8 +353,17 @@ fn digest(c: &Columns) -> String {
         context.update(&(text.len() as u64).to_be_bytes());
         context.update(text.as_bytes());
     }
+    // A row without card is told as it was before there were any.
+    let days = [&c.14, &c.15].map(|day| day.as_deref().unwrap_or_default());
+    for text in c.13.iter().flat_map(|card| [card.as_str()].into_iter().chain(days)) {
+        context.update(&(text.len() as u64).to_be_bytes());
+        context.update(text.as_bytes());
+    }
     hex::encode(context.finish())
 }
 
 const DAY: &[time::format_description::BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]");
+
+const PATIENT_NO: &str = "patient_no";
+const CARD_ID: &str = "card_id";

@@ -16,6 +16,8 @@ pub struct Correlation {
     pub at: Timestamp,
     /// The ids at home that were one person's then; none where nobody said so.
     pub rests_on: Vec<PatientId>,
+    /// Whether a card says so, and not a look-up.
+    pub is_card: bool,
 }
 
 /// What correlations are learned by.
@@ -25,6 +27,8 @@ pub struct Basis<'a> {
     pub ids: &'a [PatientId],
     /// Whom the PIX manager is told to have the ids that were learned; None is not told.
     pub fed: Option<&'a Demographics>,
+    /// Whether a card says so, and not a look-up.
+    pub is_card: bool,
 }
 
 /// A person's correlations at a network, with what they rest on.
@@ -48,20 +52,21 @@ impl Store {
         network_id: &Phi<String>,
         now: Timestamp,
     ) -> Result<Vec<Correlation>, StoreError> {
-        let rows: Vec<(String, String, String, i64, String)> = sqlx::query_as(
-            "SELECT community, authority, value, at_us, rests_on FROM correlation
+        let rows: Vec<(String, String, String, i64, String, bool)> = sqlx::query_as(
+            "SELECT community, authority, value, at_us, rests_on, card FROM correlation
              WHERE network_id = $1 AND until_us > $2",
         )
         .bind(network_id.reveal())
         .bind(now.micros())
         .fetch_all(&self.reader)
         .await?;
-        let read = |(community, authority, value, at, rests_on): (String, String, String, i64, String)| {
-            let id = PatientId { authority: Authority(Oid::parse(&authority)?), value: Phi::new(value) };
-            let community = CommunityId(Oid::parse(&community)?);
-            let rests_on = read_listed(&rests_on)?;
-            Some(Correlation { community, id, at: Timestamp::from_micros(at), rests_on })
-        };
+        let read =
+            |(community, authority, value, at, rests_on, is_card): (String, String, _, _, String, _)| {
+                let id = PatientId { authority: Authority(Oid::parse(&authority)?), value: Phi::new(value) };
+                let community = CommunityId(Oid::parse(&community)?);
+                let rests_on = read_listed(&rests_on)?;
+                Some(Correlation { community, id, at: Timestamp::from_micros(at), rests_on, is_card })
+            };
         let read = rows.into_iter().map(read).collect::<Option<Vec<_>>>();
         read.ok_or_else(|| StoreError::Unreadable("a correlation".to_owned()))
     }
@@ -79,10 +84,12 @@ impl Store {
         times: (Timestamp, Timestamp),
         consent_version: u64,
     ) -> Result<(), StoreError> {
-        self.keep_learned((network_id, community), ids, times, consent_version, Basis::default()).await
+        self.keep_learned((network_id, community), ids, times, consent_version, Basis::default()).await?;
+        Ok(())
     }
 
-    /// As [`Store::keep_correlations`], with what they rest on, and telling the PIX manager of them.
+    /// As [`Store::keep_correlations`], with what they rest on, and telling the PIX manager of them. Gives
+    /// whether anything is kept.
     ///
     /// # Errors
     /// As [`Store::keep_correlations`].
@@ -93,19 +100,19 @@ impl Store {
         (at, until): (Timestamp, Timestamp),
         consent_version: u64,
         basis: Basis<'_>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
         let present: i64 = sqlx::query_scalar("SELECT COALESCE(MAX(version), 0) FROM consent_change")
             .fetch_one(&mut *tx)
             .await?;
         if present.unsigned_abs() != consent_version {
-            return Ok(());
+            return Ok(false);
         }
         sqlx::query(FORGET).bind(network_id.reveal()).bind(community.0.as_str()).execute(&mut *tx).await?;
         for id in ids {
             sqlx::query(
-                "INSERT INTO correlation (network_id, community, authority, value, at_us, until_us, rests_on)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+                "INSERT INTO correlation (network_id, community, authority, value, at_us, until_us, rests_on, card)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
             )
             .bind(network_id.reveal())
             .bind(community.0.as_str())
@@ -114,6 +121,7 @@ impl Store {
             .bind(at.micros())
             .bind(until.micros())
             .bind(listed(basis.ids))
+            .bind(basis.is_card)
             .execute(&mut *tx)
             .await?;
         }
@@ -121,7 +129,7 @@ impl Store {
             feed::learned(&mut tx, (network_id, community), ids, person, (at, until)).await?;
         }
         tx.commit().await?;
-        Ok(())
+        Ok(true)
     }
 
     /// The correlations that may rest on any of these ids at home, those of the persons so called included.
@@ -170,26 +178,13 @@ impl Store {
         Ok(())
     }
 
-    /// Forgets a network's ids of a person.
-    ///
-    /// # Errors
-    /// The database's.
-    pub async fn forget_correlations(
-        &self,
-        network_id: &Phi<String>,
-        community: &CommunityId,
-    ) -> Result<(), StoreError> {
-        let forget = sqlx::query(FORGET).bind(network_id.reveal()).bind(community.0.as_str());
-        forget.execute(&self.writer).await?;
-        Ok(())
-    }
-
-    /// Forgets what may be remembered no longer. Gives how many rows.
+    /// Forgets what look-ups brought and may be remembered no longer. Gives how many rows.
     ///
     /// # Errors
     /// The database's.
     pub async fn purge_correlations(&self, now: Timestamp) -> Result<u64, StoreError> {
-        let purge = sqlx::query("DELETE FROM correlation WHERE until_us <= $1").bind(now.micros());
+        let purge =
+            sqlx::query("DELETE FROM correlation WHERE until_us <= $1 AND card = 0").bind(now.micros());
         Ok(purge.execute(&self.writer).await?.rows_affected())
     }
 }
@@ -202,7 +197,7 @@ fn listed(ids: &[PatientId]) -> String {
 pub(super) const FORGET: &str = "DELETE FROM correlation WHERE network_id = $1 AND community = $2";
 
 // Ids as `listed` wrote them.
-fn read_listed(ids: &str) -> Option<Vec<PatientId>> {
+pub(super) fn read_listed(ids: &str) -> Option<Vec<PatientId>> {
     let ids: Vec<String> = serde_json::from_str(ids).ok()?;
     ids.iter().map(|cx| PatientId::from_cx(cx)).collect()
 }
@@ -229,8 +224,13 @@ mod tests {
         drop(store);
         let store = Store::open_file(&path).await.unwrap();
         let kept = store.correlations(&person, NOW).await.unwrap();
-        let learned =
-            |value| Correlation { community: there.clone(), id: id(value), at: NOW, rests_on: Vec::new() };
+        let learned = |value| Correlation {
+            community: there.clone(),
+            id: id(value),
+            at: NOW,
+            rests_on: Vec::new(),
+            is_card: false,
+        };
         assert_eq!(kept, [learned("H-1"), learned("H-2")]);
         assert!(store.correlations(&Phi::new("N-2".to_owned()), NOW).await.unwrap().is_empty());
         assert!(store.correlations(&person, until).await.unwrap().is_empty(), "their time is over");
@@ -239,7 +239,7 @@ mod tests {
         store.keep_correlations(&person, &there, &[id("H-9")], (NOW, until), 1).await.unwrap();
         let kept = store.correlations(&person, NOW).await.unwrap();
         assert_eq!(kept, [learned("H-1")], "asked under other consents than are in force");
-        store.forget_correlations(&person, &there).await.unwrap();
+        store.give_up(&person, &there).await.unwrap();
         assert!(store.correlations(&person, NOW).await.unwrap().is_empty());
     }
 
@@ -251,7 +251,7 @@ mod tests {
         let number = |value| PatientId::new(Authority(Oid::parse("2.999.33.20.1").unwrap()), value);
         let known = |value: &str| Phi::new(value.to_owned());
         for (person, numbers) in [("N-1", vec![number("A-5"), number("A-6")]), ("N-2", vec![])] {
-            let basis = Basis { ids: &numbers, fed: None };
+            let basis = Basis { ids: &numbers, ..Basis::default() };
             let times = (NOW, NOW.plus_seconds(60));
             store.keep_learned((&known(person), &there), &[id("H-1")], times, 0, basis).await.unwrap();
         }

@@ -4,6 +4,7 @@
 mod asked;
 mod audit_forward;
 mod audit_index;
+mod cards;
 mod claims;
 mod consent_row;
 mod consents;
@@ -17,8 +18,9 @@ mod schema;
 
 pub use asked::AskedRow;
 pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
+pub use cards::{Ended, OPEN};
 pub use claims::{ClaimRow, Claimed, IdHash};
-pub use consent_row::{ConsentRow, ConsentState, Terms};
+pub use consent_row::{Card, ConsentRow, ConsentState, Terms};
 pub use consents::{AddError, ConsentChange};
 pub use correlations::{Basis, Correlation, Resting};
 pub use emergency_ids::EmergencyId;

@@ -10,6 +10,7 @@ mod a_seeded_run;
 mod audit_repository;
 mod both_ways;
 mod budgets;
+mod cards;
 mod correlation;
 mod crowded;
 mod documents_stream;

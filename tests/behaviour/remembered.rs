@@ -42,7 +42,7 @@ async fn hiroshima(number: impl Fn() -> String + Send + Sync + 'static, header: 
     .await
 }
 
-fn look_up(arrived: &Arrived, number: &str) -> http::Response<Body> {
+pub fn look_up(arrived: &Arrived, number: &str) -> http::Response<Body> {
     let found = PatientMatch::Found(FoundPatient {
         community: CommunityId(oid("2.999.34")),
         id: patient("2.999.34.1", number),
@@ -54,7 +54,7 @@ fn look_up(arrived: &Arrived, number: &str) -> http::Response<Body> {
 }
 
 // As gateways say it that do not answer as for nobody.
-async fn unknown(arrived: &Arrived) -> http::Response<Body> {
+pub async fn unknown(arrived: &Arrived) -> http::Response<Body> {
     let refused = arrived.answer::<CrossGatewayQuery>(Err(Refusal::TooManyResults));
     changed(refused, |text| {
         let (before, rest) = text.split_once("errorCode=\"").unwrap();

@@ -1,5 +1,6 @@
 use super::*;
 use crate::policy::fixture::{FIRST, HIROSHIMA, SECOND, at, community, day, listed, noon, row};
+use crate::store::Card;
 
 const ASKED_AT_NOON: &str = "2026-04-10T12:00:00+09:00";
 
@@ -143,4 +144,72 @@ fn a_person_is_asked_for_abroad_only_where_a_consent_in_force_names_the_communit
     let book = ConsentBook::new(1, vec![row(), refused, past, elsewhere]);
     let number = HospitalNumber { facility: FIRST.to_owned(), number: Phi::new("100".to_owned()) };
     assert_eq!(book.abroad(&Phi::new("N1".to_owned()), noon()), [(community(HIROSHIMA), vec![number])]);
+}
+
+fn card(number: &str, from: Option<&str>, until: Option<&str>) -> ConsentRow {
+    let id = of_hiroshima(number);
+    ConsentRow { card: Some(Card { id, from: from.map(day), until: until.map(day) }), ..row() }
+}
+
+fn of_hiroshima(number: &str) -> PatientId {
+    PatientId::from_cx(&format!("{number}^^^&2.999.34.1&ISO")).unwrap()
+}
+
+fn good(book: &ConsentBook, now: &str) -> String {
+    let held = book.card_of(&Phi::new("N1".to_owned()), &community(HIROSHIMA), at(now));
+    held.map(|held| held.id.value.reveal().clone()).unwrap_or_default()
+}
+
+#[test]
+fn the_card_entered_last_counts_within_its_days_in_japan_and_ends_those_before_it() {
+    let book = ConsentBook::new(1, vec![row(), card("H-1", Some("2026-04-01"), Some("2026-04-30"))]);
+    for (now, expected) in [
+        ("2026-03-31T14:59:59Z", ""),
+        ("2026-03-31T15:00:00Z", "H-1"),
+        ("2026-04-30T14:59:59Z", "H-1"),
+        ("2026-04-30T15:00:00Z", ""),
+    ] {
+        assert_eq!(good(&book, now), expected, "{now}");
+    }
+    let (first, anew) = (card("H-1", None, None), card("H-2", Some("2026-05-01"), Some("2026-05-31")));
+    let book = ConsentBook::new(2, vec![first.clone(), anew.clone(), row()]);
+    for (now, expected) in
+        [("2026-04-30T14:59:59Z", "H-1"), ("2026-04-30T15:00:00Z", "H-2"), ("2026-05-31T15:00:00Z", "")]
+    {
+        assert_eq!(good(&book, now), expected, "the old card does not come back: {now}");
+    }
+    let until = |now| book.card_of(&Phi::new("N1".to_owned()), &community(HIROSHIMA), at(now)).unwrap().until;
+    assert_eq!(until("2026-04-30T14:59:59Z"), Some(at("2026-04-30T15:00:00Z")), "as the next one begins");
+    assert_eq!(until("2026-04-30T15:00:00Z"), Some(at("2026-05-31T15:00:00Z")));
+    let noted = ConsentBook::partly_on_record(2, vec![first, anew], 1);
+    let then = "2026-05-02T00:00:00Z";
+    assert_eq!(good(&noted, then), "", "not on record it takes the old one and gives nothing");
+    let elsewhere = ConsentRow { community: community("2.999.31"), ..card("T-1", None, None) };
+    let book = ConsentBook::new(1, vec![card("H-1", None, None), elsewhere]);
+    assert_eq!(good(&book, then), "H-1", "another network's card ends nothing");
+}
+
+#[test]
+fn the_id_of_a_card_is_its_holders_as_long_as_it_counts_and_nobodys_before_after_or_without_consent() {
+    let (there, now) = (community(HIROSHIMA), at("2026-05-02T00:00:00Z"));
+    let (whose, other) = (Phi::new("N1".to_owned()), Phi::new("N2".to_owned()));
+    let reads = |rows: Vec<ConsentRow>, number: &str| {
+        let (book, id) = (ConsentBook::new(1, rows), of_hiroshima(number));
+        let may = [&whose, &other].map(|person| book.may_be_called(person, &there, &id, now));
+        (book.is_over(&there, &id, now), may)
+    };
+    let open = || card("H-1", None, None);
+    let withdrawn = || ConsentRow { state: ConsentState::Withdrawn, ..row() };
+    for (rows, over, may) in [
+        (vec![row()], false, [true, true]),
+        (vec![open()], false, [true, false]),
+        (vec![open(), card("H-2", None, None)], true, [false, false]),
+        (vec![card("H-1", Some("2026-05-03"), None)], true, [false, false]),
+        (vec![card("H-1", None, Some("2026-05-01"))], true, [false, false]),
+        (vec![card("H-1", None, Some("2026-05-01")), open()], false, [true, false]),
+        (vec![open(), withdrawn()], true, [true, false]),
+        (vec![ConsentRow { community: community("2.999.31"), ..open() }], false, [true, true]),
+    ] {
+        assert_eq!(reads(rows.clone(), "H-1"), (over, may), "{rows:?}");
+    }
 }

@@ -138,3 +138,28 @@ fn lines_are_counted_as_an_editor_does_with_empty_lines_and_line_ends_in_quotes(
         assert_eq!(bad(&text), [(2, "evidence"), (4, "")], "{end:?}");
     }
 }
+
+#[test]
+fn a_card_is_read_where_the_file_has_its_columns_and_what_is_wrong_with_it_is_named() {
+    let header = CONSENT_COLUMNS.into_iter().chain(CARD_COLUMNS).collect::<Vec<_>>().join(",");
+    let file = |card: &str| format!("{header}\n{GOOD},{card}\n");
+    let card = |text: &str| read_consents("c.csv", file(text).as_bytes()).unwrap()[0].1.card.clone();
+    assert_eq!(card(",,"), None);
+    let read = card("H-1^^^&2.999.34.1&ISO,2026-04-01,2027-03-31").unwrap();
+    assert_eq!(read.id, PatientId::from_cx("H-1^^^&2.999.34.1&ISO").unwrap());
+    assert_eq!([read.from, read.until].map(|day| day.unwrap().to_string()), ["2026-04-01", "2027-03-31"]);
+    assert_eq!(card("H-1^^^&2.999.34.1&ISO,,").unwrap().until, None);
+    assert_eq!(read_consents("c.csv", with(&[GOOD]).as_bytes()).unwrap()[0].1.card, None);
+    for (wrong, column) in [
+        ("H-1,,", "card_id"),
+        ("^^^&2.999.34.1&ISO,,", "card_id"),
+        ("H 1^^^&2.999.34.1&ISO,,", "card_id"),
+        (",2026-04-01,", "card_id"),
+        ("H-1^^^&2.999.34.1&ISO,soon,", "card_from"),
+        ("H-1^^^&2.999.34.1&ISO,,2026", "card_until"),
+        ("H-1^^^&2.999.34.1&ISO,2026-04-02,2026-04-01", "card_until"),
+    ] {
+        assert_eq!(bad(&file(wrong)), [(2, column)], "{wrong}");
+    }
+    assert_eq!(bad(&format!("{header},card_id\n")), [(1, "card_id")]);
+}

@@ -35,7 +35,7 @@ impl Fed {
         let ids: Vec<PatientId> = ids.iter().copied().map(id).collect();
         let (there, known) = (CommunityId(Oid::parse("2.999.34").unwrap()), Phi::new(network_id.to_owned()));
         let (times, person) = ((NOW, NOW.plus_seconds(60)), person(family));
-        let basis = Basis { ids: &[], fed: Some(&person) };
+        let basis = Basis { fed: Some(&person), ..Basis::default() };
         self.store.keep_learned((&known, &there), &ids, times, 0, basis).await.unwrap();
     }
 

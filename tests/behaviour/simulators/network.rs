@@ -10,7 +10,7 @@ use kakehashi::app::{check_sources, run, run_on};
 use kakehashi::audit::{Disk, SimulatedDisk};
 use kakehashi::config::{Settings, load_with};
 use kakehashi::model::Timestamp;
-use kakehashi::policy::{CONSENT_COLUMNS, Consents};
+use kakehashi::policy::{CARD_COLUMNS, CONSENT_COLUMNS, Consents};
 use kakehashi::store::Store;
 use kakehashi::telemetry::start_logging;
 use tempfile::TempDir;
@@ -150,7 +150,10 @@ pub fn consent_of(
 }
 
 fn csv(rows: &[String]) -> String {
-    format!("{}\n{}\n", CONSENT_COLUMNS.join(","), rows.join("\n"))
+    let commas = CONSENT_COLUMNS.len() - 1;
+    let cards = rows.iter().any(|row| row.matches(',').count() > commas);
+    let columns = CONSENT_COLUMNS.iter().chain(CARD_COLUMNS.iter().filter(|_| cards)).copied();
+    format!("{}\n{}\n", columns.collect::<Vec<_>>().join(","), rows.join("\n"))
 }
 
 impl Plan {
