@@ -3,6 +3,8 @@
 
 mod lies;
 mod on_the_wire;
+mod registries;
+mod registry_lies;
 
 use std::sync::{Arc, Mutex};
 

@@ -18,6 +18,7 @@ mod emergencies;
 mod every_step_of_the_log;
 mod floods;
 mod home_links;
+mod hostile_portals;
 mod hostile_xml;
 mod http2_floods;
 mod http_framing;

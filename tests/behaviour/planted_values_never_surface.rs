@@ -3,6 +3,7 @@
 //! their owner may read those.
 
 mod disguises;
+mod doors_of_home;
 mod neighbour;
 mod paths;
 mod places;

@@ -1,6 +1,8 @@
 //! Who sits in front of a portal that cannot make SAML: nobody, and then home alone answers about ids and
 //! persons; or whoever its headers or its token name, and then peers are asked in that person's name.
 
+mod forged;
+
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair};
 use base64::Engine as _;
@@ -98,6 +100,7 @@ async fn okayama(hiroshima: &Gateway, ward: &'static str) -> (Network, Hospital)
     let plan = Plan::new(OKAYAMA)
         .hospital(&hospital)
         .consent(consent("N-1", &hospital, "0000012345", HIROSHIMA))
+        .limits("peer_per_second = 1_000\npeer_burst = 1_000")
         .peer_with(HIROSHIMA, hiroshima.port, "correlation_days = 7");
     (Plan { ward: Some(ward), ..plan }.start().await, hospital)
 }

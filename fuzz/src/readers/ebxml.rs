@@ -2,13 +2,15 @@
 
 use std::sync::LazyLock;
 
-use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve, decode, metadata};
+use kakehashi::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet, decode, metadata,
+};
 use kakehashi::dialect::soap::Envelope;
 use kakehashi::dialect::{Addressing, Payload, Received, Reply, Sent, Transaction};
 use kakehashi::model::{
-    Answer, Authority, Availability, CommunityId, Criteria, DocumentEntry, DocumentQuery, DocumentRetrieve,
-    Encoded, MessageId, Oid, PatientId, PeerProfile, QueryId, QueryKey, RegistryObject, ReturnType,
-    Timestamp,
+    Answer, Authority, Availability, CommunityId, Criteria, DocumentEntry, DocumentId, DocumentQuery,
+    DocumentRetrieve, Encoded, MessageId, Oid, PatientId, PeerProfile, Phi, QueryId, QueryKey,
+    RegistryObject, RepositoryId, ReturnType, Timestamp,
 };
 
 fn bare(data: &[u8]) -> Option<Envelope> {
@@ -136,23 +138,72 @@ pub fn query_answer(data: &[u8]) {
         PeerProfile { fill_missing_home: true, fill_missing_status: true, ..PeerProfile::default() };
     let profile = if data.len().is_multiple_of(2) { PeerProfile::default() } else { lenient };
     let received = Received { envelope: envelope.clone(), parts: None };
-    let Ok(answer) = CrossGatewayQuery::read_answer(received, &sent(), &profile) else { return };
+    passed_on::<CrossGatewayQuery>(received, &profile);
+}
+
+fn passed_on<T>(received: Received, profile: &PeerProfile)
+where
+    T: Transaction<Request = DocumentQuery>,
+{
+    let Ok(answer) = T::read_answer(received, &sent(), profile) else { return };
     let before = entries(&answer.found);
     if before.is_empty() {
         return;
     }
     let passed = Answer::found(answer.found);
     let strict = PeerProfile::default();
-    let reply = CrossGatewayQuery::write_answer(&FIND_DOCUMENTS, &addressing(), &strict, Ok(passed));
+    let reply = T::write_answer(&FIND_DOCUMENTS, &addressing(), &strict, Ok(passed));
     let Reply::Payload(Payload { xml, .. }) = reply else { panic!("an answer became a fault") };
     let received = Received { envelope: Envelope::bare(&xml), parts: None };
-    let again = CrossGatewayQuery::read_answer(
-        received,
-        &Sent { message: MessageId(String::new()), ..sent() },
-        &strict,
-    )
-    .unwrap_or_else(|failure| panic!("our own answer cannot be read: {failure}\n{xml}"));
+    let again = T::read_answer(received, &Sent { message: MessageId(String::new()), ..sent() }, &strict)
+        .unwrap_or_else(|failure| panic!("our own answer cannot be read: {failure}\n{xml}"));
     assert!(entries(&again.found) == before, "an entry changed by being passed on: {xml}");
+}
+
+/// ITI-18 requests of a portal that may know no homes. What is taken is written so that it reads the same.
+pub fn registry_query(data: &[u8]) {
+    let Some(envelope) = bare(data) else { return };
+    let profile =
+        PeerProfile { accept_unquoted_params: data.len().is_multiple_of(2), ..PeerProfile::default() };
+    let Ok(query) = RegistryStoredQuery::read_request(&envelope, &profile) else { return };
+    let strict = PeerProfile { send_home_on_patient_query: true, ..PeerProfile::default() };
+    let (payload, _) = RegistryStoredQuery::write_request(&query, &addressing(), &strict);
+    let again = RegistryStoredQuery::read_request(&Envelope::bare(&payload.xml), &strict)
+        .unwrap_or_else(|refusal| panic!("our own request is refused: {refusal}\n{}", payload.xml));
+    let mut expected = query;
+    expected.criteria.other.retain(|slot| slot.name != "$targetCommunityIdList");
+    assert!(again == expected, "a query changed by being written: {}", payload.xml);
+}
+
+/// The answer of a registry, which need not say whose it is. What is taken is passed on to a portal and taken
+/// again, the same in all it says.
+pub fn registry_answer(data: &[u8]) {
+    let Some(envelope) = bare(data) else { return };
+    let lenient = PeerProfile { fill_missing_status: true, ..PeerProfile::default() };
+    let profile = if data.len().is_multiple_of(2) { PeerProfile::default() } else { lenient };
+    passed_on::<RegistryStoredQuery>(Received { envelope, parts: None }, &profile);
+}
+
+/// ITI-43 requests and answers, with homes and without.
+pub fn document_set(data: &[u8]) {
+    let Some(envelope) = bare(data) else { return };
+    let profile = PeerProfile::default();
+    if let Ok(asked) = RetrieveDocumentSet::read_request(&envelope, &profile) {
+        let (payload, _) = RetrieveDocumentSet::write_request(&asked, &addressing(), &profile);
+        let again = RetrieveDocumentSet::read_request(&Envelope::bare(&payload.xml), &profile);
+        let again = again.unwrap_or_else(|refusal| panic!("our own request is refused: {refusal}"));
+        assert!(again == asked, "a retrieve changed by being written: {}", payload.xml);
+    }
+    let id = DocumentId {
+        community: home(),
+        repository: RepositoryId(oid("2.999.34.9")),
+        unique: Phi::new("2.25.1".to_owned()),
+    };
+    let sent = Sent { documents: vec![id.clone()], ..sent() };
+    let read = RetrieveDocumentSet::read_answer(Received { envelope, parts: None }, &sent, &profile);
+    if let Ok(answer) = read {
+        assert!(answer.found.iter().all(|document| document.id == id), "a document that was not asked for");
+    }
 }
 
 /// ITI-39 requests and answers.

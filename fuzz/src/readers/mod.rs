@@ -17,16 +17,20 @@ mod xml;
 pub type Reader = fn(&[u8]);
 
 /// All of them, by name.
-pub const READERS: [(&str, Reader); 25] = [
+pub const READERS: [(&str, Reader); 30] = [
     ("audit_record", records::event),
     ("audit_segment", records::segment),
     ("config_broker", files::broker),
     ("config_peer", files::peer),
     ("consent_csv", files::consents),
+    ("ebxml_document_set", ebxml::document_set),
     ("ebxml_query_answer", ebxml::query_answer),
     ("ebxml_query_request", ebxml::query_request),
+    ("ebxml_registry_answer", ebxml::registry_answer),
+    ("ebxml_registry_query", ebxml::registry_query),
     ("ebxml_retrieve", ebxml::retrieve),
     ("er7", hl7::er7),
+    ("hl7v3_acknowledgement", pix_pdq::acknowledgement),
     ("hl7v3_answer", hl7::answer),
     ("hl7v3_pdq_answer", pix_pdq::pdq_answer),
     ("hl7v3_pdq_continuation", pix_pdq::pdq_continuation),
@@ -37,6 +41,7 @@ pub const READERS: [(&str, Reader); 25] = [
     ("hl7v3_request", hl7::request),
     ("mtom", soap::mtom),
     ("portal_headers", portal::headers),
+    ("portal_token", portal::token),
     ("saml", saml::verified),
     ("soap", soap::envelope),
     ("ssmix2_file", ssmix2::file),

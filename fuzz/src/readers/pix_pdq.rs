@@ -76,6 +76,19 @@ fn told<T: Transaction<Request = PatientRecord>>(envelope: &Envelope) {
     assert_eq!(twice.source(), once.source(), "a message changes with every writing");
 }
 
+/// What becomes of something that was told, or of a query that was given up.
+pub fn acknowledgement(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let profile = PeerProfile::default();
+    let received = || Received { envelope: Envelope::bare(text), parts: None };
+    let told = RecordAdded::read_answer(received(), &ASKED.1, &profile);
+    if let Ok(answer) = &told {
+        assert!(answer.answered == 1 && answer.found.is_empty(), "an acknowledgement told of somebody");
+    }
+    let given_up = PdqCancellation::read_answer(received(), &SOUGHT.1, &profile);
+    assert!(given_up.is_ok() == told.is_ok(), "one acknowledgement, read in two ways");
+}
+
 /// ITI-47 requests. What is taken and written is taken again, and from then on stays the same.
 pub fn pdq_query(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };

@@ -140,9 +140,13 @@ pub(super) fn read_tolerantly(
         Ok(())
     })
     .map_err(unreadable)?;
+    let is_failure = head.status == Status::Failure;
     let mut answer = conclude(head, sent, "XDSRegistryError", taken.found.is_empty())?;
     answer.set_aside = taken.set_aside;
-    if answer.answered > 0 {
+    if is_failure {
+        // Whatever failed: what stands beside it was not meant to be given.
+        answer.set_aside += taken.found.len();
+    } else if answer.answered > 0 {
         (answer.found, answer.references) = (taken.found, taken.references);
         answer.reported.extend(taken.dropped.into_iter().map(|error| reported(error, sent)));
     }

@@ -119,12 +119,16 @@ pub fn read(received: &Received, sent: &Sent, profile: &PeerProfile) -> Outcome<
         }
     })
     .map_err(|malformed| Failure::Unreadable(malformed.to_string()))?;
+    let is_failure = head.status == Status::Failure;
     let mut answer = conclude(head, sent, "XDSRepositoryError", found.is_empty())?;
     answer.set_aside = set_aside;
     for reported in &mut answer.reported {
         reported.document = named(&reported.context, sent).cloned();
     }
-    if answer.answered > 0 {
+    if is_failure {
+        // As of a list: what stands beside a failure was not meant to be given.
+        answer.set_aside += found.len();
+    } else if answer.answered > 0 {
         answer.found = found;
         answer.reported.extend(failed);
     }

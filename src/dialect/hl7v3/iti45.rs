@@ -178,8 +178,12 @@ fn person(writer: &mut Writer, found: &[FoundPatient], community: &CommunityId) 
 /// Ids that one answer may bring.
 const IDS_MAX: usize = 1000;
 
-// Every id of the answer is the same person's; whose home each is, a PIX manager does not say.
+// Every id of the answer is the same person's; whose home each is, a PIX manager does not say. Of two
+// persons it could not be told which one was asked about, and their records would become one person's.
 fn take(read: &Read, sent: &Sent, answer: &mut Answer<FoundPatient>) -> Result<(), Failure> {
+    if read.subjects.len() > 1 {
+        return Err(Failure::Unreadable("more than one person under one id".into()));
+    }
     for id in read.subjects.iter().flat_map(|subject| &subject.ids) {
         if answer.found.len() >= IDS_MAX {
             return Err(Failure::Unreadable(format!("more than {IDS_MAX} ids")));

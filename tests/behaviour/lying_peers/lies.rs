@@ -3,6 +3,7 @@
 use super::{Asked, MARK};
 
 /// What goes over the wire.
+#[derive(Clone)]
 pub struct Told {
     pub status: u16,
     pub content_type: String,
@@ -21,34 +22,34 @@ pub struct Lie {
 }
 
 impl Told {
-    fn bent(self, from: &str, to: &str) -> Self {
+    pub(super) fn bent(self, from: &str, to: &str) -> Self {
         assert!(self.body.contains(from), "{from} in {}", self.body);
         Self { body: self.body.replace(from, to), ..self }
     }
 
     /// Bends only the last of them.
-    fn bent_last(mut self, from: &str, to: &str) -> Self {
+    pub(super) fn bent_last(mut self, from: &str, to: &str) -> Self {
         let at = self.body.rfind(from).unwrap_or_else(|| panic!("{from} in {}", self.body));
         self.body.replace_range(at..at + from.len(), to);
         self
     }
 
     /// What an entry shows says so.
-    fn marked(self) -> Self {
+    pub(super) fn marked(self) -> Self {
         self.bent("処方\"", &format!("{MARK}\""))
     }
 
     /// Something that is no answer at all.
-    fn instead(status: u16, content_type: &str, body: &str) -> Self {
+    pub(super) fn instead(status: u16, content_type: &str, body: &str) -> Self {
         Self { status, content_type: content_type.to_owned(), header: None, body: body.to_owned() }
     }
 
-    fn with(self, name: &'static str, value: &str) -> Self {
+    pub(super) fn with(self, name: &'static str, value: &str) -> Self {
         Self { header: Some((name, value.to_owned())), ..self }
     }
 }
 
-const SOAP: &str = "application/soap+xml; charset=UTF-8";
+pub(super) const SOAP: &str = "application/soap+xml; charset=UTF-8";
 const fn lie(asked: Asked, name: &'static str, tell: fn(Told, &str) -> Told) -> Lie {
     Lie { name, asked, honest: 0, tell }
 }
@@ -57,7 +58,7 @@ const fn partly(asked: Asked, name: &'static str, honest: usize, tell: fn(Told, 
     Lie { name, asked, honest, tell }
 }
 
-fn fault(code: &str) -> String {
+pub(super) fn fault(code: &str) -> String {
     format!(
         "<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body><s:Fault><s:Code><s:Value>s:{code}</s:Value></s:Code>\
          <s:Reason><s:Text xml:lang=\"en\">{MARK} at jp.example.Gateway</s:Text></s:Reason></s:Fault></s:Body></s:Envelope>"

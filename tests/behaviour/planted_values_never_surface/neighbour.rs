@@ -3,14 +3,22 @@
 use bytes::Bytes;
 use http::Response;
 use http_body_util::{BodyExt, Full};
-use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
-use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
-use kakehashi::model::{Answer, CommunityId, FoundPatient, PatientMatch, Refusal, RegistryObject};
+use kakehashi::dialect::ebxml::{
+    CrossGatewayQuery, CrossGatewayRetrieve, RegistryStoredQuery, RetrieveDocumentSet,
+};
+use kakehashi::dialect::hl7v3::{
+    CrossGatewayPatientDiscovery, DuplicatesResolved, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
+    RecordAdded, RecordRevised,
+};
+use kakehashi::model::{
+    Answer, Availability, CommunityId, FoundPatient, PackageKind, PatientMatch, Refusal, RegistryObject,
+};
 
 use super::values::Planted;
 use crate::simulators::client::{oid, patient};
 use crate::simulators::gateway::{Arrived, Body, document, entry};
 use crate::simulators::network::HIROSHIMA;
+use crate::simulators::registry::Holdings;
 
 /// How many ways it has.
 pub const WAYS: usize = 16;
@@ -72,6 +80,8 @@ fn bent(text: &str, of: &Planted, way: usize) -> String {
 fn truthful(arrived: &Arrived, of: &Planted, bend: impl FnOnce(String) -> String) -> Response<Body> {
     let who = patient("2.999.34.1", of.network_id);
     match arrived.path.as_str() {
+        "/pix" | "/pdq" | "/feed" => manager(arrived, of, bend),
+        "/registry" | "/repository" => registry(arrived, of, bend),
         "/xcpd" => {
             let found = FoundPatient {
                 community: CommunityId(oid("2.999.34")),
@@ -100,4 +110,67 @@ fn truthful(arrived: &Arrived, of: &Planted, bend: impl FnOnce(String) -> String
             arrived.answer_bent::<CrossGatewayRetrieve>(Ok(Answer::found(found)), bend)
         }
     }
+}
+
+/// By which a person's one document is told from the others'.
+pub fn document_number(of: &Planted) -> u32 {
+    of.network_id.trim_start_matches(|c: char| !c.is_ascii_digit()).parse().unwrap()
+}
+
+/// The authority whose ids this place gives out.
+pub fn authority(arrived: &Arrived) -> &'static str {
+    if arrived.place.community == HIROSHIMA.community { "2.999.34.1" } else { "2.999.33.24.1" }
+}
+
+// What a manager of patients says of them, or acknowledges.
+fn manager(arrived: &Arrived, of: &Planted, bend: impl FnOnce(String) -> String) -> Response<Body> {
+    let found = FoundPatient {
+        community: CommunityId(oid(arrived.place.community)),
+        id: patient(authority(arrived), of.number),
+        demographics: Some(of.demographics().into()),
+        confidence: 95,
+        also: vec![patient("2.999.77.1", of.insurance)],
+    };
+    let persons = || Ok(Answer::found(vec![PatientMatch::Found(found.clone())]));
+    let taken = || Ok(Answer { answered: 1, ..Answer::default() });
+    let text = &arrived.envelope;
+    if arrived.path == "/pix" {
+        // At home both ids are one person's.
+        let own = FoundPatient { id: patient("2.999.33.1", of.network_id), ..found.clone() };
+        return arrived.answer_bent::<PixQuery>(Ok(Answer::found(vec![found, own])), bend);
+    }
+    match text {
+        text if text.contains("PRPA_IN201301UV02") => arrived.answer_bent::<RecordAdded>(taken(), bend),
+        text if text.contains("PRPA_IN201302UV02") => arrived.answer_bent::<RecordRevised>(taken(), bend),
+        text if text.contains("PRPA_IN201304UV02") => {
+            arrived.answer_bent::<DuplicatesResolved>(taken(), bend)
+        }
+        text if text.contains("UV01_Cancel") => {
+            arrived.answer_bent::<PdqCancellation>(Ok(Answer::default()), bend)
+        }
+        text if text.contains("QUQI_IN000003UV01") => arrived.answer_bent::<PdqContinuation>(persons(), bend),
+        _ => arrived.answer_bent::<PdqQuery>(persons(), bend),
+    }
+}
+
+// What a registry and its repository hold of a person: a document, and a folder it lies in.
+fn registry(arrived: &Arrived, of: &Planted, bend: impl FnOnce(String) -> String) -> Response<Body> {
+    let place = arrived.place;
+    if arrived.path == "/registry" {
+        let (query, own) = (arrived.request::<RegistryStoredQuery>(), document_number(of));
+        let holdings = Holdings::new(place, patient(authority(arrived), of.number))
+            .document(own, "処方・調剤・注射", Availability::Approved)
+            .package(11, PackageKind::Folder, of.title)
+            .package(21, PackageKind::SubmissionSet, of.title)
+            .member(31, 11, own)
+            .member(32, 21, own);
+        return arrived.answer_bent::<RegistryStoredQuery>(Ok(Answer::found(holdings.found(&query))), bend);
+    }
+    let asked = arrived.request::<RetrieveDocumentSet>().homeless;
+    if asked.len() > 1 {
+        return arrived.answer_bent::<RetrieveDocumentSet>(Err(Refusal::Internal(of.line())), bend);
+    }
+    let home = CommunityId(oid(place.community));
+    let found = asked.iter().map(|one| document(&one.at(&home), of.body)).collect();
+    arrived.answer_bent::<RetrieveDocumentSet>(Ok(Answer::found(found)), bend)
 }

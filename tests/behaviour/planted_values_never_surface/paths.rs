@@ -26,7 +26,7 @@ pub struct Told {
 }
 
 /// Sends a message; the broker may refuse, or hang up.
-async fn sent(client: &Client, message: &Message, about: usize, told: &mut Vec<Told>) {
+pub async fn sent(client: &Client, message: &Message, about: usize, told: &mut Vec<Told>) {
     use futures_util::StreamExt;
     let Ok(arriving) = client.attempt(message).await else { return };
     let mut bytes = format!("{:?}", arriving.headers).into_bytes();
@@ -96,7 +96,7 @@ fn turns<T>(about: usize, all: &[T]) -> impl Iterator<Item = &T> {
 }
 
 /// Where a value is put into a message that was sound; what it is put in place of, by its words.
-const BENT: [(&str, &str); 22] = [
+pub const BENT: [(&str, &str); 22] = [
     ("</s:Body>", "{}"),
     ("<family>", "<family><{}/>"),
     ("<family>", "<family {}=\"{}\">"),

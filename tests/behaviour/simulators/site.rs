@@ -8,6 +8,7 @@ use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use base64::Engine as _;
 use bytes::Bytes;
 use futures_util::StreamExt;
+use futures_util::future::BoxFuture;
 use futures_util::stream;
 use http::Response;
 use http_body_util::{BodyExt, StreamBody};
@@ -57,9 +58,14 @@ pub const HUMANBRIDGE: Habits =
 pub const IDLINK: Habits =
     Habits { ignores_status: true, leaf_max: 1_000, packaging: Packaging::Plain, page: 1 };
 
+/// Makes something else of an honest answer.
+pub type Bend = Arc<dyn Fn(Arrived, Response<Body>) -> BoxFuture<'static, Response<Body>> + Send + Sync>;
+
 /// What it does besides, from now on.
 #[derive(Default)]
 pub struct Mood {
+    /// What becomes of each answer.
+    pub bend: Option<Bend>,
     /// Whether it never answers.
     pub is_silent: bool,
     /// Whether its lists hold an entry of another patient and one of another repository.
@@ -113,7 +119,14 @@ impl Site {
         });
         let gateway = Gateway::start(place, move |arrived| {
             let answering = Arc::clone(&answering);
-            async move { answering.answer(&arrived).await }
+            async move {
+                let honest = answering.answer(&arrived).await;
+                let bend = answering.mood.lock().unwrap().bend.clone();
+                match bend {
+                    Some(bend) => bend(arrived, honest).await,
+                    None => honest,
+                }
+            }
         })
         .await;
         Self { gateway, mood, place, facility, organization: organization.to_owned(), holdings }

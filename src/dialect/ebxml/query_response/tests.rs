@@ -125,6 +125,8 @@ fn contradictions_between_status_errors_and_objects_are_resolved() {
 fn an_unknown_patient_is_nobody_and_a_busy_gateway_is_busy() {
     let answer = run(&response("Failure", &error("XDSUnknownPatientId"), ""));
     assert_eq!((answer.answered, answer.reported.len()), (1, 0));
+    let answer = run(&response("Failure", &error("XDSUnknownPatientId"), &entry(WHOLE, "P-1")));
+    assert_eq!((answer.found.len(), answer.set_aside), (0, 1), "a failure gives nothing, whatever failed");
     let busy = read(&response("Failure", &error("XDSRegistryBusy"), ""), &sent(), &PeerProfile::default());
     assert_eq!(busy.unwrap_err(), Failure::Busy);
 }

@@ -105,6 +105,9 @@ fn a_failure_with_documents_gives_none_and_its_errors_name_theirs() {
     assert_eq!((answer.found.len(), answer.answered), (0, 0));
     let expected = [("XDSDocumentUniqueIdError", Some("1.23")), ("XDSRepositoryError", Some("1.2"))];
     assert_eq!(reported(&answer), expected);
+    let errors = error("XDSUnknownPatientId", "whoever it is");
+    let answer = run(&response("Failure", &errors, &[part(HOME, "1.2", "")]), &["1.2"]);
+    assert_eq!((answer.found.len(), answer.set_aside), (0, 1), "whatever failed");
 }
 
 #[test]

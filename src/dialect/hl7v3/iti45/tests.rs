@@ -196,3 +196,15 @@ fn an_id_that_a_manager_does_not_know_is_nobody_and_a_domain_it_does_not_know_is
     let broken = answered(&wanting(&[]), Err(Refusal::Internal("x".into())));
     assert!(matches!(read_back(&broken), Err(Failure::Rejected(_))));
 }
+
+#[test]
+fn an_answer_that_names_two_persons_links_neither() {
+    let one = answered(&wanting(&[]), Ok(Answer::found(vec![found("P1"), found("P2")])));
+    assert_eq!(read_back(&one).unwrap().found.len(), 2, "two ids of one person");
+    let until = one.find("</subject>").unwrap() + "</subject>".len();
+    let first = &one[one.find("<subject ").unwrap()..until];
+    let second = first.replace("\"P1\"", "\"P3\"").replace("\"P2\"", "\"P4\"");
+    let two = format!("{}{second}{}", &one[..until], &one[until..]);
+    let read = read_back(&two);
+    assert!(matches!(&read, Err(Failure::Unreadable(why)) if !why.contains('P')), "{read:?}");
+}
