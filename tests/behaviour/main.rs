@@ -29,6 +29,7 @@ mod messages_and_assertions;
 mod no_record_no_answer;
 mod nothing_about_patients_in_operation;
 mod one_person_or_nobody;
+mod pairs;
 mod pdq_queries;
 mod peers_lie_and_die;
 mod pix_queries;

@@ -226,6 +226,14 @@ poll_ms = 100
         path
     }
 
+    /// Files a document of the extension storage in a folder of this kind, under a content folder whose
+    /// name ends in `key_time_department_flag`.
+    pub fn extend(&self, number: &str, kind: &str, ending: &str, file: &str, bytes: &[u8]) {
+        let root = self.folder.path().join("extension");
+        let folder = self.patient_folder(&root, number).join(DATE).join(kind);
+        put(&folder.join(format!("{number}_{DATE}_{kind}_{ending}")).join(file), bytes);
+    }
+
     fn patient_folder(&self, root: &Path, number: &str) -> PathBuf {
         root.join(&number[..3]).join(&number[3..6]).join(number)
     }

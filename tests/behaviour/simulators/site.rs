@@ -27,6 +27,7 @@ use super::client::{oid, patient};
 use super::gateway::{Arrived, Body, Gateway, entry};
 use super::hospital::Someone;
 use super::network::Place;
+use super::registry::Holdings as Archived;
 
 /// How its documents travel.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -78,6 +79,9 @@ pub struct Mood {
     pub gate: Option<Arc<Notify>>,
     /// Our ids that its PIX manager knows, with its own.
     pub links: HashMap<String, &'static str>,
+    /// What its registry lists instead of the documents filed one by one: folders and submission sets
+    /// as well.
+    pub archive: Option<Archived>,
 }
 
 #[derive(Default)]
@@ -172,6 +176,11 @@ impl Site {
         change(&mut entry);
         self.holdings.lock().unwrap().documents.push((entry.clone(), content.as_bytes().to_vec()));
         entry
+    }
+
+    /// Keeps the bytes of a document that its archive lists.
+    pub fn keep(&self, entry: DocumentEntry, content: Vec<u8>) {
+        self.holdings.lock().unwrap().documents.push((entry, content));
     }
 
     /// Its file for `peers/` as a source of ours.
@@ -372,14 +381,17 @@ impl Answering {
         }
         let home = format!(" home=\"urn:oid:{}\"", self.place.community);
         let lies = self.mood.lock().unwrap().lies;
-        let answer = Answer::found(found.into_iter().map(RegistryObject::Entry).collect());
+        let answer = Answer::found(found);
         arrived.answer_bent::<RegistryStoredQuery>(Ok(answer), |text| {
             let text = text.replace(&home, "");
             if lies { self.with_strangers(&text) } else { text }
         })
     }
 
-    fn listed(&self, asked: &DocumentQuery) -> Vec<DocumentEntry> {
+    fn listed(&self, asked: &DocumentQuery) -> Vec<RegistryObject> {
+        if let Some(archive) = &self.mood.lock().unwrap().archive {
+            return archive.found(asked);
+        }
         let holdings = self.holdings.lock().unwrap();
         let is_asked = |entry: &DocumentEntry| match &asked.by {
             QueryKey::Patient(id) => {
@@ -389,7 +401,8 @@ impl Answering {
             QueryKey::Objects(ids) => ids.contains(&entry.object),
             QueryKey::UniqueIds(ids) => ids.contains(&entry.id.unique),
         };
-        holdings.documents.iter().map(|(entry, _)| entry).filter(|entry| is_asked(entry)).cloned().collect()
+        let entries = holdings.documents.iter().map(|(entry, _)| entry);
+        entries.filter(|entry| is_asked(entry)).cloned().map(RegistryObject::Entry).collect()
     }
 
     // Two more entries made of the first: another patient's, and one of another repository.
