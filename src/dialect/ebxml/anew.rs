@@ -9,7 +9,7 @@ use super::entry::{classifications, codes, identifier, localized, slot};
 use super::entry_view::{author, dtm};
 use super::package::{node, schemes};
 use super::splice;
-use super::vocabulary::{ASSOCIATION, PACKAGE, RIM, availability_urn, last_word, scheme};
+use super::vocabulary::{ASSOCIATION, PACKAGE, RIM, availability, availability_urn, last_word, scheme};
 use crate::model::{Association, Author, ObjectId, Package, PackageKind, Phi, WireBytes};
 use crate::xml::{Tree, Writer};
 
@@ -17,6 +17,7 @@ use crate::xml::{Tree, Writer};
 const RELATED: [&str; 7] = ["HasMember", "RPLC", "APND", "XFRM", "XFRM_RPLC", "signs", "IsSnapshotOf"];
 /// Tells members that were submitted with the set from those that were there before.
 const SET_STATUS: &str = "SubmissionSetStatus";
+const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// The package written anew; None where what identifies it, or what a query may ask it by, may not be told:
 /// that it is found would tell it.
@@ -39,7 +40,8 @@ pub fn package_anew(package: &Package, may_tell: &dyn Fn(&str) -> bool) -> Optio
     }
     let title = localized(&tree, "Name");
     if !title.is_empty() && may_tell(&title) {
-        object.title(&title, None);
+        let string = tree.path(RIM, &["Name", "LocalizedString"]);
+        object.title(&title, string.and_then(|string| string.element.attribute_ns(XML, "lang")));
     }
     object.node(node(package.kind));
     let (patient, unique) = schemes(package.kind);
@@ -48,14 +50,14 @@ pub fn package_anew(package: &Package, may_tell: &dyn Fn(&str) -> bool) -> Optio
         PackageKind::SubmissionSet => {
             told_codes(&mut object, &tree, scheme::SET_CONTENT_TYPE);
             told_authors(&mut object, &tree, may_tell)?;
-            let source = identifier(&tree, scheme::SET_SOURCE).map(str::trim).filter(|s| !s.is_empty());
-            if let Some(source) = source {
-                object.identifier(scheme::SET_SOURCE, source, "XDSSubmissionSet.sourceId");
-            }
         }
     }
     object.identifier(patient, package.patient.cx().reveal(), patient_name);
     object.identifier(unique, package.unique.reveal(), unique_name);
+    let source = identifier(&tree, scheme::SET_SOURCE).map(str::trim).filter(|source| !source.is_empty());
+    if let (PackageKind::SubmissionSet, Some(source)) = (package.kind, source) {
+        object.identifier(scheme::SET_SOURCE, source, "XDSSubmissionSet.sourceId");
+    }
     let encoded = wire(object.w);
     Some(Package { classification: None, encoded, ..package.clone() })
 }
@@ -71,8 +73,10 @@ pub fn association_anew(
     {
         return None;
     }
-    let told = association.encoded.as_ref().and_then(tree).and_then(|tree| slot(&tree, SET_STATUS));
-    let status = told.filter(|status| matches!(status.as_str(), "Original" | "Reference"));
+    let told = association.encoded.as_ref().and_then(tree);
+    let member = told.as_ref().and_then(|tree| slot(tree, SET_STATUS));
+    let member = member.filter(|status| matches!(status.as_str(), "Original" | "Reference"));
+    let status = told.as_ref().and_then(|tree| tree.attribute("status")).and_then(availability);
     let mut object = Building::new(&association.object);
     let id = object.id.clone();
     object
@@ -83,7 +87,13 @@ pub fn association_anew(
         .attribute("sourceObject", source.0.reveal().trim())
         .attribute("targetObject", target.0.reveal().trim())
         .attribute("objectType", ASSOCIATION);
-    object.slot(SET_STATUS, status.as_deref());
+    if let Some(status) = status {
+        object.w.attribute("status", &availability_urn(status));
+    }
+    object.slot(SET_STATUS, member.as_deref());
+    if let Some(tree) = &told {
+        told_codes(&mut object, tree, scheme::DOCUMENTATION);
+    }
     Some(Association { encoded: Some(wire(object.w)), ..association.clone() })
 }
 

@@ -70,6 +70,8 @@ pub mod scheme {
     pub const FOLDER_UNIQUE: &str = "urn:uuid:75df8f67-9973-4fbe-a900-df66cefecc5a";
     /// codeList of a folder.
     pub const FOLDER_CODES: &str = "urn:uuid:1ba97051-7806-41a8-a48b-8fce7af683c5";
+    /// associationDocumentation.
+    pub const DOCUMENTATION: &str = "urn:uuid:abd807a3-4432-4053-87b4-fd82c643d1f3";
     /// Classification node of a submission set.
     pub const SUBMISSION_SET: &str = "urn:uuid:a54d6aa5-d40d-43f9-88c5-b4633d873bdd";
     /// Classification node of a folder.

@@ -20,6 +20,8 @@ pub enum Of {
     /// Folders and submission sets.
     Packages,
     Associations,
+    /// These associations, and which they are.
+    TheseAssociations(&'static [u32], &'static str),
     /// What ITI-43 and ITI-39 say beside the bytes.
     Retrieved,
 }

@@ -47,6 +47,7 @@ fn of(of: Of) -> String {
         }
         Of::Packages => "folders and submission sets".to_owned(),
         Of::Associations => "associations".to_owned(),
+        Of::TheseAssociations(_, which) => which.to_owned(),
         Of::Retrieved => "what is fetched".to_owned(),
     }
 }

@@ -7,14 +7,14 @@ use crate::pairs::peers::{PEERS, Peer};
 use crate::pairs::table::{DOCUMENTS, Document};
 
 use Becomes::{Is, Made, Minted, Missing, NotShown};
-use Of::{Associations, Entries, Packages, Retrieved, These};
+use Of::{Associations, Entries, Packages, Retrieved, These, TheseAssociations};
 
 const EVERY: &[Peer] = &PEERS;
-/// Those whose objects pass as they came.
-const AS_THEY_CAME: &[Peer] = &[Peer::XdsNetwork, Peer::XdsSource, Peer::Xca];
+/// Those that have folders, submission sets and associations.
+const WITH_PACKAGES: &[Peer] = &[Peer::XdsNetwork, Peer::XdsSource, Peer::Xca, Peer::Kakehashi];
 /// Those who know her by another id than the one that a portal which names homes asks by.
 const RENUMBERED: &[Peer] = &[Peer::XdsSource, Peer::Kakehashi, Peer::Ssmix2];
-const XDS_SOURCE: &[Peer] = &[Peer::XdsSource];
+const RENUMBERED_WITH_PACKAGES: &[Peer] = &[Peer::XdsSource, Peer::Kakehashi];
 const BEYOND: &[Peer] = &[Peer::Kakehashi];
 const STORAGE: &[Peer] = &[Peer::Ssmix2];
 const ANEW: &[Peer] = &[Peer::Kakehashi, Peer::Ssmix2];
@@ -38,28 +38,24 @@ const ASKED: Becomes = Made("the id that was asked by", |seen, _| seen.asked.to_
 const ADDED: &str = "what a portal is shown says whose it is, also to one that names no homes";
 const ONE_ID: &str = "a portal knows a person by the id that it asked by, and its product refuses others";
 const UNTOLD: &str = "a portal that names no home is told none where it fetches";
-const OWN_WORDS: &str = "an entry that leaves for another network is built anew: nobody knows what a hospital's product \
+const OWN_WORDS: &str = "what leaves a registry of ours for another network is built anew: nobody knows what a hospital's product \
                          puts there, and it may be number, address or insurance";
-const NOT_BUILT: &str = "folders, submission sets and associations of a source stay at home: what they say is the \
-                         hospital's own, and nothing of a hospital's own passes unread";
 const NO_PLACE: &str = "an SS-MIX2 storage has no place for it";
 const NO_PACKAGES: &str = "an SS-MIX2 storage has neither folders nor submission sets; of associations it has those of \
                            a rendition with its original";
-const FOLLOWS: &str = "made of the id of the entry, which is built by us";
+const FOLLOWS: &str = "made of the id of the object, which is built by us";
 
 /// All of them.
 pub static DECLARED: &[Loss] = &[
     loss((EVERY, EITHER), Entries, "@home", HOME, ADDED),
-    loss((AS_THEY_CAME, EITHER), Packages, "@home", HOME, ADDED),
-    loss((AS_THEY_CAME, EITHER), Associations, "@home", HOME, ADDED),
+    loss((WITH_PACKAGES, EITHER), Packages, "@home", HOME, ADDED),
+    loss((WITH_PACKAGES, EITHER), Associations, "@home", HOME, ADDED),
     loss((EVERY, PLAIN), Entries, "patientId", ASKED, ONE_ID),
-    loss((AS_THEY_CAME, PLAIN), Packages, "patientId", ASKED, ONE_ID),
+    loss((WITH_PACKAGES, PLAIN), Packages, "patientId", ASKED, ONE_ID),
     loss((RENUMBERED, HOMES), Entries, "patientId", ASKED, ONE_ID),
-    loss((XDS_SOURCE, HOMES), Packages, "patientId", ASKED, ONE_ID),
+    loss((RENUMBERED_WITH_PACKAGES, HOMES), Packages, "patientId", ASKED, ONE_ID),
     loss((EVERY, PLAIN), Retrieved, "@home", Missing, UNTOLD),
-    // Another kakehashi: its site's entries are built anew before they leave for us.
-    loss((BEYOND, EITHER), Packages, "", NotShown, NOT_BUILT),
-    loss((BEYOND, EITHER), Associations, "", NotShown, NOT_BUILT),
+    // Another kakehashi: its site's objects are built anew before they leave for us.
     loss(
         (BEYOND, EITHER),
         These(&[16]),
@@ -80,6 +76,30 @@ pub static DECLARED: &[Loss] = &[
         "",
         NotShown,
         "no code tells of which kind it is (xds.kinds), and agreements permit kinds",
+    ),
+    loss(
+        (BEYOND, EITHER),
+        TheseAssociations(&[127, 136, 140], "associations with what is not shown"),
+        "",
+        NotShown,
+        "an association is shown with both its ends",
+    ),
+    loss((BEYOND, EITHER), Packages, "@lid", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Packages, "comments", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Packages, "comments xml:lang", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Packages, "comments charset", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Packages, "intendedRecipient", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Packages, "urn:x-vendor:batch", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Packages, "urn:x-vendor:ward", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Packages, "ids of Classifications and ExternalIdentifiers", Minted, FOLLOWS),
+    loss((BEYOND, EITHER), Associations, "@lid", Missing, OWN_WORDS),
+    loss((BEYOND, EITHER), Associations, "urn:x-vendor:reason", Missing, OWN_WORDS),
+    loss(
+        (BEYOND, EITHER),
+        TheseAssociations(&[202], "associations with associationDocumentation"),
+        "ids of Classifications and ExternalIdentifiers",
+        Minted,
+        FOLLOWS,
     ),
     loss((BEYOND, EITHER), Entries, "@lid", Missing, OWN_WORDS),
     loss((BEYOND, EITHER), Entries, "version", Missing, OWN_WORDS),
