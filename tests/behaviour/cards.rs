@@ -16,6 +16,7 @@ use kakehashi::model::{
 };
 use kakehashi::policy::{CARD_COLUMNS, CONSENT_COLUMNS};
 use tempfile::TempDir;
+use tokio::sync::Semaphore;
 
 use crate::remembered::{look_up, unknown};
 use crate::simulators::client::{PHYSICIAN, documents_of, patient, retrieve_of};
@@ -240,5 +241,44 @@ async fn a_card_outside_its_days_or_given_up_or_another_persons_is_not_used() {
     let reply = okayama.control(ControlRequest::ConsentImport { file: "c.csv".to_owned(), text }).await;
     assert!(!reply.ok && reply.text.starts_with("c.csv:2: column `card_id`: "), "{}", reply.text);
     assert!(!reply.text.contains("H-3"), "{}", reply.text);
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_under_way_while_a_card_is_issued_anew_neither_shows_nor_remembers_what_the_old_one_brings()
+{
+    let gate = Arc::new(Semaphore::new(0));
+    let one = entry(HIROSHIMA, patient("2.999.34.1", "H-1"), OLD);
+    let (opened, held) = (Arc::clone(&gate), one.clone());
+    let hiroshima = Gateway::start(HIROSHIMA, move |arrived| {
+        let (gate, one) = (Arc::clone(&opened), held.clone());
+        async move {
+            let by = arrived.request::<CrossGatewayQuery>().by;
+            let is_asked = match &by {
+                QueryKey::Patient(id) => one.patient == *id,
+                _ => true,
+            };
+            if by == QueryKey::Patient(one.patient.clone()) {
+                gate.acquire().await.unwrap().forget();
+            }
+            let found = is_asked.then_some(RegistryObject::Entry(one));
+            arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(found.into_iter().collect())))
+        }
+    })
+    .await;
+    let (hospital, policies) = (Hospital::okayama_university(), tempfile::tempdir().unwrap());
+    hospital.files("0000012345", &HANAKO, &["ADT-00"]);
+    let plan = Plan::new(OKAYAMA).hospital(&hospital).consent(with_card(&hospital, 1, ","));
+    let plan = plan.peer(HIROSHIMA, hiroshima.port).permitting_everything(policies.path());
+    let okayama = plan.start().await;
+    let issued_anew = async {
+        until("Hiroshima is asked", || !hiroshima.seen().is_empty()).await;
+        okayama.import(&[with_card(&hospital, 2, ",")]).await;
+        gate.add_permits(1);
+    };
+    let ((asked, shown), ()) = tokio::join!(listed(&okayama, &hiroshima), issued_anew);
+    assert_eq!(asked, ["/xca/query 1"]);
+    assert!(!shown.contains(OLD), "{shown}");
+    nothing_comes_of_the_first(&okayama, &hiroshima, &one).await;
     okayama.stop().await;
 }
