@@ -56,6 +56,13 @@ pub(super) fn read(message: &Message<'_>) -> Option<Report> {
     {
         refusal.why = "no stored query has this id".to_owned();
     }
+    if let Some(refusal) = &mut report.refusal
+        && refusal.code == "XDSMissingHomeCommunityId"
+        && kind.is_none()
+    {
+        // Within one network no home is named; a bare payload does not say where it is spoken.
+        refusal.why.push_str("; an ITI-18 request needs none (--as \"ITI-18 request\")");
+    }
     if let Ok(Value::Object(found)) = serde_json::to_value(&summary.found) {
         report.found = found;
     }

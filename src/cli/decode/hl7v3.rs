@@ -1,5 +1,5 @@
-//! HL7 V3 messages: ITI-55 and the queries of ITI-45 and 47 by their dialect; ITI-44, 46, the revoke of ITI-55 and ITI-56 as far
-//! as wire.md 7, 9, 10 and 11 let a message be judged by itself.
+//! HL7 V3 messages: ITI-55, ITI-44 and 46, and the queries of ITI-45 and 47 by their dialect; the revoke of ITI-55 and ITI-56 as
+//! far as wire.md 7, 9, 10 and 11 let a message be judged by itself.
 
 use serde_json::{Value, json};
 
@@ -7,8 +7,8 @@ use super::report::{Carried, Marks, Report};
 use super::xml::Message;
 use crate::dialect::Transaction;
 use crate::dialect::hl7v3::{
-    CANCELLATION_ROOT, CONTINUATION_ROOT, Carried as Model, PdqCancellation, PdqContinuation, PdqQuery,
-    PixQuery, decode, deviations,
+    CANCELLATION_ROOT, CONTINUATION_ROOT, Carried as Model, DuplicatesResolved, PdqCancellation,
+    PdqContinuation, PdqQuery, PixQuery, RecordAdded, RecordRevised, decode, deviations,
 };
 use crate::model::{
     Demographics, Malformed, Oid, PatientId, PatientMatch, PeerProfile, Phi, Refusal, Severity,
@@ -60,9 +60,10 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
     }
     deviations(body).into_iter().for_each(|warning| report.put_up(warning));
     let judged = match root {
-        "PRPA_IN201301UV02" | "PRPA_IN201302UV02" | "PRPA_IN201304UV02" | "PRPA_IN201303UV02" => {
-            feed(message, body, &mut report)
-        }
+        "PRPA_IN201301UV02" => told::<RecordAdded>(message, body, &mut report),
+        "PRPA_IN201302UV02" => told::<RecordRevised>(message, body, &mut report),
+        "PRPA_IN201304UV02" => told::<DuplicatesResolved>(message, body, &mut report),
+        "PRPA_IN201303UV02" => feed(message, body, &mut report),
         "PRPA_IN201305UV02" => query::<PdqQuery>(message, &mut report),
         "PRPA_IN201309UV02" => query::<PixQuery>(message, &mut report),
         CANCELLATION_ROOT => query::<PdqCancellation>(message, &mut report),
@@ -146,6 +147,11 @@ fn is_root(root: &str) -> bool {
 }
 
 type Judged = Result<(), Malformed>;
+
+// ITI-44 and ITI-46: what stands there, and what the broker would take of it.
+fn told<T: Transaction>(message: &Message<'_>, body: &Tree, report: &mut Report) -> Judged {
+    feed(message, body, report).and_then(|()| query::<T>(message, report))
+}
 
 // ITI-44, ITI-46 and the revoke of ITI-55.
 fn feed(message: &Message<'_>, body: &Tree, report: &mut Report) -> Judged {

@@ -10,6 +10,7 @@ mod deviations;
 mod hidden;
 mod hostile;
 mod page;
+mod within_home;
 
 const KEYS: [&str; 9] =
     ["file", "verdict", "kind", "status", "found", "errors", "warnings", "refusal", "message"];

@@ -18,6 +18,8 @@ mod package;
 mod package_tests;
 mod parameter;
 mod plain_response;
+#[cfg(test)]
+mod portal_corpus_tests;
 mod query_answer;
 mod query_request;
 mod query_response;

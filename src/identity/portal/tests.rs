@@ -10,6 +10,7 @@ use aws_lc_rs::signature::{
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use proptest::prelude::*;
 
 use super::*;
 use crate::config::TokenAlgorithm;
@@ -253,6 +254,46 @@ fn a_token_signed_as_the_file_says_names_the_person_and_is_remembered_until_it_e
     several.insert("aud".to_owned(), serde_json::json!(["other", "urn:oid:2.999.33"]));
     let read = token_trust(TokenAlgorithm::Es256, "x-portal-user").read(&es256(&several), NOW).unwrap();
     assert_eq!(read.vouched.roles, [Role("nurse".to_owned()), Role("physician".to_owned())]);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn whoever_a_token_or_headers_name_is_read_as_they_were_written(
+        id in "[!-~山]{1,40}",
+        name in "[!-~ァ-ヶ一-龥][ -~ァ-ヶ一-龥]{0,40}[!-~一-龥]",
+        facility in "2\\.999\\.[1-9][0-9]{0,8}",
+        facility_name in "[!-~一-龥]{1,40}",
+        second in any::<bool>(),
+        jti in "[!-~]{1,60}",
+    ) {
+        let role = if second { "2" } else { "1" };
+        let mut told = claims();
+        for (claim, value) in [("sub", &id), ("name", &name), ("facility", &facility), ("jti", &jti)] {
+            told.insert(claim.to_owned(), Value::from(value.as_str()));
+        }
+        told.insert("facility_name".to_owned(), Value::from(facility_name.as_str()));
+        told.insert("role".to_owned(), Value::from(role));
+        let token = token_trust(TokenAlgorithm::Es256, "x-portal-user").read(&es256(&told), NOW).unwrap();
+        prop_assert_eq!(token.vouched.by.id.as_deref(), Some(jti.as_str()));
+        let mut headers = said();
+        for (header, value) in
+            [("x-user-id", &id), ("x-user-name", &name), ("x-facility-id", &facility), ("x-facility-name", &facility_name)]
+        {
+            let value = utf8_percent_encode(value, NON_ALPHANUMERIC).to_string();
+            headers.insert(header, HeaderValue::from_str(&value).unwrap());
+        }
+        headers.insert("x-role", HeaderValue::from_str(role).unwrap());
+        let plain = by_headers(HeaderEncoding::Percent).read(&headers, NOW).unwrap();
+        for vouched in [token.vouched, plain.vouched] {
+            prop_assert_eq!(&vouched.person.id, &id);
+            prop_assert_eq!(&vouched.person.name, &name);
+            prop_assert_eq!((&vouched.organization.id, &vouched.organization.name), (&facility, &facility_name));
+            prop_assert_eq!(vouched.roles, vec![Role(if second { "nurse" } else { "physician" }.to_owned())]);
+            prop_assert_eq!(vouched.purpose, Purpose::Treatment);
+        }
+    }
 }
 
 #[test]
