@@ -24,8 +24,8 @@ use super::subjects::{Counted, missed};
 use super::target::Target;
 use crate::audit::{AuditLog, LegOutcome, Opened, Released};
 use crate::model::{
-    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Refusal, RegistryObject, RequestContext,
-    Side, TargetName, Timestamp,
+    Answer, Descriptor, DocumentQuery, Malformed, Operation, Phi, Refusal, RequestContext, Side, TargetName,
+    Timestamp,
 };
 use crate::policy::{Authorizer, Filtered, Permit};
 use crate::store::Store;
@@ -197,7 +197,7 @@ impl Broker {
         if let Ok(released) = &released {
             request.released(self, context);
             let objects = R::objects(released.answer());
-            self.entry_cache.insert(context, objects.iter().filter_map(RegistryObject::entry));
+            self.entry_cache.insert(context, objects);
             self.claims.keep(context, objects).await;
         }
         self.pace(context, R::OPERATION, released.as_ref().is_ok_and(|released| released.shown() == 0)).await;
