@@ -216,7 +216,7 @@ impl Broker {
             self.pages.clear();
             return;
         }
-        self.entry_cache.insert(context, objects.iter().filter_map(RegistryObject::entry));
+        self.entry_cache.insert(context, objects);
         self.claims.keep(context, objects).await;
     }
 

@@ -7,8 +7,8 @@ use super::budgets::Budgets;
 use super::entry_cache::EntryCache;
 use super::ledger::{Seen, Subject};
 use crate::model::{
-    Answer, Document, DocumentQuery, DocumentRetrieve, PatientDiscovery, PatientMatch, QueryKey,
-    RegistryObject, Request, RequestContext,
+    Answer, Document, DocumentQuery, DocumentRetrieve, ObjectId, PatientDiscovery, PatientMatch, Phi,
+    QueryKey, RegistryObject, Request, RequestContext,
 };
 use crate::policy::Permit;
 
@@ -71,13 +71,25 @@ impl Counted for PatientDiscovery {
 }
 
 impl Counted for DocumentQuery {
-    fn subjects(&self, budgets: &Budgets, _: &EntryCache, _: &RequestContext) -> Vec<Subject> {
+    // Who was shown an object asks about its patient again, also where nothing belongs to it: that a
+    // document is in no folder is no miss.
+    fn subjects(&self, budgets: &Budgets, cache: &EntryCache, context: &RequestContext) -> Vec<Subject> {
         match &self.by {
             QueryKey::Patient(id) => vec![budgets.id(id)],
             QueryKey::Objects(ids) => {
-                ids.iter().map(|id| budgets.other(&id.0.reveal().to_ascii_lowercase())).collect()
+                let subject = |id: &ObjectId| match cache.owner(context, id) {
+                    Some(patient) => budgets.id(&patient),
+                    None => budgets.other(&id.0.reveal().to_ascii_lowercase()),
+                };
+                ids.iter().map(subject).collect()
             }
-            QueryKey::UniqueIds(ids) => ids.iter().map(|id| budgets.other(id.reveal())).collect(),
+            QueryKey::UniqueIds(ids) => {
+                let subject = |id: &Phi<String>| match cache.owner_of(context, id) {
+                    Some(patient) => budgets.id(&patient),
+                    None => budgets.other(id.reveal()),
+                };
+                ids.iter().map(subject).collect()
+            }
         }
     }
 

@@ -3,7 +3,9 @@
 use kakehashi::app::control::ControlRequest;
 use kakehashi::dialect::ebxml::{CrossGatewayQuery, CrossGatewayRetrieve};
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
-use kakehashi::model::{CommunityId, DocumentId, Phi, RepositoryId};
+use kakehashi::model::{
+    CommunityId, Criteria, DocumentId, DocumentQuery, Phi, QueryKey, RepositoryId, ReturnType, Wanted,
+};
 
 use crate::simulators::client::{
     Client, IN_AN_EMERGENCY, PHYSICIAN, Reply, Who, discovery, documents_of, oid, patient, retrieve_of,
@@ -87,6 +89,28 @@ async fn misses_are_refused_over_the_budget_in_the_same_words_for_everybody_also
     assert_eq!(records.of("configuration").await.len(), 2, "each reset is on record");
     let refusals = records.of("refusal").await;
     assert!(refusals.len() >= 3 && refusals.iter().all(|refusal| refusal.patients.is_empty()));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn that_nothing_belongs_to_what_was_shown_is_no_miss() {
+    let hospital = Hospital::okayama_university();
+    hospital.files("0000012345", &HANAKO, &["OML-11", "PPR-01"]);
+    let budgets = "budgets = { person_misses = [3, 3, 3], person_misses_percent = 0 }";
+    let okayama = plan(&hospital).peer_with(HIROSHIMA, 1, budgets).start().await;
+    let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
+    let shown = physician.entries(&patient("2.999.33.1", "N-1")).await;
+    assert!(shown.len() > 3, "more than the budget has misses: {}", shown.len());
+    let home = Some(CommunityId(oid("2.999.33")));
+    let asked = async |by, wanted| {
+        let criteria = Criteria { wanted, ..Criteria::default() };
+        let query = DocumentQuery { by, home: home.clone(), criteria, returns: ReturnType::LeafClass };
+        physician.ask_raw::<CrossGatewayQuery>(&query).await
+    };
+    let ids = QueryKey::Objects(shown.iter().map(|entry| entry.object.clone()).collect());
+    let reply = asked(ids, Wanted::Associations).await;
+    assert_eq!(reply.registry_status(), "Success", "nothing joins them: {}", reply.text());
+    assert_eq!(asks_for(&physician, "N-2").await.registry_status(), "Success", "nothing was guessed");
+    okayama.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -42,10 +42,6 @@ pub struct World {
 
 const RATES: &str =
     "person_per_minute = 100_000\nperson_burst = 10_000\npeer_per_second = 10_000\npeer_burst = 10_000";
-/// A question about what belongs to thirty documents, and nothing does, counts as thirty misses.
-const BUDGETS: &str = "[limits.budgets]\nperson_patients = [5000, 5000, 5000]\nperson_misses = [5000, 5000, 5000]\n\
-     facility_patients = [5000, 5000, 5000]\nfacility_misses = [5000, 5000, 5000]\n\
-     peer_patients = [5000, 5000, 5000]\npeer_misses = [5000, 5000, 5000]\n";
 const OFTEN: &str = "limits = { per_second = 10_000 }";
 
 const NETWORK: Holder = Holder { place: HIROSHIMA, organization: "2.999.34", number: "H-1" };
@@ -171,7 +167,6 @@ impl World {
                     .limits(RATES)
                     .permitting_everything(theirs.path());
                 hiroshima.peers.push(("idlink", site.as_source(OFTEN, "leaves_as_is = true")));
-                hiroshima.tables = BUDGETS.to_owned();
                 hiroshima.peer_port = Some(two);
                 plan.peer_port = Some(one);
                 plan = plan.peer_with(HIROSHIMA, two, OFTEN);
