@@ -7,8 +7,9 @@ use super::report::{Carried, Marks, Report};
 use super::xml::Message;
 use crate::dialect::Transaction;
 use crate::dialect::hl7v3::{
-    CANCELLATION_ROOT, CONTINUATION_ROOT, Carried as Model, DuplicatesResolved, PdqCancellation,
-    PdqContinuation, PdqQuery, PixQuery, RecordAdded, RecordRevised, decode, deviations,
+    ADDED_ROOT, CANCELLATION_ROOT, CONTINUATION_ROOT, Carried as Model, DuplicatesResolved, MERGED_ROOT,
+    PdqCancellation, PdqContinuation, PdqQuery, PixQuery, REVISED_ROOT, RecordAdded, RecordRevised, decode,
+    deviations,
 };
 use crate::model::{
     Demographics, Malformed, Oid, PatientId, PatientMatch, PeerProfile, Phi, Refusal, Severity,
@@ -60,10 +61,7 @@ pub(super) fn read(message: &Message<'_>, body: &Tree) -> Report {
     }
     deviations(body).into_iter().for_each(|warning| report.put_up(warning));
     let judged = match root {
-        "PRPA_IN201301UV02" => told::<RecordAdded>(message, body, &mut report),
-        "PRPA_IN201302UV02" => told::<RecordRevised>(message, body, &mut report),
-        "PRPA_IN201304UV02" => told::<DuplicatesResolved>(message, body, &mut report),
-        "PRPA_IN201303UV02" => feed(message, body, &mut report),
+        ADDED_ROOT | REVISED_ROOT | MERGED_ROOT | "PRPA_IN201303UV02" => told(message, body, &mut report),
         "PRPA_IN201305UV02" => query::<PdqQuery>(message, &mut report),
         "PRPA_IN201309UV02" => query::<PixQuery>(message, &mut report),
         CANCELLATION_ROOT => query::<PdqCancellation>(message, &mut report),
@@ -148,9 +146,15 @@ fn is_root(root: &str) -> bool {
 
 type Judged = Result<(), Malformed>;
 
-// ITI-44 and ITI-46: what stands there, and what the broker would take of it.
-fn told<T: Transaction>(message: &Message<'_>, body: &Tree, report: &mut Report) -> Judged {
-    feed(message, body, report).and_then(|()| query::<T>(message, report))
+// What stands there, and of ITI-44 and ITI-46 what the broker would take of it.
+fn told(message: &Message<'_>, body: &Tree, report: &mut Report) -> Judged {
+    feed(message, body, report)?;
+    match body.name() {
+        ADDED_ROOT => query::<RecordAdded>(message, report),
+        REVISED_ROOT => query::<RecordRevised>(message, report),
+        MERGED_ROOT => query::<DuplicatesResolved>(message, report),
+        _ => Ok(()),
+    }
 }
 
 // ITI-44, ITI-46 and the revoke of ITI-55.
