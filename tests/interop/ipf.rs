@@ -4,6 +4,7 @@
 mod asked;
 mod asking;
 mod behind;
+mod manager;
 mod portal;
 
 use std::path::{Path, PathBuf};
@@ -53,7 +54,9 @@ pub fn suite() -> Result<Vec<Row>, String> {
     let mut rows = asking::all(&mut gateway)?;
     rows.extend(asked::all(&world, &mut gateway)?);
     rows.extend(portal::all(&world, &mut gateway)?);
+    let hiroshima = manager::settings(&world)?;
     rows.extend(behind::all(&mut world, &mut gateway)?);
+    rows.extend(manager::all(&mut world, &mut gateway, &hiroshima)?);
     rows.extend(super::audit::carried(&world, &repository, &mut gateway)?);
     rows.extend(super::audit::messages(&world.folder().join("audit"), &mut gateway)?);
     world.keep = rows.iter().any(|row| !row.passed);

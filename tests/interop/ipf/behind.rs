@@ -53,6 +53,7 @@ pub fn all(world: &mut World, gateway: &mut Program) -> Result<Vec<Row>, String>
     behind.tries(first)?;
     let listed = behind.listed.clone();
     behind.tries(sources(&listed))?;
+    behind.rows.push(taken(world.folder())?);
     behind.tries(networks(&listed))?;
     behind.silence(&listed)?;
     for transaction in ["ITI-18", "ITI-43", "ITI-45", "ITI-47"] {
@@ -78,6 +79,9 @@ fn settle(folder: &Path, has_pix: bool) -> Result<(), String> {
     let write = |name: &str, text: String| {
         std::fs::write(okayama.join(name), text).map_err(|error| format!("{name}: {error}"))
     };
+    // What becomes of a cancelled query is told in the log alone.
+    let broker = read("kakehashi.toml")?;
+    write("kakehashi.toml", broker.replace("= \"info\"", "= \"info,kakehashi::community=debug\""))?;
     let theirs = read("peers/hiroshima.toml")?;
     let (head, table) =
         theirs.split_once("[xca]").or_else(|| theirs.split_once("[xds]")).ok_or("no table")?;
@@ -119,6 +123,14 @@ fn settle(folder: &Path, has_pix: bool) -> Result<(), String> {
     let mut import = Command::new(KAKEHASHI);
     import.args(["consent", "import", "--config"]).arg(okayama.join("kakehashi.toml"));
     run(import.arg(okayama.join("consents.csv"))).map(drop)
+}
+
+/// That the source's acknowledgement of a cancelled query, CA by IPF's own hand, was read as one.
+fn taken(folder: &Path) -> Result<Row, String> {
+    let log = folder.join("okayama/broker.log");
+    let log = std::fs::read_to_string(&log).map_err(|error| format!("{}: {error}", log.display()))?;
+    let refused = log.lines().find(|line| line.contains("a query was not cancelled")).map(str::to_owned);
+    Ok(row("ITI-47", "is asked", "a source: CA to a cancelled query", "taken", refused))
 }
 
 struct Behind<'g> {

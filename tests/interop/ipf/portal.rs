@@ -24,7 +24,7 @@ use holds::{
 /// the same person.
 pub const NETWORK: &str = "OK000101^^^&2.999.33.1&ISO";
 pub const KIBI: &str = "0000012345^^^&2.999.33.11.1&ISO";
-const SETO: &str = "00778899^^^&2.999.33.12.1&ISO";
+pub const SETO: &str = "00778899^^^&2.999.33.12.1&ISO";
 pub const REMOTE: &str = "IPF000001^^^&2.999.34.1&ISO";
 /// Whom one hospital knows, and who has consented to nothing.
 const UNCONSENTED: &str = "00551122^^^&2.999.33.12.1&ISO";

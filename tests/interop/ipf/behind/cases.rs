@@ -6,7 +6,7 @@ use super::super::asking::Must::Answer;
 use super::super::portal::{KIBI, NETWORK, each, find};
 use super::Of::{self, Network, Source};
 use super::holds::{
-    both, both_and_error, by_number, by_reference, four, neither_alike, network_named, no_network,
+    both, both_and_error, by_number, by_reference, cancelled, four, neither_alike, network_named, no_network,
     no_network_and_named, no_remote, no_source, no_source_and_error, no_source_and_named, none_and_error,
     one_and_error, remote_told, source_named, two_of_source, unavailable,
 };
@@ -71,6 +71,14 @@ fn source_persons() -> Vec<Case> {
             ("a source: several persons, a page each", "every page is fetched"),
             person("美沙"),
             Answer("OK", two_of_source),
+        ),
+        (
+            Source,
+            "crowd",
+            "ITI-47",
+            ("a source: 249 persons, a page each", "cancelled after the first, none is told"),
+            person("美沙"),
+            Answer("OK", cancelled),
         ),
         (
             Source,

@@ -97,6 +97,16 @@ pub fn two_of_source(answer: &Value, _: &[Value]) -> Result<(), String> {
     that(answer["asked"].to_string().contains("QUQI_IN000003UV01"), "no further page was asked for")
 }
 
+/// By a message that IPF finds valid, and with nobody of the crowd told.
+pub fn cancelled(answer: &Value, _: &[Value]) -> Result<(), String> {
+    let is_it = |one: &&Value| one["asked"]["then"] == json!("QUQI_IN000003UV01_Cancel");
+    let cancel = list(answer, "asked").iter().find(is_it).ok_or("not cancelled")?;
+    that(cancel["validator"] == json!("valid"), "not validly")?;
+    // Whom the consents name she is with or without it.
+    let is_of_crowd = |id: &&str| id.contains("&2.999.33.19.1&") && *id != SOURCE;
+    that(!told(answer).iter().any(is_of_crowd), "somebody of the crowd is told")
+}
+
 fn named(answer: &Value, word: &str) -> Result<(), String> {
     that(answer["details"].to_string().contains(word), "not named")?;
     that(

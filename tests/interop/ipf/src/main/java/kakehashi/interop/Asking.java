@@ -30,6 +30,7 @@ final class Asking {
     private final Demo demo;
     private final PatientQuestions persons;
     private final Questions questions;
+    private final PatientRecords records;
     private final XuaMaker maker;
 
     Asking(CamelContext camel, Demo demo) throws IOException, GeneralSecurityException {
@@ -38,6 +39,7 @@ final class Asking {
         this.demo = demo;
         this.persons = new PatientQuestions(demo);
         this.questions = new Questions(demo, persons);
+        this.records = new PatientRecords(demo, persons);
         this.maker = new XuaMaker(demo);
         Path ca = demo.file("/tls/ca");
         Path stranger = demo.folder.resolve("clients/" + (demo.name.equals("hiroshima-portal") ? "okayama" : "hiroshima"));
@@ -75,6 +77,12 @@ final class Asking {
             ObjectNode unseen = Demo.JSON.createObjectNode();
             Verdict.of(camel, asked.response(), name.equals("ITI-45") ? manager.ids(message, unseen) : manager.persons(message, unseen));
         }
+        ObjectNode added = Demo.JSON.createObjectNode().put("change", "PRPA_IN201301UV02");
+        added.putArray("ids").add(known.path("id").asText());
+        String told = records.told(added);
+        Transaction feed = Transaction.of("ITI-44");
+        Verdict.of(camel, feed.request(), told);
+        Verdict.of(camel, feed.response(), manager.feed(told, Demo.JSON.createObjectNode()));
     }
 
     ObjectNode ask(JsonNode command) throws Exception {
@@ -82,6 +90,7 @@ final class Asking {
         String word = command.path("case").asText("match");
         return switch (asked.name()) {
             case "ITI-55" -> persons(asked, persons.discovery(word), word, command);
+            case "ITI-44", "ITI-46" -> persons(asked, records.told(command), word, command);
             case "ITI-45" -> persons(asked, persons.ids(command), word, command);
             case "ITI-47" -> persons(asked, persons.demographics(command), word, command);
             case "ITI-38", "ITI-18" -> query(asked, word, command);
@@ -156,7 +165,9 @@ final class Asking {
         String url = demo.text("/endpoints/" + asked.endpoint());
         String role = command.path("role").asText(word.equals("nurse") ? "nurse" : "physician");
         String purpose = command.path("purpose").asText(word.equals("emergency") ? "EMERGENCY" : "TREATMENT");
-        Element security = maker.header(new XuaMaker.Wish(word, role, purpose), url);
+        // A manager shows its certificate and nothing else.
+        boolean isTold = asked.endpoint().equals("notifications");
+        Element security = isTold ? null : maker.header(new XuaMaker.Wish(word, role, purpose), url);
         String first = "urn:uuid:" + UUID.randomUUID();
         String reply = word.equals("reply-to") ? "https://127.0.0.1:" + demo.port + "/replies" : null;
         if (word.equals("same-message-id") || word.equals("other-message-id")) {
@@ -183,9 +194,11 @@ final class Asking {
                 + tls + "&outInterceptors=#outgoing&inInterceptors=#incoming&inFaultInterceptors=#incoming" + pages;
         Exchange exchange = new DefaultExchange(camel);
         exchange.getIn().setBody(request);
-        SoapHeader header = new SoapHeader(new QName(Xua.WSSE, "Security"), security);
-        header.setMustUnderstand(true);
-        exchange.getIn().setHeader(AbstractWsEndpoint.OUTGOING_SOAP_HEADERS, List.of(header));
+        if (security != null) {
+            SoapHeader header = new SoapHeader(new QName(Xua.WSSE, "Security"), security);
+            header.setMustUnderstand(true);
+            exchange.getIn().setHeader(AbstractWsEndpoint.OUTGOING_SOAP_HEADERS, List.of(header));
+        }
         Incoming.forget();
         Outgoing.wish(wish);
         try {

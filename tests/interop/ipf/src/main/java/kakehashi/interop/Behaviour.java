@@ -9,11 +9,13 @@ import java.util.concurrent.TimeUnit;
 /** How the served side answers from now on. */
 final class Behaviour {
     static final List<String> CASES = List.of("match", "unknown", "more-attributes", "busy", "partial", "error",
-            "soap-fault", "cut-off", "cut-off-length", "large", "wrong-home", "wrong-patient", "slow", "too-many", "several");
+            "soap-fault", "cut-off", "cut-off-length", "large", "wrong-home", "wrong-patient", "slow", "too-many", "several",
+            "renumbered", "crowd");
     private static final long HELD_MAX_S = 120;
 
     private String name = "match";
     private JsonNode claim = MissingNode.getInstance();
+    private JsonNode links = MissingNode.getInstance();
     private CountDownLatch held = new CountDownLatch(0);
 
     /** Sets the case; what `slow` held back is let go. */
@@ -33,6 +35,15 @@ final class Behaviour {
 
     synchronized JsonNode claim() {
         return claim;
+    }
+
+    /** Which ids are each one person's from now on; missing: the example's. */
+    synchronized void link(JsonNode persons) {
+        links = persons;
+    }
+
+    synchronized JsonNode links() {
+        return links;
     }
 
     synchronized String now() {

@@ -19,6 +19,7 @@ import org.xml.sax.InputSource;
 /** Answers ITI-55: one PRPA_IN201306UV02 for a PRPA_IN201305UV02. */
 final class Discovery {
     static final String PATIENT = "IPF000001";
+    private static final String RENUMBERED = "IPF000009";
     private static final String DETAIL = "2.16.840.1.113883.5.4";
 
     private final Demo demo;
@@ -98,9 +99,10 @@ final class Discovery {
     /** The person that was asked for, as our own patient; under `wrong-patient` somebody else. */
     private Node match(Document answer, Element question, String behaviour) throws Exception {
         String home = behaviour.equals("wrong-home") ? "2.999.35" : demo.community();
+        String number = behaviour.equals("renumbered") ? RENUMBERED : PATIENT;
         String event = "<subject xmlns='urn:hl7-org:v3' xmlns:xsi='" + Xua.XSI + "' typeCode='SUBJ'>"
                 + "<registrationEvent classCode='REG' moodCode='EVN'><id nullFlavor='NA'/><statusCode code='active'/>"
-                + "<subject1 typeCode='SBJ'><patient classCode='PAT'><id root='" + demo.authority() + "' extension='" + PATIENT
+                + "<subject1 typeCode='SBJ'><patient classCode='PAT'><id root='" + demo.authority() + "' extension='" + number
                 + "'/><statusCode code='active'/><patientPerson classCode='PSN' determinerCode='INSTANCE'/>"
                 + "<providerOrganization classCode='ORG' determinerCode='INSTANCE'><id root='" + demo.authority()
                 + "'/><contactParty classCode='CON'/></providerOrganization><subjectOf1>"

@@ -78,6 +78,7 @@ public final class Gateway {
                     Behaviour behaviour = behaviours.at("/" + command.path("at").asText() + "/");
                     behaviour.set(command.path("case").asText());
                     behaviour.claim(command.path("claim"));
+                    behaviour.link(command.path("links"));
                 }
                 case "seen" -> answer.set("seen", received.drain());
                 case "ask" -> answer = asking(new Demo(folder, command.path("side").asText("okayama"),

@@ -61,6 +61,7 @@ final class Intake extends HttpFilter {
         } catch (InterruptedException e) {
             Thread.currentThread().interrupt();
         } finally {
+            record.isAnswered = true;
             Received.current(null);
         }
     }
@@ -76,7 +77,7 @@ final class Intake extends HttpFilter {
             Document envelope = Received.envelope(body, request.getContentType());
             record.messageId = text(envelope, "MessageID");
             addressing(envelope, request, record.addressing);
-            boolean isWithin = record.path.startsWith("/" + Behaviours.SOURCE);
+            boolean isWithin = behaviours.at(record.path) != behaviours.gateway();
             record.xua = isWithin ? xua.checkIfThere(envelope, record.path) : xua.check(envelope, record.path);
             follows(record, envelope);
         } catch (Exception e) {
@@ -86,11 +87,12 @@ final class Intake extends HttpFilter {
 
     /** What is asked at a path, known even of a request that is refused before its route. */
     private static String transaction(String path) {
-        return switch (path.replaceFirst("^/" + Behaviours.SOURCE, "/")) {
+        return switch (path.replaceFirst("^/(" + Behaviours.SOURCE + "|" + Behaviours.MANAGER + ")", "/")) {
             case "/xcpd" -> "ITI-55";
             case "/xca/query" -> "ITI-38";
             case "/xca/retrieve" -> "ITI-39";
             case "/pix/query" -> "ITI-45";
+            case "/pix/feed" -> "ITI-44";
             case "/pdq" -> "ITI-47";
             case "/xds/query" -> "ITI-18";
             case "/xds/retrieve" -> "ITI-43";

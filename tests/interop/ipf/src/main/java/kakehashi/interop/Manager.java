@@ -11,10 +11,11 @@ import org.w3c.dom.Document;
 import org.w3c.dom.Element;
 import org.w3c.dom.NodeList;
 
-/** Answers ITI-45 and ITI-47 as the PIX and PDQ manager of a place. */
+/** Answers ITI-45 and ITI-47, and takes ITI-44, as the PIX and PDQ manager of a place. */
 final class Manager {
     private static final String ACTS = "2.16.840.1.113883.1.6";
     private static final String PARAMETERS = "/hl7:controlActProcess/hl7:queryByParameter/hl7:parameterList/";
+    private static final int CROWD = 250;
 
     private final Demo demo;
     private final Place place;
@@ -30,11 +31,12 @@ final class Manager {
     private record Known(String number, JsonNode person) {
     }
 
-    /** The person of client.json; under `several` two more of her name and birth date. */
+    /** The person of client.json; under `several` two more of her name and birth date, under `crowd` more than anybody reads. */
     private List<Known> known() {
         JsonNode match = demo.client.at("/sides/okayama/gateway/examples/match");
         List<Known> known = new ArrayList<>(List.of(new Known(Discovery.PATIENT, match)));
-        for (int number = 2; behaviour.is("several") && number <= 3; number++) {
+        int last = behaviour.is("several") ? 3 : behaviour.is("crowd") ? CROWD : 1;
+        for (int number = 2; number <= last; number++) {
             ObjectNode other = match.deepCopy();
             other.put("phone", "082-999-900" + number).put("address", "広島県広島市見本町" + number).put("postal", "730-0000")
                     .put("given_kana", "ミサ").put("given", "美沙");
@@ -43,7 +45,23 @@ final class Manager {
         return known;
     }
 
-    /** ITI-45: we know that person's number in Okayama's network too. */
+    /** The ids of each person that we have been given; without any we know the example's number in Okayama's network too. */
+    private List<List<String>> links() {
+        JsonNode links = behaviour.links();
+        if (links.isMissingNode()) {
+            return List.of(List.of(Discovery.PATIENT + "^^^&" + place.authority() + "&ISO",
+                    demo.client.at("/sides/okayama/gateway/examples/match/patient").asText()));
+        }
+        List<List<String>> persons = new ArrayList<>();
+        for (JsonNode ids : links) {
+            List<String> one = new ArrayList<>();
+            ids.forEach(id -> one.add(id.asText()));
+            persons.add(one);
+        }
+        return persons;
+    }
+
+    /** ITI-45: the other ids of a person. */
     String ids(String request, ObjectNode asked) throws Exception {
         Element question = Discovery.parse(request).getDocumentElement();
         Element value = Discovery.child(Discovery.one(question, "patientIdentifier"), "value");
@@ -51,12 +69,11 @@ final class Manager {
         List<String> wanted = all(question, "dataSource").stream()
                 .map(one -> Discovery.child(one, "value").getAttribute("root")).toList();
         asked.put("id", id).put("wanted", wanted.toString());
-        List<String> linked = List.of(Discovery.PATIENT + "^^^&" + place.authority() + "&ISO",
-                demo.client.at("/sides/okayama/gateway/examples/match/patient").asText());
+        List<String> linked = links().stream().filter(ids -> ids.contains(id)).findFirst().orElse(List.of());
         if (failing()) {
             return answer(question, "PRPA_IN201310UV02", "AE", "AE", detail("INTERR", ""), "", "");
         }
-        if (!linked.contains(id) || behaviour.is("unknown")) {
+        if (linked.isEmpty() || behaviour.is("unknown")) {
             String there = "/hl7:PRPA_IN201309UV02" + PARAMETERS + "hl7:patientIdentifier/hl7:value/@extension";
             return answer(question, "PRPA_IN201310UV02", "AE", "AE", detail("204", there), "", "");
         }
@@ -88,6 +105,25 @@ final class Manager {
                 person(one.person), true)));
         return answer(question, "PRPA_IN201306UV02", "AA", found.isEmpty() ? "NF" : "OK", "", subjects.toString(),
                 quantities(found.size()));
+    }
+
+    /** ITI-44: what we are told, acknowledged as accepted or, while we fail, as rejected. */
+    String feed(String request, ObjectNode asked) throws Exception {
+        Element message = Discovery.parse(request).getDocumentElement();
+        Element patient = Discovery.one(message, "patient");
+        Element id = Discovery.child(message, "id");
+        asked.put("change", message.getLocalName()).put("message", id.getAttribute("root") + "^" + id.getAttribute("extension"));
+        asked.put("ids", cxs(patient, "patient").toString()).put("others", cxs(patient, "asOtherIDs").toString());
+        asked.put("subsumed", cxs(message, "priorRegisteredRole").toString());
+        asked.put("name", name(Discovery.one(patient, "name"))).put("addresses", all(patient, "addr").size());
+        String answer = head(message, "MCCI_IN000002UV01", failing() ? "CR" : "CA", failing() ? detail("INTERR", "") : "");
+        return answer + "</MCCI_IN000002UV01>";
+    }
+
+    /** The ids that stand directly in elements of that name. */
+    private static List<String> cxs(Element within, String parent) {
+        return all(within, "id").stream().filter(id -> id.getParentNode().getLocalName().equals(parent))
+                .map(id -> id.getAttribute("extension") + "^^^&" + id.getAttribute("root") + "&ISO").toList();
     }
 
     private boolean failing() {
@@ -179,7 +215,7 @@ final class Manager {
                 + "'/><creationTime value='20260101000000'/><interactionId root='" + ACTS + "' extension='" + root + "'/>"
                 + "<processingCode code='P'/><processingModeCode code='T'/><acceptAckCode code='NE'/>"
                 + Discovery.party("receiver", "RCV", Discovery.child(sender, "id").getAttribute("root"), Demo.bare(demo.text("/receiver")))
-                + Discovery.party("sender", "SND", place.community() + ".0.1", place.community())
+                + Discovery.party("sender", "SND", place.device(), place.community())
                 + "<acknowledgement><typeCode code='" + acknowledged + "'/><targetMessage>" + target + "</targetMessage>" + detail
                 + "</acknowledgement>";
     }

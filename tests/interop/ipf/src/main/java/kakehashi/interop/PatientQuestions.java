@@ -95,7 +95,7 @@ final class PatientQuestions {
                 + "'/><queryContinuation>" + queryId(query) + how + "</queryContinuation>");
     }
 
-    private String frame(String root, String interaction, String acknowledgement, String act) {
+    String frame(String root, String interaction, String acknowledgement, String act) {
         return "<" + root + " xmlns='urn:hl7-org:v3' ITSVersion='XML_1.0'><id root='" + UUID.randomUUID() + "'/>"
                 + "<creationTime value='20260101000000'/><interactionId root='" + ACTS + "' extension='" + interaction + "'/>"
                 + "<processingCode code='P'/><processingModeCode code='T'/><acceptAckCode code='AL'/>"

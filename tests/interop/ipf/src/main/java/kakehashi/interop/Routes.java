@@ -32,6 +32,11 @@ final class Routes extends RouteBuilder {
         documents("ITI-39", "xca/retrieve", new Holdings(gateway, behaviour), behaviour);
         serve("", Place.network(demo), behaviour);
         serve(Behaviours.SOURCE, Place.source(demo), behaviours.source());
+        Manager manager = new Manager(demo, Place.manager(demo), behaviours.manager());
+        from("pixv3-iti45:" + Behaviours.MANAGER + "pix/query" + OPTIONS)
+                .process(exchange -> persons(exchange, "ITI-45", manager::ids));
+        from("pixv3-iti44:" + Behaviours.MANAGER + "pix/feed" + OPTIONS)
+                .process(exchange -> persons(exchange, "ITI-44", manager::feed));
     }
 
     private void serve(String path, Place place, Behaviour behaviour) {
