@@ -2,6 +2,7 @@
 //! the network of Hiroshima, which then has no gateway. Okayama's portal asks, by IPF as well.
 
 mod cases;
+mod every_query;
 mod holds;
 
 use std::path::Path;
@@ -52,6 +53,7 @@ pub fn all(world: &mut World, gateway: &mut Program) -> Result<Vec<Row>, String>
     )];
     behind.tries(first)?;
     let listed = behind.listed.clone();
+    behind.every_query()?;
     behind.tries(sources(&listed))?;
     behind.rows.push(taken(world.folder())?);
     behind.tries(networks(&listed))?;

@@ -161,7 +161,7 @@ fn the_set(answer: &Value, _: &[Value]) -> Result<(), String> {
     uniques(answer, "submission_sets", &[SET])
 }
 
-/// Whether with what joins them or without.
+/// With what joins it to the entry.
 fn set_of_entry(answer: &Value, _: &[Value]) -> Result<(), String> {
     counts(answer, [0, 1, 0, 1])?;
     uniques(answer, "submission_sets", &[SET])
