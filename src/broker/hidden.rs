@@ -86,7 +86,10 @@ impl Broker {
         Some(PatientDiscovery { ids: ids.collect(), ..request.clone() })
     }
 
+    // One of whom nothing is shown but the number may be like anybody.
     fn is_hidden_like(&self, context: &RequestContext, record: &GradedRecord) -> bool {
-        record.grade >= Grade::Review && self.authorizer.hides(context, &record.facility, &record.id)
+        let is_bare = record.demographics.reveal().is_empty();
+        (is_bare || record.grade >= Grade::Review)
+            && self.authorizer.hides(context, &record.facility, &record.id)
     }
 }

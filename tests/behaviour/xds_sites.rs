@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use futures_util::StreamExt;
 use kakehashi::dialect::ebxml::{CrossGatewayQuery, RegistryStoredQuery, RetrieveDocumentSet};
+use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use kakehashi::model::{
-    Availability, Criteria, DocumentEntry, DocumentQuery, DocumentRetrieve, Homeless, PatientId, Phi,
-    QueryKey, ReturnType, Slot, Wanted,
+    Availability, Criteria, Demographics, DocumentEntry, DocumentQuery, DocumentRetrieve, Homeless,
+    PatientDiscovery, PatientId, Phi, QueryKey, ReturnType, Slot, Wanted,
 };
 use tempfile::TempDir;
 use tokio::sync::Notify;
@@ -212,6 +213,19 @@ async fn another_network_finds_the_one_person_of_all_three_and_is_shown_nothing_
     let hidden = one.file("0000024002", "2.25.401", "57833-6", "of another patient");
     assert!(physician.fetch(&hidden.id).await.is_err(), "TARO has consented to nothing");
     assert!(physician.find(TARO.demographics()).await.is_empty());
+    // A number that it guesses tells nothing, also where the site shows who has it without a name.
+    one.mood.lock().unwrap().is_bare = true;
+    let nobody = Someone { family: "誰", given: "某", family_kana: "ダレ", given_kana: "ボウ", ..TARO };
+    let named = Demographics { addresses: Vec::new(), phones: Vec::new(), ..nobody.demographics() };
+    for number in ["0000024001", "0000024999"] {
+        let guess = PatientDiscovery {
+            demographics: Phi::new(named.clone()),
+            ids: vec![patient("2.999.33.24.1", number)],
+        };
+        let reply = physician.ask_raw::<CrossGatewayPatientDiscovery>(&guess).await.text();
+        assert!(reply.contains("queryResponseCode code=\"NF\""), "{number}: {reply}");
+        assert!(!reply.contains("Requested"), "{number}: {reply}");
+    }
     okayama.withdraw("N-1").await;
     assert!(physician.entries(&found.id).await.is_empty());
     okayama.stop().await;

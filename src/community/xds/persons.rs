@@ -159,16 +159,13 @@ impl Xds {
         found: &FoundPatient,
     ) -> Option<GradedRecord> {
         let is_named = named.contains(&&id);
-        // Whoever is named and shown without a word may be anybody, and must not be taken for nobody.
-        let is_bare = found.demographics.as_ref().is_none_or(|shown| shown.reveal().is_empty());
+        // Whoever is named and shown without a word resembles nobody, and is told so: they may be anybody.
         let demographics = match &found.demographics {
             Some(shown) => shown.clone(),
             None if is_named && !typed.is_empty() => Phi::default(),
             None => return None,
         };
-        let (grade, score) = if is_named && is_bare && !typed.is_empty() {
-            (Grade::Review, 0.0)
-        } else if !typed.is_empty() {
+        let (grade, score) = if !typed.is_empty() {
             let graded = matching::grade(typed, demographics.reveal());
             (graded.grade, graded.score)
         } else if is_named {

@@ -14,9 +14,19 @@ use crate::model::{Association, Author, ObjectId, Package, PackageKind, Phi, Wir
 use crate::xml::{Tree, Writer};
 
 /// How two objects may be related (ITI TF-3 4.2.2, 4.2.2.2); others are not shown.
-const RELATED: [&str; 7] = ["HasMember", "RPLC", "APND", "XFRM", "XFRM_RPLC", "signs", "IsSnapshotOf"];
+const RELATED: [&str; 7] = [
+    Association::HAS_MEMBER,
+    "urn:ihe:iti:2007:AssociationType:RPLC",
+    "urn:ihe:iti:2007:AssociationType:APND",
+    Association::TRANSFORMS,
+    "urn:ihe:iti:2007:AssociationType:XFRM_RPLC",
+    "urn:ihe:iti:2007:AssociationType:signs",
+    "urn:ihe:iti:2010:AssociationType:IsSnapshotOf",
+];
 /// Tells members that were submitted with the set from those that were there before.
 const SET_STATUS: &str = "SubmissionSetStatus";
+/// From so many digits on, what stands in a title is taken for a patient's number.
+const DIGITS_MIN: usize = 5;
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
 
 /// The package written anew; None where what identifies it, or what a query may ask it by, may not be told:
@@ -39,9 +49,11 @@ pub fn package_anew(package: &Package, may_tell: &dyn Fn(&str) -> bool) -> Optio
         object.slot(time, [at.as_str()]);
     }
     let title = localized(&tree, "Name");
-    if !title.is_empty() && may_tell(&title) {
+    if !title.is_empty() && may_tell(&title) && !has_number(&title) {
         let string = tree.path(RIM, &["Name", "LocalizedString"]);
-        object.title(&title, string.and_then(|string| string.element.attribute_ns(XML, "lang")));
+        let language = string.and_then(|string| string.element.attribute_ns(XML, "lang"));
+        let is_language = |text: &&str| text.bytes().all(|b| b.is_ascii_alphabetic() || b == b'-');
+        object.title(&title, language.filter(is_language));
     }
     object.node(node(package.kind));
     let (patient, unique) = schemes(package.kind);
@@ -68,9 +80,9 @@ pub fn association_anew(
     may_tell: &dyn Fn(&ObjectId) -> bool,
 ) -> Option<Association> {
     let [source, target] = association.ends();
-    if !RELATED.contains(&last_word(&association.kind))
-        || ![&association.object, source, target].into_iter().all(may_tell)
-    {
+    let is_it = |kind: &&&str| last_word(kind) == last_word(&association.kind);
+    let kind = RELATED.iter().find(is_it)?;
+    if ![&association.object, source, target].into_iter().all(may_tell) {
         return None;
     }
     let told = association.encoded.as_ref().and_then(tree);
@@ -83,7 +95,7 @@ pub fn association_anew(
         .w
         .start("rim:Association")
         .attribute("id", &id)
-        .attribute("associationType", association.kind.trim())
+        .attribute("associationType", kind)
         .attribute("sourceObject", source.0.reveal().trim())
         .attribute("targetObject", target.0.reveal().trim())
         .attribute("objectType", ASSOCIATION);
@@ -94,7 +106,14 @@ pub fn association_anew(
     if let Some(tree) = &told {
         told_codes(&mut object, tree, scheme::DOCUMENTATION);
     }
-    Some(Association { encoded: Some(wire(object.w)), ..association.clone() })
+    Some(Association { kind: (*kind).to_owned(), encoded: Some(wire(object.w)), ..association.clone() })
+}
+
+// A registry may know the patient by an id of its own: what number the hospital gave, a package does not
+// say, and its title might.
+fn has_number(title: &str) -> bool {
+    let mut runs = title.split(|c: char| !c.is_numeric());
+    runs.any(|digits| digits.chars().count() >= DIGITS_MIN)
 }
 
 // The slot of its time, and the names of its identifiers.

@@ -117,8 +117,14 @@ fn a_package_does_not_pass_by_whose_ids_or_authors_the_number_would_be_told() {
     ] {
         assert!(anew(&xml).is_none(), "{xml}");
     }
-    let titled = anew(&telling("糖尿病", &format!("患者 {NUMBER}"))).unwrap();
-    assert!(!super::super::package::encode(&titled).unwrap().contains("患者"), "nobody asks by a title");
+    for title in [format!("患者 {NUMBER}"), "患者 54321".to_owned(), "患者 ００５４３２１".to_owned()]
+    {
+        let titled = anew(&telling("糖尿病", &title)).unwrap();
+        let written = super::super::package::encode(&titled).unwrap();
+        assert!(!written.contains("患者"), "nobody asks by a title: {written}");
+    }
+    let dated = anew(&telling("糖尿病", "2024年度")).unwrap();
+    assert!(super::super::package::encode(&dated).unwrap().contains("2024年度"));
 }
 
 #[test]
@@ -141,4 +147,7 @@ fn an_association_written_anew_keeps_its_ends_its_type_and_how_a_member_came() {
     assert!(written.contains("Original") && !written.contains("secret"), "{written}");
     assert!(told(&xml, false).is_none(), "an id that may not be told");
     assert!(told(&xml.replace("HasMember", "KnowsOf"), true).is_none(), "a type that nobody knows");
+    let spelt =
+        xml.replace("urn:oasis:names:tc:ebxml-regrep:AssociationType:HasMember", "urn:x:12345:HasMember");
+    assert_eq!(told(&spelt, true).unwrap().kind, Association::HAS_MEMBER, "in the framework's words");
 }
