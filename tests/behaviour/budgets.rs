@@ -110,6 +110,11 @@ async fn that_nothing_belongs_to_what_was_shown_is_no_miss() {
     let reply = asked(ids, Wanted::Associations).await;
     assert_eq!(reply.registry_status(), "Success", "nothing joins them: {}", reply.text());
     assert_eq!(asks_for(&physician, "N-2").await.registry_status(), "Success", "nothing was guessed");
+    let guesses = QueryKey::UniqueIds((1..=4).map(|n| Phi::new(format!("2.999.5.{n}"))).collect());
+    let reply = asked(guesses, Wanted::Documents).await;
+    assert_eq!(reply.registry_status(), "Success", "{}", reply.text());
+    let next = asks_for(&physician, "G-1").await;
+    assert!(is_over(&next), "each of the guessed ids is a miss: {} -- {}", reply.text(), next.text());
     okayama.stop().await;
 }
 
