@@ -73,7 +73,9 @@ impl Pair<'_> {
     fn is_declared(&self, of: Of, number: u32) -> bool {
         match of {
             Of::Entries => is_document(number),
-            Of::These(numbers) | Of::TheseAssociations(numbers, _) => numbers.contains(&number),
+            Of::These(numbers) | Of::TheseSets(numbers) | Of::TheseAssociations(numbers, _) => {
+                numbers.contains(&number)
+            }
             Of::Packages => is_package(number),
             Of::Associations => number > 60,
             Of::Retrieved => false,
@@ -96,7 +98,9 @@ impl Pair<'_> {
             }
             let is_met = match loss.of {
                 Of::Retrieved => true,
-                Of::These(numbers) | Of::TheseAssociations(numbers, _) => changed.len() == numbers.len(),
+                Of::These(numbers) | Of::TheseSets(numbers) | Of::TheseAssociations(numbers, _) => {
+                    changed.len() == numbers.len()
+                }
                 _ => !changed.is_empty(),
             };
             if !is_met {

@@ -17,6 +17,8 @@ pub enum Of {
     Entries,
     /// The entries of these documents.
     These(&'static [u32]),
+    /// These submission sets.
+    TheseSets(&'static [u32]),
     /// Folders and submission sets.
     Packages,
     Associations,

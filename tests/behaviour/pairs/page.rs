@@ -45,6 +45,7 @@ fn of(of: Of) -> String {
             let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
             format!("entries of documents {}", numbers.join(", "))
         }
+        Of::TheseSets(_) => "a submission set of several authors".to_owned(),
         Of::Packages => "folders and submission sets".to_owned(),
         Of::Associations => "associations".to_owned(),
         Of::TheseAssociations(_, which) => which.to_owned(),

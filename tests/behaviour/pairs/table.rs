@@ -110,6 +110,24 @@ const fn coded(code: &'static str, display: &'static str) -> Coded {
     (code, LOINC, display)
 }
 
+/// Two authors, one of several persons, institutions, roles and specialties.
+const SEVERAL: &[Author] = &[
+    Author {
+        persons: &["d0001^執刀^花^^^Dr^^^&2.999.8.1&ISO", "^助手^次郎"],
+        institutions: &["架空病院^^^^^&2.999.8.20&ISO^^^^3410000009", "分院"],
+        roles: &["執刀医", "指導医"],
+        specialties: &["外科", "救急"],
+        telecom: &["^^Internet^one@example.org"],
+    },
+    Author {
+        persons: &["n0002^看護^三子"],
+        institutions: &["架空病院"],
+        roles: &["看護師"],
+        specialties: &[],
+        telecom: &[],
+    },
+];
+
 /// The documents.
 pub static DOCUMENTS: [Document; 30] = [
     Document { number: 1, title: "題名ひとつだけの文書", ..PLAIN },
@@ -136,22 +154,7 @@ pub static DOCUMENTS: [Document; 30] = [
         class: ("手術", CLASS, "手術"),
         type_code: coded("11504-8", "手術記録"),
         practice: ("10", DEPARTMENT, "外科"),
-        authors: &[
-            Author {
-                persons: &["d0001^執刀^花^^^Dr^^^&2.999.8.1&ISO", "^助手^次郎"],
-                institutions: &["架空病院^^^^^&2.999.8.20&ISO^^^^3410000009", "分院"],
-                roles: &["執刀医", "指導医"],
-                specialties: &["外科", "救急"],
-                telecom: &["^^Internet^one@example.org"],
-            },
-            Author {
-                persons: &["n0002^看護^三子"],
-                institutions: &["架空病院"],
-                roles: &["看護師"],
-                specialties: &[],
-                telecom: &[],
-            },
-        ],
+        authors: SEVERAL,
         ..PLAIN
     },
     Document {
@@ -361,6 +364,7 @@ pub static PACKAGES: [Package; 7] = [
     Package {
         number: 53,
         title: "差し替え",
+        authors: SEVERAL,
         members: &[21, 22, 23, 24, 25, 42],
         more: &[("urn:x-vendor:batch", &["B-53"])],
         ..SET

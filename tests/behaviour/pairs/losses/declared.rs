@@ -7,7 +7,7 @@ use crate::pairs::peers::{PEERS, Peer};
 use crate::pairs::table::{DOCUMENTS, Document};
 
 use Becomes::{Is, Made, Minted, Missing, NotShown};
-use Of::{Associations, Entries, Packages, Retrieved, These, TheseAssociations};
+use Of::{Associations, Entries, Packages, Retrieved, These, TheseAssociations, TheseSets};
 
 const EVERY: &[Peer] = &PEERS;
 /// Those that have folders, submission sets and associations.
@@ -118,6 +118,17 @@ pub static DECLARED: &[Loss] = &[
         "sourcePatientId",
         Made("the network id", |_, _| "H-1^^^&2.999.34.1&ISO".to_owned()),
         "the hospital's number does not cross the border",
+    ),
+    loss((BEYOND, EITHER), TheseSets(&[53]), "authorPerson", FIRST, ONE_OF_EACH),
+    loss((BEYOND, EITHER), TheseSets(&[53]), "authorInstitution", FIRST, ONE_OF_EACH),
+    loss((BEYOND, EITHER), TheseSets(&[53]), "authorRole", FIRST, ONE_OF_EACH),
+    loss((BEYOND, EITHER), TheseSets(&[53]), "authorSpecialty", FIRST, ONE_OF_EACH),
+    loss(
+        (BEYOND, EITHER),
+        TheseSets(&[53]),
+        "authorTelecommunication",
+        Is("–; –"),
+        "how to reach its staff is the hospital's own",
     ),
     loss((BEYOND, EITHER), These(&[6]), "authorPerson", FIRST, ONE_OF_EACH),
     loss((BEYOND, EITHER), These(&[6]), "authorInstitution", FIRST, ONE_OF_EACH),
