@@ -106,7 +106,7 @@ impl Broker {
                 Turn::Waits(over) => over,
                 Turn::Begins { looks, done, over } => {
                     let remembered = self.remembered();
-                    let (request, now) = (context.id.clone(), context.received);
+                    let (request, now) = (context.id, context.received);
                     tokio::spawn(async move { remembered.sweep(&request, now, (looks, done)).await });
                     over
                 }

@@ -131,7 +131,8 @@ pub async fn fan_out<R: OutboundRequest>(
     planned: Vec<Planned<R>>,
     around: Around<'_>,
 ) -> (Answer<R::Found>, Vec<LegOutcome>) {
-    let named = |p: &Planned<R>| opened.permits(&p.target.descriptor().name);
+    // Who waits is sent nothing, and stands in no record.
+    let named = |p: &Planned<R>| p.waits || opened.permits(&p.target.descriptor().name);
     let planned: Vec<Planned<R>> = planned.into_iter().filter(named).collect();
     let carriages = planned.iter().map(|p| Carriage::new(p, opened, permit, context, around).carry());
     let mut merged = Answer::default();
