@@ -1,106 +1,22 @@
-//! Ids that other networks gave on a card, and the end of ids: what was remembered with one that has ended
-//! is forgotten before anything else is asked, and what runs meanwhile keeps nothing.
+//! Ids that other networks gave on a card, and what stands under one that counts for nobody.
 
 use std::collections::BTreeSet;
-use std::time::Duration;
 
-use time::Date;
-use tokio::sync::{RwLock, RwLockReadGuard};
-
-use super::correlations::ByCard;
-use super::pipeline::Broker;
+use super::correlations::{ByCard, CardUse};
 use super::resolve::{About, Correlation, Resolver};
 use crate::model::{
-    Answer, CommunityId, FoundPatient, PatientId, PatientMatch, RegistryObject, RequestContext, Timestamp,
+    Answer, CommunityId, DocumentEntry, FoundPatient, PatientId, PatientMatch, RegistryObject, RequestContext,
 };
-use crate::policy::{HospitalNumber, japan_day};
-use crate::store::{Correlation as KnownId, Ended};
+use crate::policy::HospitalNumber;
+use crate::store::Correlation as KnownId;
 
-/// How often ids have ended, and when those whose days are over were last looked for.
-#[derive(Default)]
-pub struct Ends {
-    so_far: RwLock<SoFar>,
-}
-
-#[derive(Default)]
-pub struct SoFar {
-    /// How often any have ended.
-    pub count: u64,
-    day: Option<Date>,
-    failed: Option<Timestamp>,
-}
-
-impl Ends {
-    /// How often so far; while it is held none ends.
-    pub async fn so_far(&self) -> RwLockReadGuard<'_, SoFar> {
-        self.so_far.read().await
-    }
-}
-
-impl SoFar {
-    // Where the store has failed, nothing is remembered, and it is left alone for a while.
-    fn is_to_look(&self, now: Timestamp) -> bool {
-        self.day.is_none_or(|seen| seen < japan_day(now))
-            && self.failed.is_none_or(|failed| failed.plus_seconds(AGAIN_AFTER_S) <= now)
-    }
-}
-
-/// After a failure the store is asked again no sooner.
-const AGAIN_AFTER_S: i64 = 10;
-/// How long a request waits for the store.
-const STORE_WAIT: Duration = Duration::from_secs(2);
-
-impl Broker {
-    /// Forgets what was remembered with ids that consents or the day have ended since the last request.
-    pub(super) async fn end_what_has_ended(&self, context: &RequestContext) {
-        let consents = self.authorizer.consents();
-        if !consents.have_ended() && !self.ends.so_far().await.is_to_look(context.received) {
-            return;
-        }
-        let mut so_far = self.ends.so_far.write().await;
-        let mut ended = consents.take_ended();
-        if so_far.is_to_look(context.received) {
-            let over = self.store.end_cards_over(context.received);
-            match tokio::time::timeout(STORE_WAIT, over).await {
-                Ok(Ok(over)) => {
-                    so_far.day = Some(japan_day(context.received));
-                    for (community, ids) in over {
-                        ended.entry(community).or_default().extend(ids);
-                    }
-                }
-                failed => {
-                    let error = failed.map(|done| done.map_err(|error| error.to_string()));
-                    tracing::error!(request = %context.id, ?error, "cards that are over cannot be ended: nothing is remembered");
-                    so_far.failed = Some(context.received);
-                    self.entry_cache.clear();
-                    self.pages.clear();
-                }
-            }
-        }
-        if !ended.is_empty() {
-            so_far.count += 1;
-            self.forget(context, &ended).await;
-        }
-    }
-
-    /// Forgets what was remembered with these ids.
-    pub(super) async fn forget(&self, context: &RequestContext, ended: &Ended) {
-        if ended.is_empty() {
-            return;
-        }
-        for (community, ids) in ended {
-            self.entry_cache.forget(community, |patient| ids.contains(&patient.value));
-            self.pages.forget_ids(ids);
-            tracing::info!(request = %context.id, %community, ids = ids.len(), "ids have ended: what they brought is forgotten");
-        }
-        match tokio::time::timeout(STORE_WAIT, self.store.forget_shown_with(ended)).await {
-            Ok(Ok(())) => {}
-            failed => {
-                let error = failed.map(|done| done.map_err(|error| error.to_string()));
-                tracing::error!(request = %context.id, ?error, "what was shown with ids that have ended may be remembered");
-            }
-        }
-    }
+/// What other networks call a person.
+#[derive(Debug, Default)]
+pub(super) struct KnownAbroad {
+    pub ids: Vec<KnownId>,
+    /// Networks with a card that counts and cannot be used at the moment. They are not asked: name and birth
+    /// date do not cross to whom there is a card.
+    pub not_now: BTreeSet<CommunityId>,
 }
 
 impl Resolver<'_> {
@@ -112,10 +28,10 @@ impl Resolver<'_> {
         known: &PatientId,
         numbers: &[HospitalNumber],
         correlation: Option<&Correlation>,
-    ) -> Vec<KnownId> {
+    ) -> KnownAbroad {
         let (book, now) = (self.authorizer.consents().book(), context.received);
         if correlation.is_none() && !book.has_cards(&known.value) {
-            return Vec::new();
+            return KnownAbroad::default();
         }
         let linked = self.links.ids_of(known);
         let remembered = self.correlations.of(context, known).await;
@@ -125,6 +41,7 @@ impl Resolver<'_> {
             let is_theirs = book.may_be_called(&known.value, &id.community, &id.id, now);
             upholds(&linked, &id.rests_on) && is_theirs
         });
+        let mut not_now = BTreeSet::new();
         for (community, abroad) in book.abroad(&known.value, now) {
             let held = book.card_of(&known.value, &community, now);
             // It rests on the number whose row brought it.
@@ -143,22 +60,31 @@ impl Resolver<'_> {
             };
             let is_same = |kept: &KnownId| kept.id == card.id && kept.rests_on == card.rests_on;
             let sent = correlation.and_then(|correlation| correlation.demographics(&community));
+            let consented_until = book.consented_until(&known.value, &community, &held.number, now);
             let of_network = |id: &&KnownId| id.community == community;
             let by_card = ByCard {
                 known,
                 card: &card,
-                until: held.until,
+                until: [held.until, consented_until].into_iter().flatten().min(),
                 is_kept: by_card.iter().filter(of_network).any(is_same),
                 replaces: learned.iter().filter(of_network).any(|other| other.id != card.id),
                 sent: sent.map(|sent| sent.reveal()),
                 consent_version: book.version(),
             };
-            if self.correlations.by_card(context, &self.links, by_card).await {
+            let used = self.correlations.by_card(context, &self.links, by_card).await;
+            if used != CardUse::GivenUp {
                 learned.retain(|id| id.community != community);
-                learned.push(card);
+            }
+            match used {
+                CardUse::Good => learned.push(card),
+                CardUse::GivenUp => {}
+                CardUse::NotNow => {
+                    tracing::warn!(request = %context.id, %community, "a card cannot be used at the moment: its network is not asked");
+                    not_now.insert(community);
+                }
             }
         }
-        learned
+        KnownAbroad { ids: learned, not_now }
     }
 
     fn is_assigned_by(&self, context: &RequestContext, community: &CommunityId, id: &PatientId) -> bool {
@@ -217,6 +143,31 @@ impl Resolver<'_> {
             }
             _ => true,
         });
+    }
+
+    /// Takes out what other networks call by ids by which they may not mean the person of this request.
+    pub(super) fn without_others(
+        &self,
+        context: &RequestContext,
+        about: &About,
+        answer: &mut Answer<RegistryObject>,
+    ) {
+        let stays = |object: &RegistryObject| {
+            let (home, patient) = (object.community(), object.patient());
+            *home == self.identity.community
+                || patient.is_none_or(|patient| self.may_mean(context, about, home, patient))
+        };
+        answer.found.retain(stays);
+        answer.witnesses.retain(stays);
+    }
+
+    /// Takes out entries of other networks that were shown under ids of cards that do not
+    /// count.
+    pub(super) fn without_entries_over(&self, context: &RequestContext, entries: &mut Vec<DocumentEntry>) {
+        let abroad = |entry: &&DocumentEntry| entry.id.community != self.identity.community;
+        let over = self.over(context, entries.iter().filter(abroad).map(|entry| &entry.patient));
+        entries
+            .retain(|entry| entry.id.community == self.identity.community || !over.contains(&entry.patient));
     }
 
     /// Whether another network may mean the person of this request by this id.

@@ -67,7 +67,12 @@ impl<'a, R: OutboundRequest> Carriage<'a, R> {
     /// Carries it within the target's limits. When the target fails in the end or runs out of time,
     /// what it brought until then stands beside the outage.
     pub(super) async fn carry(self) -> (Answer<R::Found>, Vec<LegOutcome>) {
-        let failed = self.planned.target.guard(self.context, self.run()).await.err();
+        // What is not asked is no failure of the target's own.
+        let failed = if self.planned.waits {
+            Some(Failure::CardUnread)
+        } else {
+            self.planned.target.guard(self.context, self.run()).await.err()
+        };
         let unanswered = failed.as_ref().map(|failure| self.unanswered(failure)).unwrap_or_default();
         let connected = self.connected();
         let Brought { mut legs, .. } = self.brought.into_inner().unwrap_or_else(PoisonError::into_inner);

@@ -1,15 +1,16 @@
 //! What other networks call a person whom we know: learned by a look-up, remembered as long as they allow
 //! it, so that demographics do not cross again for each question. A store that fails costs a look-up.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::RwLock;
 
+use super::ends::Ends;
 use super::home_links::HomeLinks;
 use super::link_changes::LinkChange;
 use crate::model::{CommunityId, Demographics, PatientId, RequestContext, TargetName, Timestamp};
-use crate::store::{Basis, Correlation, Ended, OPEN, Resting, Store, StoreError};
+use crate::store::{Basis, Correlation, OPEN, Resting, Store, StoreError};
 use crate::telemetry::Metrics;
 
 /// The correlations.
@@ -20,8 +21,7 @@ pub struct Correlations {
     feeds: bool,
     /// Held while something is kept; while links change nothing is.
     keeping: RwLock<()>,
-    /// What look-ups have ended, until what was remembered with it is forgotten.
-    ended: Mutex<Ended>,
+    ends: Arc<Ends>,
 }
 
 /// What a look-up has brought.
@@ -60,6 +60,17 @@ pub(super) struct ByCard<'a> {
     pub consent_version: u64,
 }
 
+/// What becomes of a card that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum CardUse {
+    /// Its network is asked with it.
+    Good,
+    /// Its network has given it up: the person is looked up.
+    GivenUp,
+    /// The store does not answer, or the consents or links have changed meanwhile.
+    NotNow,
+}
+
 /// Beyond this age an id under which nothing is found is looked up anew: a gateway may answer for an id
 /// that it has given up as for nobody.
 pub const SUSPECT_FROM_S: i64 = 86_400;
@@ -69,8 +80,8 @@ const STORE_WAIT: Duration = Duration::from_secs(2);
 
 impl Correlations {
     /// Kept in this store; the network's PIX manager is told of them, if it wants to be.
-    pub fn new(store: Store, metrics: Arc<Metrics>, feeds: bool) -> Self {
-        Self { store, metrics, feeds, keeping: RwLock::default(), ended: Mutex::default() }
+    pub fn new(store: Store, (metrics, ends): (Arc<Metrics>, Arc<Ends>), feeds: bool) -> Self {
+        Self { store, metrics, feeds, keeping: RwLock::default(), ends }
     }
 
     /// What other networks call this person, as far as it is remembered.
@@ -116,27 +127,29 @@ impl Correlations {
     }
 
     /// A card is what its network calls the person, and nothing has to be learned: it stands for what a
-    /// look-up has brought, and rests on the same links. Gives whether it may be used: not where the network
-    /// has given it up, nor where the store does not take note of what is to end with it.
+    /// look-up has brought, and rests on the same links. It is not used where the store does not take note of
+    /// what is to end with it.
     pub(super) async fn by_card(
         &self,
         context: &RequestContext,
         links: &HomeLinks<'_>,
         by_card: ByCard<'_>,
-    ) -> bool {
+    ) -> CardUse {
         let ByCard { known, card, until, is_kept, replaces, sent, consent_version } = by_card;
         if is_kept {
-            return true;
+            return CardUse::Good;
         }
         let (whose, rests_on) = ((&known.value, &card.community), card.rests_on.as_slice());
         let is_given_up = within(context, self.store.is_given_up(whose.0, whose.1, &card.id)).await;
-        if is_given_up != Some(false) {
-            return false;
+        match is_given_up {
+            Some(false) => {}
+            Some(true) => return CardUse::GivenUp,
+            None => return CardUse::NotNow,
         }
         if replaces {
             let ended = within(context, self.store.end_known(whose.0, whose.1, context.received)).await;
-            let Some(ended) = ended else { return false };
-            self.note_ended(ended);
+            let Some(ended) = ended else { return CardUse::NotNow };
+            self.ends.note(ended);
         }
         let basis = Basis { ids: rests_on, fed: sent.filter(|_| self.feeds), is_card: true };
         let times = (context.received, until.unwrap_or(OPEN));
@@ -148,24 +161,7 @@ impl Correlations {
             let ids = std::slice::from_ref(&card.id);
             self.store.keep_learned(whose, ids, times, consent_version, basis).await
         });
-        kept.await == Some(true)
-    }
-
-    /// What look-ups have ended since the last call.
-    pub(super) fn take_ended(&self) -> Ended {
-        std::mem::take(&mut *self.ended_now())
-    }
-
-    fn note_ended(&self, ended: Ended) {
-        let mut all = self.ended_now();
-        for (community, ids) in ended {
-            all.entry(community).or_default().extend(ids);
-        }
-    }
-
-    fn ended_now(&self) -> MutexGuard<'_, Ended> {
-        // Each change is one step, so a panic elsewhere leaves it whole.
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner)
+        if kept.await == Some(true) { CardUse::Good } else { CardUse::NotNow }
     }
 
     /// Ends what rests on links that are no more, before anything that comes later sees it. Gives what was
@@ -205,7 +201,7 @@ impl Correlations {
     ) {
         self.metrics.correlation(&target.0, "stale");
         if let Some(ended) = within(context, self.store.give_up(&known.value, community)).await {
-            self.note_ended(ended);
+            self.ends.note(ended);
         }
     }
 }

@@ -25,6 +25,8 @@ pub struct Planned<R> {
     pub(super) messages: Vec<(R, Leg)>,
     /// To be asked about the ids that a look-up brings.
     pub(super) correlated: Option<Correlated<R>>,
+    /// Whether it is not asked, as the person's card there cannot be used at the moment.
+    pub(super) waits: bool,
 }
 
 /// A request that needs the target's ids of the person.
@@ -61,10 +63,11 @@ pub fn plan<R: OutboundRequest>(
         if !permit.targets().contains(&target.descriptor().name) {
             continue;
         }
-        let (mut messages, mut correlated) = (Vec::new(), None);
+        let (mut messages, mut correlated, mut waits) = (Vec::new(), None, false);
         for ask in request.asks(about, target) {
             match ask {
                 Ask::Plain(request) => messages.push((request, identity.leg())),
+                Ask::Correlated(_) if about.waits(target) => waits = true,
                 Ask::Correlated(request) => {
                     let remembered = about.remembered_at(target);
                     let leg = remembered.is_empty().then(|| identity.leg());
@@ -76,8 +79,8 @@ pub fn plan<R: OutboundRequest>(
                 }
             }
         }
-        if !messages.is_empty() || correlated.is_some() {
-            planned.push(Planned { target: Arc::clone(target), messages, correlated });
+        if !messages.is_empty() || correlated.is_some() || waits {
+            planned.push(Planned { target: Arc::clone(target), messages, correlated, waits });
         }
     }
     planned
@@ -128,7 +131,8 @@ pub async fn fan_out<R: OutboundRequest>(
     planned: Vec<Planned<R>>,
     around: Around<'_>,
 ) -> (Answer<R::Found>, Vec<LegOutcome>) {
-    let named = |p: &Planned<R>| opened.permits(&p.target.descriptor().name);
+    // Who waits is sent nothing, and stands in no record.
+    let named = |p: &Planned<R>| p.waits || opened.permits(&p.target.descriptor().name);
     let planned: Vec<Planned<R>> = planned.into_iter().filter(named).collect();
     let carriages = planned.iter().map(|p| Carriage::new(p, opened, permit, context, around).carry());
     let mut merged = Answer::default();

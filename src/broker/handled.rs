@@ -287,6 +287,7 @@ impl Handled for DocumentQuery {
             answer.found = once_each(answer.found);
             resolver.only_linked(context, about, &mut answer).await;
             resolver.without_over(context, &mut answer);
+            resolver.without_others(context, about, &mut answer);
             let mut answer = match resolver.addressed(context, about, answer).await {
                 Ok(answer) => answer,
                 // Under an id that the portal does not know an entry would be misfiled.

@@ -37,6 +37,9 @@ impl OutboundRequest for PatientIdLookup {
         if self.remembers(about, to) {
             return Vec::new();
         }
+        if about.waits(to) {
+            return vec![Ask::Correlated(self.clone())];
+        }
         let correlation = about.correlation.as_ref().filter(|_| about.correlates(to));
         let ask = correlation.and_then(|correlation| {
             let demographics = correlation.demographics(&descriptor.community)?.clone();

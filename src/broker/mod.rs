@@ -11,6 +11,7 @@ mod conclude;
 mod correlations;
 mod demographics;
 mod directory;
+mod ends;
 mod entry_cache;
 mod fan_out;
 mod handled;

@@ -8,10 +8,10 @@ use bytes::Bytes;
 
 use super::Identity;
 use super::budgets::{Budgets, Question};
-use super::cards::Ends;
 use super::claims::Claims;
 use super::correlations::Correlations;
 use super::directory::PeerDirectory;
+use super::ends::Ends;
 use super::entry_cache::EntryCache;
 use super::fan_out::{Around, fan_out, plan};
 use super::handled::Handled;
@@ -42,9 +42,9 @@ pub struct Broker {
     pub(super) audit: AuditLog,
     pub(super) store: Store,
     pub(super) correlations: Correlations,
-    pub(super) ends: Ends,
-    pub(super) entry_cache: EntryCache,
-    pub(super) pages: Pages,
+    pub(super) ends: Arc<Ends>,
+    pub(super) entry_cache: Arc<EntryCache>,
+    pub(super) pages: Arc<Pages>,
     pub(super) claims: Claims,
     manager: Option<Arc<Target>>,
     pub(super) link_changes: LinkChanges,
@@ -93,6 +93,8 @@ type Processed<R> = (Permit, Opened, Filtered<<R as crate::model::Request>::Foun
 impl Broker {
     /// Builds one.
     pub fn new(parts: BrokerParts) -> Self {
+        let ends = Arc::new(Ends::default());
+        let noting = (Arc::clone(&parts.metrics), Arc::clone(&ends));
         Self {
             identity: parts.identity,
             limits: parts.limits,
@@ -100,11 +102,11 @@ impl Broker {
             directory: ArcSwap::from_pointee(parts.directory),
             authorizer: parts.authorizer,
             audit: parts.audit,
-            correlations: Correlations::new(parts.store.clone(), Arc::clone(&parts.metrics), parts.feeds),
+            correlations: Correlations::new(parts.store.clone(), noting, parts.feeds),
             store: parts.store,
-            ends: Ends::default(),
-            entry_cache: EntryCache::new(parts.entry_cache_entries_max),
-            pages: Pages::default(),
+            ends,
+            entry_cache: Arc::new(EntryCache::new(parts.entry_cache_entries_max)),
+            pages: Arc::default(),
             claims: parts.claims,
             manager: parts.manager,
             link_changes: LinkChanges::default(),
@@ -192,7 +194,7 @@ impl Broker {
         element: Phi<Bytes>,
         asked: (&Question<'_>, &[Subject]),
     ) -> Result<Released<R>, Refusal> {
-        let began = self.ends.so_far().await.count;
+        let began = self.ends.count();
         let released = match self.process(context, request, &element, asked).await {
             Ok((permit, opened, filtered, legs)) => {
                 self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
@@ -209,15 +211,20 @@ impl Broker {
 
     // What an answer was shown with. Nothing is kept of one during which ids have ended: it may be theirs.
     async fn remember(&self, context: &RequestContext, objects: &[RegistryObject], began: u64) {
-        // What this very request has found to have ended goes before what has taken its place is kept.
-        self.forget(context, &self.correlations.take_ended()).await;
-        let so_far = self.ends.so_far().await;
-        if so_far.count != began {
+        self.end_what_has_ended(context).await;
+        if self.have_ended_since(began) {
             self.pages.clear();
             return;
         }
         self.entry_cache.insert(context, objects);
-        self.claims.keep(context, objects).await;
+        if !self.have_ended_since(began) {
+            self.claims.keep(context, objects).await;
+        }
+        // Whoever ends ids says so first and forgets then: what is kept before it is said, they find.
+        if self.have_ended_since(began) {
+            self.pages.clear();
+            self.forget_kept(context, objects).await;
+        }
     }
 
     async fn process<R: Handled>(
@@ -351,8 +358,8 @@ impl Broker {
     }
 
     fn resolver<'a>(&'a self, directory: &'a PeerDirectory) -> Resolver<'a> {
-        let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &self.entry_cache);
-        let (correlations, claims, pages) = (&self.correlations, &self.claims, &self.pages);
+        let (identity, authorizer, cache) = (&self.identity, &*self.authorizer, &*self.entry_cache);
+        let (correlations, claims, pages) = (&self.correlations, &self.claims, &*self.pages);
         let manager = self.manager.as_deref();
         let links = HomeLinks::new(identity, authorizer, directory, manager, &self.link_changes);
         Resolver { identity, authorizer, directory, cache, claims, correlations, links, pages }

@@ -43,6 +43,8 @@ pub struct About {
     pub correlation: Option<Correlation>,
     /// What peers call the person, as they once said and allow to be remembered.
     pub remembered: Vec<KnownId>,
+    /// Networks with a card of the person that cannot be used at the moment: they are not asked.
+    pub not_now: BTreeSet<CommunityId>,
     /// Ids that were named and are of cards that do not count: nobody is asked about them.
     pub over: BTreeSet<PatientId>,
     numbers: Vec<(TargetName, PatientId)>,
@@ -89,8 +91,14 @@ impl About {
         let community = &target.descriptor().community;
         !target.is_source()
             && self.means(target)
-            && (self.correlation.as_ref().is_some_and(|c| c.demographics(community).is_some())
+            && (self.waits(target)
+                || self.correlation.as_ref().is_some_and(|c| c.demographics(community).is_some())
                 || self.correlations_at(target).next().is_some())
+    }
+
+    /// Whether this target has given the person a card that cannot be used at the moment.
+    pub fn waits(&self, target: &Target) -> bool {
+        !target.is_source() && self.not_now.contains(&target.descriptor().community)
     }
 
     /// The remembered ids of the person that are this target's own.
@@ -215,7 +223,8 @@ impl Resolver<'_> {
         };
         about.correlation = self.correlation(context, &person.numbers, &network_id).await;
         let correlation = about.correlation.as_ref();
-        about.remembered = self.known_abroad(context, &network_id, &person.numbers, correlation).await;
+        let abroad = self.known_abroad(context, &network_id, &person.numbers, correlation).await;
+        (about.remembered, about.not_now) = (abroad.ids, abroad.not_now);
         about.patients.push(network_id);
     }
 
@@ -424,6 +433,7 @@ impl Resolver<'_> {
                 about.entries.extend(self.cache.shown(context, id));
             }
         }
+        self.without_entries_over(context, &mut about.entries);
         let read = own.iter().map(|(source, ids)| self.own_entries(context, source, ids));
         for (entries, missing) in join_all(read).await {
             about.entries.extend(entries);

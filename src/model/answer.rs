@@ -18,6 +18,9 @@ pub enum Failure {
     /// It says it is busy, or our own limit toward it is used up.
     #[error("busy")]
     Busy,
+    /// What it calls the person, as their card says, could not be kept, so it was not asked.
+    #[error("not asked: the card it has given the person cannot be used at the moment")]
+    CardUnread,
     /// It does not offer this operation.
     #[error("does not offer this operation")]
     NotOffered,

@@ -200,8 +200,7 @@ impl ConsentBook {
         let day = japan_day(now);
         let mut communities: BTreeMap<_, Vec<_>> = BTreeMap::new();
         for toward in &person.toward {
-            let recorded = toward.on_record(day).is_none_or(|recorded| !recorded.is_empty());
-            if recorded && newest(&toward.rules, day).is_ok_and(|newest| !newest.is_empty()) {
+            if toward.is_open(day) {
                 let numbers = person.numbers.iter().filter(|number| number.facility == toward.facility);
                 communities.entry(toward.community.clone()).or_default().extend(numbers.cloned());
             }
@@ -243,6 +242,12 @@ impl ConsentBook {
 }
 
 impl Toward {
+    /// Whether the person may be asked for there.
+    fn is_open(&self, day: Date) -> bool {
+        let recorded = self.on_record(day).is_none_or(|recorded| !recorded.is_empty());
+        recorded && newest(&self.rules, day).is_ok_and(|newest| !newest.is_empty())
+    }
+
     /// What counts by the rows on record alone; None when all are.
     fn on_record(&self, day: Date) -> Option<Vec<&Rule>> {
         if self.rules.iter().all(|rule| rule.on_record) {

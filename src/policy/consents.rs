@@ -119,8 +119,7 @@ impl Consents {
                 ImportError::File(BadFile::new(file, at.iter().filter_map(line).collect()))
             }
         })?;
-        self.refresh(store).await?;
-        self.note_ended(ended);
+        self.refresh_ended(store, ended).await?;
         Ok(change)
     }
 
@@ -148,8 +147,7 @@ impl Consents {
             // The rows repeat numbers of rows that are there.
             AddError::OtherPerson(_) => WithdrawError::Nothing,
         })?;
-        self.refresh(store).await?;
-        self.note_ended(ended);
+        self.refresh_ended(store, ended).await?;
         Ok(change)
     }
 
@@ -172,7 +170,15 @@ impl Consents {
         std::mem::take(&mut *self.ended_now())
     }
 
-    // Told when the snapshot says it: whoever forgets it then does not learn it again from the old one.
+    // Told at once, whatever becomes of the snapshot; and once more when that says it: whoever has forgotten it
+    // meanwhile may have learned it again from the old one.
+    async fn refresh_ended(&self, store: &Store, ended: Ended) -> Result<(), StoreError> {
+        self.note_ended(ended.clone());
+        let refreshed = self.refresh(store).await;
+        self.note_ended(ended);
+        refreshed
+    }
+
     fn note_ended(&self, ended: Ended) {
         let mut all = self.ended_now();
         for (community, ids) in ended {

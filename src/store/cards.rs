@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sqlx::{Sqlite, Transaction};
 
-use super::consent_row::{Card, ConsentRow};
+use super::consent_row::{Card, ConsentRow, first_moment};
 use super::correlations::{FORGET, read_listed};
 use super::feed;
 use super::open::{Store, StoreError};
@@ -37,7 +37,7 @@ impl Store {
 
     /// A network does not know a person under their remembered ids any more: these are forgotten, and a
     /// card among them is not asked with again. What the PIX manager was told of them stays, until it is
-    /// known what has taken their place.
+    /// known what has taken their place. Gives what ends with a card; nothing ends with what was looked up.
     ///
     /// # Errors
     /// The database's; all is as before then.
@@ -47,6 +47,13 @@ impl Store {
         community: &CommunityId,
     ) -> Result<Ended, StoreError> {
         let mut tx = self.writer.begin_with("BEGIN IMMEDIATE").await?;
+        let is_card: Option<i64> = sqlx::query_scalar(
+            "SELECT 1 FROM correlation WHERE network_id = $1 AND community = $2 AND card = 1",
+        )
+        .bind(network_id.reveal())
+        .bind(community.0.as_str())
+        .fetch_optional(&mut *tx)
+        .await?;
         sqlx::query(
             "INSERT INTO card_given_up (network_id, community, authority, value)
              SELECT network_id, community, authority, value FROM correlation
@@ -57,7 +64,9 @@ impl Store {
         .execute(&mut *tx)
         .await?;
         let mut ended = Ended::new();
-        known_by(&mut tx, network_id, community, &mut ended).await?;
+        if is_card.is_some() {
+            known_by(&mut tx, network_id, community, &mut ended).await?;
+        }
         sqlx::query(FORGET).bind(network_id.reveal()).bind(community.0.as_str()).execute(&mut *tx).await?;
         forget_shown(&mut tx, &ended).await?;
         tx.commit().await?;
@@ -118,7 +127,7 @@ impl Store {
     }
 }
 
-/// Whether the card of a row is that of another person whose days are not over: one has to be wrong.
+/// Whether the card of a row is another person's at any time that is not over: one has to be wrong.
 pub(super) async fn is_anothers(
     tx: &mut Transaction<'_, Sqlite>,
     row: &ConsentRow,
@@ -134,12 +143,36 @@ pub(super) async fn is_anothers(
     .fetch_all(&mut **tx)
     .await?;
     for holder in holders {
-        let last = last(tx, &Phi::new(holder), &row.community).await?;
-        if last.is_some_and(|last| last.id == card.id && last.ends().is_none_or(|ends| ends > now)) {
+        let held: Vec<(String, Option<String>, Option<String>)> = sqlx::query_as(
+            "SELECT card, card_from, card_until FROM consent
+             WHERE network_id = $1 AND community = $2 AND card IS NOT NULL ORDER BY seq",
+        )
+        .bind(holder)
+        .bind(row.community.0.as_str())
+        .fetch_all(&mut **tx)
+        .await?;
+        let read = |(card, from, until): (String, Option<String>, Option<String>)| {
+            Card::read(&card, from.as_deref(), until.as_deref())
+        };
+        let held: Vec<Card> = held.into_iter().filter_map(read).collect();
+        if overlaps(&held, card, now) {
             return Ok(true);
         }
     }
     Ok(false)
+}
+
+// Whether one of these cards of a person, in the order of their entry, is the same as this one and counts at
+// a time at which this one does: until it is over, or one entered later begins.
+fn overlaps(held: &[Card], card: &Card, now: Timestamp) -> bool {
+    let begins = |card: &Card| card.begins().map_or(now, |begins| begins.max(now));
+    let mut next = OPEN;
+    held.iter().rev().any(|one| {
+        let until = one.ends().unwrap_or(OPEN).min(next);
+        next = next.min(begins(one));
+        let from = begins(one).max(begins(card));
+        one.id == card.id && from < until.min(card.ends().unwrap_or(OPEN))
+    })
 }
 
 /// The card of a person at a network that was entered last.
@@ -181,6 +214,20 @@ pub(super) async fn issued(
     .bind(value)
     .execute(&mut **tx)
     .await?;
+    // Whoever else was found to be called so is not.
+    let strangers: Vec<String> = sqlx::query_scalar(
+        "SELECT network_id FROM correlation
+         WHERE community = $1 AND authority = $2 AND value = $3 AND network_id <> $4",
+    )
+    .bind(community.0.as_str())
+    .bind(authority)
+    .bind(value)
+    .bind(network_id.reveal())
+    .fetch_all(&mut **tx)
+    .await?;
+    for stranger in strangers {
+        ended(tx, &Phi::new(stranger), community, now, all).await?;
+    }
     let others: i64 = sqlx::query_scalar(
         "SELECT COUNT(*) FROM correlation
          WHERE network_id = $1 AND community = $2 AND NOT (authority = $3 AND value = $4)",
@@ -195,10 +242,22 @@ pub(super) async fn issued(
     let is_anew = is_over || others > 0 || earlier.is_some_and(|earlier| earlier.id != card.id);
     match (is_anew, card.begins().filter(|begins| *begins > now)) {
         (true, None) => ended(tx, network_id, community, now, all).await,
-        // The same card goes on, perhaps longer or shorter.
-        (false, None) => stands_until(tx, row, (card.ends(), false)).await,
+        // The same card goes on, perhaps longer or shorter; longer once the consent that says so counts.
+        (false, None) => {
+            let is_ahead = first_moment(row.valid_from) > now;
+            let until = [card.ends(), row.ends()].into_iter().flatten().min();
+            stands_until(tx, row, (until, is_ahead)).await
+        }
         (true, begins) => stands_until(tx, row, (begins, true)).await,
         (false, Some(_)) => Ok(()),
+    }
+}
+
+/// What rests on a card ends no later than the consent of a row without one, which may be that which counts.
+pub(super) async fn consented(tx: &mut Transaction<'_, Sqlite>, row: &ConsentRow) -> Result<(), sqlx::Error> {
+    match row.ends().filter(|_| row.card.is_none()) {
+        Some(until) => stands_until(tx, row, (Some(until), true)).await,
+        None => Ok(()),
     }
 }
 

@@ -133,6 +133,13 @@ pub struct Card {
     pub until: Option<Date>,
 }
 
+impl ConsentRow {
+    /// The first moment after its last day.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.valid_until.and_then(Date::next_day).map(first_moment)
+    }
+}
+
 impl Card {
     /// As it stands in the store: CX, and days as YYYY-MM-DD.
     pub(super) fn read(cx: &str, from: Option<&str>, until: Option<&str>) -> Option<Self> {
@@ -158,6 +165,6 @@ const DAY: &[time::format_description::BorrowedFormatItem<'static>] =
     format_description!("[year]-[month]-[day]");
 
 /// When a day begins in Japan (UTC+9, no summer time).
-fn first_moment(day: Date) -> Timestamp {
+pub fn first_moment(day: Date) -> Timestamp {
     Timestamp::from_micros(0).plus_seconds(day.midnight().assume_utc().unix_timestamp() - 9 * 3600)
 }

@@ -289,6 +289,7 @@ async fn insert(
     }
     if done.rows_affected() > 0 {
         cards::issued(tx, row, earlier, now, ended).await?;
+        cards::consented(tx, row).await?;
     }
     Ok(done.rows_affected())
 }

@@ -20,7 +20,7 @@ pub use asked::AskedRow;
 pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
 pub use cards::{Ended, OPEN};
 pub use claims::{ClaimRow, Claimed, IdHash};
-pub use consent_row::{Card, ConsentRow, ConsentState, Terms};
+pub use consent_row::{Card, ConsentRow, ConsentState, Terms, first_moment};
 pub use consents::{AddError, ConsentChange};
 pub use correlations::{Basis, Correlation, Resting};
 pub use emergency_ids::EmergencyId;

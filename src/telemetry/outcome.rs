@@ -19,6 +19,7 @@ pub const fn failure_word(failure: &Failure) -> &'static str {
         Failure::Rejected(_) => "rejected",
         Failure::TimedOut => "timed_out",
         Failure::Unrecorded => "unrecorded",
+        Failure::CardUnread => "card_unread",
         Failure::Unreachable(_) => "unreachable",
         Failure::Unreadable(_) => "unreadable",
     }

@@ -14,7 +14,8 @@ use kakehashi::model::{
     Answer, Criteria, DocumentEntry, DocumentQuery, DocumentRetrieve, Homeless, PatientIdLookup, QueryKey,
     RecordChange, RegistryObject, ReturnType, Timestamp,
 };
-use kakehashi::policy::{CARD_COLUMNS, CONSENT_COLUMNS};
+use kakehashi::policy::{CARD_COLUMNS, CONSENT_COLUMNS, Consents};
+use kakehashi::store::{Basis, Store};
 use tempfile::TempDir;
 use tokio::sync::Semaphore;
 
@@ -22,7 +23,7 @@ use crate::remembered::{look_up, unknown};
 use crate::simulators::client::{PHYSICIAN, documents_of, patient, retrieve_of};
 use crate::simulators::gateway::{Arrived, Gateway, document, entry};
 use crate::simulators::hospital::{HANAKO, Hospital};
-use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Place, Plan, TOTTORI, consent};
+use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Place, Plan, TOTTORI, consent, settings};
 use crate::simulators::pix::{Known, Manager, with_manager};
 use crate::simulators::waiting::until;
 
@@ -247,6 +248,23 @@ async fn a_card_outside_its_days_or_given_up_or_another_persons_is_not_used() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_under_way_while_a_card_is_issued_anew_neither_shows_nor_remembers_what_the_old_one_brings()
 {
+    let okayama = issued_anew_under_way(|_| None).await;
+    nothing_comes_of_the_first(&okayama.0, &okayama.1, &okayama.2).await;
+    okayama.0.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_under_way_while_a_card_becomes_another_persons_shows_nothing_of_theirs() {
+    let row = |hospital: &Hospital| consent("N-2", hospital, "0000099999", HIROSHIMA);
+    let okayama =
+        issued_anew_under_way(|hospital| Some(format!("{},H-1^^^&2.999.34.1&ISO,,", row(hospital)))).await;
+    okayama.0.stop().await;
+}
+
+/// HANAKO's documents are asked for, and before Hiroshima answers her card is H-2, and this row is entered.
+async fn issued_anew_under_way(
+    more: impl Fn(&Hospital) -> Option<String>,
+) -> (Network, Gateway, DocumentEntry, (Hospital, TempDir)) {
     let gate = Arc::new(Semaphore::new(0));
     let one = entry(HIROSHIMA, patient("2.999.34.1", "H-1"), OLD);
     let (opened, held) = (Arc::clone(&gate), one.clone());
@@ -273,12 +291,84 @@ async fn a_request_under_way_while_a_card_is_issued_anew_neither_shows_nor_remem
     let okayama = plan.start().await;
     let issued_anew = async {
         until("Hiroshima is asked", || !hiroshima.seen().is_empty()).await;
-        okayama.import(&[with_card(&hospital, 2, ",")]).await;
+        let rows: Vec<String> = [with_card(&hospital, 2, ",")].into_iter().chain(more(&hospital)).collect();
+        okayama.import(&rows).await;
         gate.add_permits(1);
     };
     let ((asked, shown), ()) = tokio::join!(listed(&okayama, &hiroshima), issued_anew);
     assert_eq!(asked, ["/xca/query 1"]);
     assert!(!shown.contains(OLD), "{shown}");
-    nothing_comes_of_the_first(&okayama, &hiroshima, &one).await;
+    (okayama, hiroshima, one, (hospital, policies))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_entry_shown_under_the_cards_own_id_is_fetched_no_more_while_that_counts_for_nobody() {
+    let (now, known) = (Arc::new(AtomicUsize::new(1)), Known::default());
+    let (hiroshima, cards) = network(HIROSHIMA, "H", &now).await;
+    let (tottori, _) = network(TOTTORI, "T", &now).await;
+    let (okayama, hospital, _kept) = okayama((&hiroshima, &tottori), &known, ",").await;
+    let portal = okayama.portal(PHYSICIAN);
+    // Nobody's so far.
+    let second = &cards[1];
+    let shown = portal.ask_raw::<RegistryStoredQuery>(&documents_of(&second.patient)).await.text();
+    assert!(shown.contains("2.999.34.7.2"), "{shown}");
+    let fetch = retrieve_of([second.id.clone()]);
+    assert!(portal.ask_raw::<RetrieveDocumentSet>(&fetch).await.text().contains("<p>one</p>"));
+    okayama.import(&[with_card(&hospital, 2, &format!("{},", day(3)))]).await;
+    let before = hiroshima.seen().len();
+    let fetched = portal.ask_raw::<RetrieveDocumentSet>(&fetch).await.text();
+    assert!(!fetched.contains("<p>one</p>"), "{fetched}");
+    assert!(!since(&hiroshima, before).contains(&"/xca/retrieve".to_owned()));
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_listed_with_a_card_is_not_known_any_more_once_its_time_is_over() {
+    let (now, known) = (Arc::new(AtomicUsize::new(1)), Known::default());
+    let (hiroshima, cards) = network(HIROSHIMA, "H", &now).await;
+    let (tottori, _) = network(TOTTORI, "T", &now).await;
+    let (okayama, _hospital, _kept) = okayama((&hiroshima, &tottori), &known, ",").await;
+    assert!(listed(&okayama, &hiroshima).await.1.contains(OLD));
+    let by_id = DocumentQuery {
+        by: QueryKey::Objects(vec![cards[0].object.clone()]),
+        home: None,
+        criteria: Criteria::default(),
+        returns: ReturnType::LeafClass,
+    };
+    let asked = async |okayama: &Network| {
+        let before = hiroshima.seen().len();
+        okayama.portal(PHYSICIAN).ask_raw::<RegistryStoredQuery>(&by_id).await;
+        since(&hiroshima, before).len()
+    };
+    let okayama = okayama.restarted().await;
+    assert_eq!(asked(&okayama).await, 1, "it is known whose it is");
+    let store = Store::open(&settings(okayama.path()).broker.store_url).await.unwrap();
+    let whose = (&patient("2.999.33.1", "N-1").value, &cards[0].id.community);
+    let until = Timestamp::now().plus_seconds(-1);
+    let basis = Basis { is_card: true, ..Basis::default() };
+    let version = store.consent_version().await.unwrap();
+    let ids = [cards[0].patient.clone()];
+    assert!(store.keep_learned(whose, &ids, (until, until), version, basis).await.unwrap());
+    let okayama = okayama.restarted().await;
+    assert_eq!(asked(&okayama).await, 0);
+    okayama.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_card_cannot_be_used_at_the_moment_its_network_is_missing_and_no_demographics_cross() {
+    let (now, known) = (Arc::new(AtomicUsize::new(1)), Known::default());
+    let (hiroshima, _) = network(HIROSHIMA, "H", &now).await;
+    let (tottori, _) = network(TOTTORI, "T", &now).await;
+    let (okayama, hospital, _kept) = okayama((&hiroshima, &tottori), &known, ",").await;
+    // The consents in force are not those in the store any more.
+    let store = Store::open(&settings(okayama.path()).broker.store_url).await.unwrap();
+    let columns: Vec<&str> = CONSENT_COLUMNS.into_iter().chain(CARD_COLUMNS).collect();
+    let row = consent("N-2", &hospital, "0000099999", TOTTORI);
+    let text = format!("{}\n{row},,,\n", columns.join(","));
+    let elsewhere = Consents::load(&store).await.unwrap();
+    elsewhere.import(&store, "c.csv", text.as_bytes(), Timestamp::now()).await.unwrap();
+    let (asked, shown) = listed(&okayama, &hiroshima).await;
+    assert!(asked.is_empty(), "{asked:?}");
+    assert!(shown.contains("PartialSuccess") && shown.contains("XDSUnavailableCommunity"), "{shown}");
     okayama.stop().await;
 }

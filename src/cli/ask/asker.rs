@@ -65,7 +65,11 @@ impl AskError {
                 exit::UNAVAILABLE,
                 "is the broker up? `kakehashi demo --keep` leaves it running; its log tells more",
             ),
-            Failure::Rejected(_) | Failure::Ambiguous | Failure::NotOffered | Failure::Unrecorded => (
+            Failure::Rejected(_)
+            | Failure::Ambiguous
+            | Failure::NotOffered
+            | Failure::Unrecorded
+            | Failure::CardUnread => (
                 exit::NO,
                 "role, purpose and community must be in the agreement; the broker's audit log says why",
             ),

@@ -94,7 +94,7 @@ pub fn outage_text(outage: &Outage) -> String {
     let why = match &outage.failure {
         Failure::Busy => "is busy",
         Failure::BreakerOpen | Failure::TimedOut | Failure::Unreachable(_) => "did not answer",
-        Failure::Unrecorded => "was not asked",
+        Failure::Unrecorded | Failure::CardUnread => "was not asked",
         Failure::NotOffered => "does not offer this",
         Failure::Ambiguous | Failure::Rejected(_) | Failure::Unreadable(_) => "gave no usable answer",
     };

@@ -1,9 +1,9 @@
 //! What another network calls a person as the card says that it gave them (HM-net): which card counts on a
 //! day, and which ids count for nobody. A card is evidence of whose an id is; it is no consent.
 
-use super::{ConsentBook, HospitalNumber};
+use super::{ConsentBook, HospitalNumber, japan_day};
 use crate::model::{CommunityId, PatientId, Phi, Timestamp};
-use crate::store::Card;
+use crate::store::{Card, first_moment};
 
 /// A card as a row brought it.
 #[derive(Debug)]
@@ -52,6 +52,24 @@ impl ConsentBook {
             return Some(Held { id: given.card.id.clone(), number: given.number.clone(), until });
         }
         None
+    }
+
+    /// When consents will name this network no longer at the facility of this number; None where no row says
+    /// so yet.
+    pub fn consented_until(
+        &self,
+        network_id: &Phi<String>,
+        community: &CommunityId,
+        number: &HospitalNumber,
+        now: Timestamp,
+    ) -> Option<Timestamp> {
+        let today = japan_day(now);
+        let toward = self.toward(community, network_id).find(|toward| toward.facility == number.facility)?;
+        let days = toward.rules.iter().flat_map(|rule| {
+            [Some(rule.valid_from), rule.valid_until.and_then(time::Date::next_day)].into_iter().flatten()
+        });
+        let closed = days.filter(|day| *day > today && !toward.is_open(*day));
+        closed.min().map(first_moment)
     }
 
     /// Whether a network may mean this person of ours by this id: not by what is, or was, a card of anybody

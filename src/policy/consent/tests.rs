@@ -190,6 +190,27 @@ fn the_card_entered_last_counts_within_its_days_in_japan_and_ends_those_before_i
 }
 
 #[test]
+fn a_network_is_named_until_the_first_day_on_which_no_row_does() {
+    let last = |row: ConsentRow, day_: &str| ConsentRow { valid_until: Some(day(day_)), ..row };
+    let at_first = last(row(), "2026-04-30");
+    for (rows, until) in [
+        (vec![row()], None),
+        (vec![at_first.clone()], Some("2026-04-30T15:00:00Z")),
+        (vec![at_first.clone(), of(ConsentState::Granted, "2026-05-01")], None),
+        (vec![at_first, of(ConsentState::Granted, "2026-05-02")], Some("2026-04-30T15:00:00Z")),
+        (vec![row(), last(of(ConsentState::Granted, "2026-04-02"), "2026-04-20")], None),
+        (vec![row(), of(ConsentState::Withdrawn, "2026-04-21")], Some("2026-04-20T15:00:00Z")),
+        (vec![row(), ConsentRow { facility: SECOND.to_owned(), ..last(row(), "2026-04-20") }], None),
+    ] {
+        let book = ConsentBook::new(1, rows.clone());
+        let number = HospitalNumber { facility: FIRST.to_owned(), number: Phi::new("100".to_owned()) };
+        let named = Phi::new("N1".to_owned());
+        let named = book.consented_until(&named, &community(HIROSHIMA), &number, noon());
+        assert_eq!(named, until.map(at), "{rows:?}");
+    }
+}
+
+#[test]
 fn the_id_of_a_card_is_its_holders_as_long_as_it_counts_and_nobodys_before_after_or_without_consent() {
     let (there, now) = (community(HIROSHIMA), at("2026-05-02T00:00:00Z"));
     let (whose, other) = (Phi::new("N1".to_owned()), Phi::new("N2".to_owned()));

@@ -1,6 +1,6 @@
 use super::*;
 use crate::policy::fixture::{FIRST, HIROSHIMA, SECOND, authority, community, noon};
-use crate::policy::{Asked, CONSENT_COLUMNS, EmergencyIds, HospitalNumber, Standing};
+use crate::policy::{Asked, CARD_COLUMNS, CONSENT_COLUMNS, EmergencyIds, HospitalNumber, Standing};
 
 const FIRST_ROW: &str = "N1,3310000001,100,2.999.34,*,*,TREATMENT,granted,2026-04-01,,HR-1,binder 1,clerk";
 const SECOND_ROW: &str = "N1,3310000002,900,2.999.34,*,*,TREATMENT,granted,2026-04-01,,HR-2,binder 1,clerk";
@@ -78,6 +78,24 @@ async fn the_end_of_a_withdrawal_counts_once_it_is_on_record() {
     assert_eq!(standing(&consents, FIRST), Standing::Blocked);
     noted(&store, &consents).await;
     assert_eq!(standing(&consents, FIRST), Standing::Consented { kinds: Terms::All });
+}
+
+#[tokio::test]
+async fn what_a_change_has_ended_is_told_also_where_the_rows_cannot_be_read_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = opened(&folder).await;
+    let consents = Consents::load(&store).await.unwrap();
+    let columns: Vec<&str> = CONSENT_COLUMNS.into_iter().chain(CARD_COLUMNS).collect();
+    let with_card = |number: &str| {
+        format!("{}\n{FIRST_ROW},H-{number}^^^&2.999.34.1&ISO,,\n", columns.join(",")).into_bytes()
+    };
+    consents.import(&store, "c.csv", &with_card("1"), noon()).await.unwrap();
+    assert!(!consents.have_ended());
+    let url = format!("sqlite://{}", folder.path().join("k.db").display());
+    let broken = sqlx::SqlitePool::connect(&url).await.unwrap();
+    sqlx::query("UPDATE consent SET state = 'unreadable'").execute(&broken).await.unwrap();
+    assert!(consents.import(&store, "d.csv", &with_card("2"), noon()).await.is_err());
+    assert!(consents.have_ended());
 }
 
 #[tokio::test]

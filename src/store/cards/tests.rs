@@ -192,6 +192,87 @@ async fn a_card_is_one_persons_as_long_as_it_is_not_over() {
 }
 
 #[tokio::test]
+async fn a_card_is_one_persons_also_before_the_next_of_its_holder_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder).await;
+    enter(&store, card("H-1", None, None)).await;
+    enter(&store, card("H-9", Some(date!(2027 - 01 - 01)), None)).await;
+    let others = |number, from, until| ConsentRow {
+        network_id: person("N-2"),
+        patient_no: person("200"),
+        ..card(number, from, until)
+    };
+    for (number, from, until) in [
+        ("H-1", None, None),
+        ("H-1", Some(date!(2026 - 12 - 31)), None),
+        ("H-9", None, None),
+        ("H-9", None, Some(date!(2027 - 01 - 01))),
+    ] {
+        let refused = add(&store, others(number, from, until)).await.unwrap_err();
+        assert!(matches!(refused, AddError::OtherPerson(at) if at == [(0, "card_id")]), "{number} {from:?}");
+    }
+    add(&store, others("H-9", None, Some(date!(2026 - 12 - 31)))).await.unwrap();
+    add(&store, others("H-1", Some(date!(2027 - 01 - 01)), None)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_card_ends_what_a_look_up_has_brought_for_somebody_else_under_its_id() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder).await;
+    enter(&store, ConsentRow { card: None, ..card("H-0", None, None) }).await;
+    let (told, version) = (Demographics::default(), store.consent_version().await.unwrap());
+    let rests_on = [PatientId::from_cx("B-7^^^&2.999.33.21.1&ISO").unwrap()];
+    let basis = Basis { ids: &rests_on, fed: Some(&told), is_card: false };
+    let whose = (&person("N-1"), &there());
+    assert!(store.keep_learned(whose, &[id("H-1")], (NOW, OPEN), version, basis).await.unwrap());
+    let told = store.feed_due(NOW, 9).await.unwrap();
+    store.feed_sent(told[0].position, NOW).await.unwrap();
+    store.feed_taken(told[0].position).await.unwrap();
+    shown(&store).await;
+    let theirs =
+        ConsentRow { network_id: person("N-2"), patient_no: person("200"), ..card("H-1", None, None) };
+    assert!(enter(&store, theirs).await.contains("N-1"));
+    assert_eq!(left(&store).await, [5, 6].into());
+    assert!(store.correlations(&person("N-1"), NOW).await.unwrap().is_empty());
+    assert_eq!(taken_back(&store).await, [id("H-1")]);
+}
+
+#[tokio::test]
+async fn what_rests_on_a_card_ends_with_the_last_day_of_the_consent() {
+    let last_day = Some(date!(2026 - 05 - 03));
+    let day_after = NOW.plus_seconds(3 * 86_400);
+    let open = || card("H-1", None, None);
+    for next in [
+        ConsentRow { valid_until: last_day, evidence: "another".to_owned(), ..open() },
+        ConsentRow { valid_until: last_day, card: None, ..open() },
+    ] {
+        let folder = tempfile::tempdir().unwrap();
+        let store = store(&folder).await;
+        enter(&store, open()).await;
+        used(&store, "H-1", OPEN).await;
+        shown(&store).await;
+        assert!(enter(&store, next.clone()).await.is_empty(), "{next:?}");
+        assert!(store.end_cards_over(day_after.plus_seconds(-86_400)).await.unwrap().is_empty());
+        assert_eq!(store.end_cards_over(day_after).await.unwrap().len(), 1, "{next:?}");
+        assert_eq!(left(&store).await, [5, 6].into());
+        assert_eq!(taken_back(&store).await, [id("H-1")]);
+    }
+}
+
+#[tokio::test]
+async fn what_was_shown_with_a_looked_up_id_stays_when_that_is_given_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = store(&folder).await;
+    let whose = (&person("N-1"), &there());
+    let basis = Basis::default();
+    assert!(store.keep_learned(whose, &[id("H-1")], (NOW, OPEN), 0, basis).await.unwrap());
+    shown(&store).await;
+    assert!(store.give_up(&person("N-1"), &there()).await.unwrap().is_empty());
+    assert!(store.correlations(&person("N-1"), NOW).await.unwrap().is_empty());
+    assert_eq!(left(&store).await.len(), 6);
+}
+
+#[tokio::test]
 async fn a_card_that_its_network_has_given_up_is_so_until_it_is_entered_anew() {
     let folder = tempfile::tempdir().unwrap();
     let store = store(&folder).await;
