@@ -41,8 +41,8 @@ fn at_kurashiki() -> PatientId {
     patient(KURASHIKI, "0000054321")
 }
 
-/// Hiroshima, which knows HANAKO as H-1 for a week.
-async fn hiroshima(number: &'static str) -> Gateway {
+/// Hiroshima, which knows HANAKO by this number.
+pub(crate) async fn hiroshima(number: &'static str) -> Gateway {
     Gateway::start(HIROSHIMA, move |arrived| async move {
         if arrived.path == "/xcpd" {
             let found = PatientMatch::Found(FoundPatient {

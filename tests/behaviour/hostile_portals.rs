@@ -3,20 +3,20 @@
 
 use kakehashi::dialect::ebxml::{CrossGatewayQuery, RegistryStoredQuery, RetrieveDocumentSet};
 use kakehashi::dialect::hl7v3::{
-    CrossGatewayPatientDiscovery, DuplicatesResolved, PdqCancellation, PdqContinuation, PdqQuery, PixQuery,
-    PixUpdateNotification, RecordAdded,
+    DuplicatesResolved, PdqCancellation, PdqContinuation, PdqQuery, PixQuery, PixUpdateNotification,
+    RecordAdded,
 };
 use kakehashi::model::{
-    Answer, CommunityId, Criteria, Demographics, DemographicsQuery, DocumentQuery, DocumentRetrieve,
-    FoundPatient, Homeless, PatientDiscovery, PatientId, PatientIdLookup, PatientMatch, PatientRecord, Phi,
-    QueryCancellation, QueryContinuation, QueryId, QueryKey, RecordChange, RegistryObject, RepositoryId,
-    ReturnType, Timestamp,
+    Criteria, Demographics, DemographicsQuery, DocumentQuery, DocumentRetrieve, Homeless, PatientDiscovery,
+    PatientId, PatientIdLookup, PatientRecord, Phi, QueryCancellation, QueryContinuation, QueryId, QueryKey,
+    RecordChange, RepositoryId, ReturnType, Timestamp,
 };
 use kakehashi::store::Store;
 use tempfile::TempDir;
 
+use crate::home_links::hiroshima;
 use crate::simulators::client::{Client, Message, PHYSICIAN, Reply, documents_of, entries, oid, patient};
-use crate::simulators::gateway::{Gateway, entry};
+use crate::simulators::gateway::Gateway;
 use crate::simulators::hospital::{HANAKO, Hospital, TARO};
 use crate::simulators::network::{HIROSHIMA, Network, OKAYAMA, Plan, consent, settings};
 use crate::simulators::pix::{Known, Manager, calling, revised, with_manager};
@@ -44,22 +44,7 @@ struct World {
 /// HANAKO, who has consented and is H-1 in Hiroshima, and TARO, who has not, each with documents at the
 /// university, as the PIX manager knows.
 async fn world(manager_more: &str) -> World {
-    let hiroshima = Gateway::start(HIROSHIMA, |arrived| async move {
-        if arrived.path == "/xcpd" {
-            let found = PatientMatch::Found(FoundPatient {
-                community: CommunityId(oid("2.999.34")),
-                id: patient("2.999.34.1", "H-1"),
-                demographics: Some(HANAKO.bare().into()),
-                confidence: 95,
-                also: Vec::new(),
-            });
-            return arrived.answer::<CrossGatewayPatientDiscovery>(Ok(Answer::found(vec![found])));
-        }
-        let QueryKey::Patient(asked) = arrived.request::<CrossGatewayQuery>().by else { panic!() };
-        let one = entry(HIROSHIMA, asked, "2.999.34.7.1");
-        arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(vec![RegistryObject::Entry(one)])))
-    })
-    .await;
+    let hiroshima = hiroshima("H-1").await;
     let known = Known::default();
     known.are_persons(&[&[n("N-1"), hers()], &[n("N-9"), his()]]);
     let manager = Manager::start(&known).await;

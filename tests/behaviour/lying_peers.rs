@@ -74,7 +74,12 @@ async fn truth(arrived: &Arrived) -> Told {
             arrived.answer::<CrossGatewayRetrieve>(Ok(Answer::found(vec![document(&asked[0], "truth!")])))
         }
     };
-    let (head, body) = response.into_parts();
+    whole(response).await
+}
+
+/// What would be told honestly, to be bent.
+async fn whole(honest: Response<Body>) -> Told {
+    let (head, body) = honest.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
     Told {
         status: head.status.as_u16(),

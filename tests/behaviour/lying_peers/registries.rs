@@ -18,7 +18,7 @@ use tempfile::TempDir;
 
 use super::lies::Told;
 use super::registry_lies::{LIES, Lie, Of};
-use super::{MARK, heard, response};
+use super::{MARK, heard, response, whole};
 use crate::simulators::client::{PHYSICIAN, documents_of, oid, patient};
 use crate::simulators::gateway::{Arrived, Body};
 use crate::simulators::hospital::{HANAKO, Someone};
@@ -59,17 +59,6 @@ const PEER: Place = Place {
     repository: "2.999.34.9",
     unique: "2.999.34.7.1",
 };
-
-async fn whole(honest: Response<Body>) -> Told {
-    let (head, body) = honest.into_parts();
-    let body = body.collect().await.unwrap().to_bytes();
-    Told {
-        status: head.status.as_u16(),
-        content_type: head.headers["content-type"].to_str().unwrap().to_owned(),
-        header: None,
-        body: String::from_utf8(body.to_vec()).unwrap(),
-    }
-}
 
 /// Half of it, and then the connection ends.
 fn cut_off(told: Told) -> Response<Body> {

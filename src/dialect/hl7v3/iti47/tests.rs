@@ -187,6 +187,8 @@ fn a_cancellation_is_acknowledged_and_nothing_more() {
         PdqCancellation::read_answer(received, &sent, &asking())
     };
     assert!(read(&xml).is_ok());
+    assert!(read(&xml.replace("code=\"AA\"", "code=\"CA\"")).is_ok(), "as managers acknowledge it");
+    assert!(read(&xml.replace("code=\"AA\"", "code=\"CR\"")).is_err(), "refused");
     let refused = answered::<PdqCancellation>(&end, Err(Refusal::Throttled(1)));
     assert!(matches!(read(&refused), Err(Failure::Rejected(_))));
     // The root of a continuation is met too; what it says decides.
