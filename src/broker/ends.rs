@@ -44,6 +44,8 @@ enum Turn {
     Begins { looks: bool, done: watch::Sender<()>, over: watch::Receiver<()> },
 }
 
+/// How many sweeps a request waits for: where they end without having done anything, it goes on.
+const ROUNDS: usize = 8;
 /// After a failure the store is asked again no sooner.
 const AGAIN_AFTER_S: i64 = 10;
 /// How long a sweep waits for the store.
@@ -100,7 +102,7 @@ impl Broker {
     /// Forgets what was remembered with ids that have ended since the last request.
     pub(super) async fn end_what_has_ended(&self, context: &RequestContext) {
         let consents = self.authorizer.consents();
-        loop {
+        for _ in 0..ROUNDS {
             let mut over = match self.ends.turn(context.received, || consents.have_ended()) {
                 Turn::Over => return,
                 Turn::Waits(over) => over,
@@ -160,15 +162,28 @@ struct Remembered {
 impl Remembered {
     async fn sweep(self, request: &RequestId, now: Timestamp, (looks, done): (bool, watch::Sender<()>)) {
         // What requests have ended, the store has forgotten with it.
-        self.end(request, &std::mem::take(&mut *locked(&self.ends.noted)));
-        let mut ended = self.authorizer.consents().take_ended();
+        let mut ended = std::mem::take(&mut *locked(&self.ends.noted));
+        merge(&mut ended, self.authorizer.consents().take_ended());
         self.end(request, &ended);
         if looks {
+            self.end_days(request, now, &mut ended).await;
+        }
+        drop(done);
+        // Once more: what ran while they ended may have kept some of it.
+        self.forget_shown(request, &ended).await;
+    }
+
+    // Ends what rests on cards whose days are over, some at a time.
+    async fn end_days(&self, request: &RequestId, now: Timestamp, ended: &mut Ended) {
+        loop {
             match tokio::time::timeout(STORE_WAIT, self.store.end_cards_over(now)).await {
-                Ok(Ok(over)) => {
+                Ok(Ok(over)) if over.is_empty() => {
                     locked(&self.ends.sweep).day = Some(japan_day(now));
+                    return;
+                }
+                Ok(Ok(over)) => {
                     self.end(request, &over);
-                    merge(&mut ended, over);
+                    merge(ended, over);
                 }
                 failed => {
                     let error = failed.map(|done| done.map_err(|error| error.to_string()));
@@ -177,12 +192,10 @@ impl Remembered {
                     self.ends.raise();
                     self.entry_cache.clear();
                     self.pages.clear();
+                    return;
                 }
             }
         }
-        drop(done);
-        // Once more: what ran while they ended may have kept some of it.
-        self.forget_shown(request, &ended).await;
     }
 
     // Whoever keeps something looks afterwards whether the count is still the same.

@@ -91,6 +91,10 @@ impl Store {
         .await?;
         let (mut added, mut ended, mut strangers) = (0, Ended::new(), Vec::new());
         for (position, row) in rows.iter().enumerate() {
+            // What stands there already was judged when it was entered; its card may have changed hands since.
+            if is_entered(&mut tx, row).await? {
+                continue;
+            }
             if owned_by_another(&mut tx, row).await? {
                 strangers.push((position, PATIENT_NO));
             } else if cards::is_anothers(&mut tx, row, change.at).await? {
@@ -243,6 +247,14 @@ async fn owned_by_another(
             .fetch_one(&mut **tx)
             .await?;
     Ok(owner != *row.network_id.reveal())
+}
+
+async fn is_entered(tx: &mut sqlx::Transaction<'_, Sqlite>, row: &ConsentRow) -> Result<bool, sqlx::Error> {
+    let found: Option<i64> = sqlx::query_scalar("SELECT 1 FROM consent WHERE sha256 = $1")
+        .bind(digest(&write(row)))
+        .fetch_optional(&mut **tx)
+        .await?;
+    Ok(found.is_some())
 }
 
 async fn insert(

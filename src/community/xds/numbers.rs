@@ -2,6 +2,7 @@
 //! another network without telling the number (decisions A1).
 
 use unicode_normalization::UnicodeNormalization;
+use uuid::Uuid;
 
 /// Digits from which a number is not met by chance.
 const DIGITS_MIN: usize = 4;
@@ -17,17 +18,20 @@ pub(super) fn tells(id: &str, number: &str) -> bool {
     }
     // Full-width digits are digits.
     let id = id.trim().nfkc().collect::<String>().to_ascii_uppercase();
+    // A UUID is one long number, also written as an OID: digits within it are chance.
+    let is_oid = id.strip_prefix("2.25.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
+    let is_uuid = is_oid || id.strip_prefix("URN:UUID:").is_some_and(|bare| Uuid::try_parse(bare).is_ok());
+    if !is_uuid && number.len() >= DIGITS_MIN && id.contains(&number) {
+        return true;
+    }
     let is_component = |component: &str| component.trim_start_matches('0') == bare;
     let mut components = id.split(|c: char| !c.is_ascii_alphanumeric());
     if bare.len() < DIGITS_MIN {
         return components.next_back().is_some_and(is_component);
     }
-    // A UUID is one long number, also written as an OID: digits within it are chance.
-    let is_oid = id.strip_prefix("2.25.").is_some_and(|rest| rest.bytes().all(|b| b.is_ascii_digit()));
-    let is_uuid = is_oid || id.starts_with("URN:UUID:");
     // `DOC12345`: letters put before a number do not hide it.
     let mut digits = id.split(|c: char| !c.is_ascii_digit());
-    components.any(is_component) || (!is_uuid && (digits.any(is_component) || id.contains(&number)))
+    components.any(is_component) || (!is_uuid && digits.any(is_component))
 }
 
 #[cfg(test)]
@@ -46,6 +50,10 @@ mod tests {
             ("検査 患者００１２３４５", "0000012345"),
             ("1.2.3^a77", "A77"),
             ("1.2.7", "0007"),
+            ("1.2.3^0000000123-3", "0000000123"),
+            ("1.2.3^DOC0000000123", "0000000123"),
+            ("患者 0000000123 検査", "0000000123"),
+            ("urn:uuid:PT0000012345", "0000012345"),
         ] {
             assert!(tells(id, number), "{id} {number}");
         }

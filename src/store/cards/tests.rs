@@ -189,6 +189,8 @@ async fn a_card_is_one_persons_as_long_as_it_is_not_over() {
     add(&store, ConsentRow { community: elsewhere, ..others() }).await.unwrap();
     enter(&store, card("H-1", None, Some(date!(2026 - 04 - 30)))).await;
     add(&store, others()).await.unwrap();
+    let (again, _) = add(&store, card("H-1", None, None)).await.unwrap();
+    assert_eq!(again.rows, 0, "the same file once more: its row stands there already");
 }
 
 #[tokio::test]
