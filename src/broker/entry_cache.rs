@@ -3,11 +3,10 @@
 //! age; keyed by who was shown them.
 
 use std::hash::{BuildHasher, RandomState};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use moka::sync::Cache;
-
+use super::aging::Aging;
 use crate::model::{
     CommunityId, DocumentEntry, DocumentId, ObjectId, PatientId, Phi, RegistryObject, RequestContext,
     TargetName,
@@ -25,11 +24,15 @@ struct Asker {
 
 /// The cache. It gives no permission: what it knows is authorized again.
 pub struct EntryCache {
-    entries: Cache<(Arc<Asker>, DocumentId), Arc<DocumentEntry>>,
+    shown: Mutex<Shown>,
+    hashing: RandomState,
+}
+
+struct Shown {
+    entries: Aging<(Arc<Asker>, Box<DocumentEntry>)>,
     /// By id and by unique id, of entries, folders and submission sets. They decide nothing but whom a budget
     /// counts: a hash of who was shown which id is enough, and keeps no id.
-    owners: Cache<u64, Arc<Owner>>,
-    hashing: RandomState,
+    owners: Aging<Arc<Owner>>,
 }
 
 /// At which community an object was shown, and as whose.
@@ -44,9 +47,10 @@ const KEPT: Duration = Duration::from_secs(3600);
 impl EntryCache {
     /// At most so many entries, each for an hour.
     pub fn new(entries_max: u64) -> Self {
-        let entries = Cache::builder().max_capacity(entries_max).time_to_live(KEPT).build();
-        let owners = Cache::builder().max_capacity(entries_max.saturating_mul(2)).time_to_live(KEPT).build();
-        Self { entries, owners, hashing: RandomState::new() }
+        let max = usize::try_from(entries_max).unwrap_or(usize::MAX);
+        let owners = Aging::new(max.saturating_mul(2), KEPT);
+        let shown = Shown { entries: Aging::new(max, KEPT), owners };
+        Self { shown: Mutex::new(shown), hashing: RandomState::new() }
     }
 
     /// Remembers entries as they were shown to this requester, without the message they came in: what a
@@ -54,36 +58,36 @@ impl EntryCache {
     /// other objects than entries, whose they are.
     pub fn insert(&self, context: &RequestContext, objects: &[RegistryObject]) {
         let Some(asker) = Asker::of(context) else { return };
+        let (who, now) = (self.who(&asker), Instant::now());
         let mut last: Option<Arc<Owner>> = None;
-        for object in objects {
-            if let Some(entry) = object.entry() {
-                self.entries.insert((Arc::clone(&asker), entry.id.clone()), Arc::new(entry.without_wire()));
+        // Others come in between where there are thousands.
+        for some in objects.chunks(AT_ONCE) {
+            let mut shown = self.shown_now();
+            for object in some {
+                if let Some(entry) = object.entry() {
+                    let kept = (Arc::clone(&asker), Box::new(entry.without_wire()));
+                    shown.entries.insert(self.document_key(who, &entry.id), kept, now);
+                }
+                let Some(patient) = object.patient() else { continue };
+                let same =
+                    last.filter(|last| last.patient == *patient && last.community == *object.community());
+                let owner = same.unwrap_or_else(|| {
+                    Arc::new(Owner { community: object.community().clone(), patient: patient.clone() })
+                });
+                shown.owners.insert(self.key(who, &object.object().folded()), Arc::clone(&owner), now);
+                if let Some(unique) = object.unique() {
+                    shown.owners.insert(self.key(who, unique.reveal()), Arc::clone(&owner), now);
+                }
+                last = Some(owner);
             }
-            let Some(patient) = object.patient() else { continue };
-            let same = last.filter(|last| last.patient == *patient && last.community == *object.community());
-            let owner = same.unwrap_or_else(|| {
-                Arc::new(Owner { community: object.community().clone(), patient: patient.clone() })
-            });
-            self.owners.insert(self.key(&asker, &object.object().folded()), Arc::clone(&owner));
-            if let Some(unique) = object.unique() {
-                self.owners.insert(self.key(&asker, unique.reveal()), Arc::clone(&owner));
-            }
-            last = Some(owner);
         }
     }
 
     /// Forgets entries of this community that were shown under such ids.
     pub fn forget(&self, community: &CommunityId, shown_under: impl Fn(&PatientId) -> bool) {
-        for (key, entry) in &self.entries {
-            if key.1.community == *community && shown_under(&entry.patient) {
-                self.entries.invalidate(&*key);
-            }
-        }
-        for (key, owner) in &self.owners {
-            if owner.community == *community && shown_under(&owner.patient) {
-                self.owners.invalidate(&*key);
-            }
-        }
+        let mut shown = self.shown_now();
+        shown.entries.retain(|(_, entry)| entry.id.community != *community || !shown_under(&entry.patient));
+        shown.owners.retain(|owner| owner.community != *community || !shown_under(&owner.patient));
     }
 
     /// Whose the object of this id was, as it was shown to this requester.
@@ -98,26 +102,47 @@ impl EntryCache {
 
     fn owner_by(&self, context: &RequestContext, id: &str) -> Option<PatientId> {
         let asker = Asker::of(context)?;
-        let key = self.key(&asker, id);
-        Some(self.owners.get(&key)?.patient.clone())
+        let who = self.who(&asker);
+        Some(self.shown_now().owners.get(self.key(who, id), Instant::now())?.patient.clone())
     }
 
-    fn key(&self, asker: &Asker, id: &str) -> u64 {
-        self.hashing.hash_one((asker, id))
+    // Panics elsewhere leave it whole: at worst an entry is forgotten.
+    fn shown_now(&self) -> MutexGuard<'_, Shown> {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn who(&self, asker: &Asker) -> u64 {
+        self.hashing.hash_one(asker)
+    }
+
+    fn key(&self, who: u64, id: &str) -> u64 {
+        self.hashing.hash_one((who, id))
+    }
+
+    fn document_key(&self, who: u64, id: &DocumentId) -> u64 {
+        self.hashing.hash_one((who, id))
     }
 
     /// Forgets everything.
     pub fn clear(&self) {
-        self.entries.invalidate_all();
-        self.owners.invalidate_all();
+        let mut shown = self.shown_now();
+        shown.entries.clear();
+        shown.owners.clear();
     }
 
     /// The entry as it was shown to this requester.
     pub fn shown(&self, context: &RequestContext, document: &DocumentId) -> Option<DocumentEntry> {
-        let entry = self.entries.get(&(Asker::of(context)?, document.clone()))?;
-        Some(DocumentEntry::clone(&entry))
+        let asker = Asker::of(context)?;
+        let shown = self.shown_now();
+        let (whom, entry) =
+            shown.entries.get(self.document_key(self.who(&asker), document), Instant::now())?;
+        // Two may have one hash: what was shown to somebody else stays theirs.
+        (*whom == asker && entry.id == *document).then(|| DocumentEntry::clone(entry))
     }
 }
+
+/// Objects remembered in one go.
+const AT_ONCE: usize = 256;
 
 impl Asker {
     // Nobody is shown entries without having been vouched for.

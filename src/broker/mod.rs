@@ -1,6 +1,7 @@
 //! Floor 6: the life of a request. Start at `pipeline.rs`.
 
 mod addressed;
+mod aging;
 mod announced;
 mod breaker;
 mod budgets;

@@ -4,9 +4,7 @@
 use std::ops::Range;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
-use super::{Code, DocumentId, Dtm, ObjectId, PatientId, Phi};
+use super::{Code, DocumentId, Dtm, ObjectId, PatientId, Phi, SharedText};
 
 /// availabilityStatus.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -78,8 +76,8 @@ pub enum Encoded {
 /// A slice of a received message with the namespaces that were in scope there.
 #[derive(Debug, Clone)]
 pub struct WireBytes {
-    /// The element, from `<` to `>`, UTF-8.
-    pub bytes: Phi<Bytes>,
+    /// The element, from `<` to `>`.
+    pub text: Phi<SharedText>,
     /// Prefix (empty for the default) and URI, those declared outside the slice.
     pub namespaces: Arc<[(String, String)]>,
     /// Where stands what may have to be changed; None where nobody has looked.
@@ -144,7 +142,7 @@ impl DocumentEntry {
     /// The entry without the bytes it came in.
     #[must_use]
     pub fn without_wire(&self) -> Self {
-        let nothing = WireBytes { bytes: Phi::default(), namespaces: Arc::default(), places: None };
+        let nothing = WireBytes { text: Phi::default(), namespaces: Arc::default(), places: None };
         let encoded = match &self.encoded {
             Encoded::Ebxml(_) => Encoded::Ebxml(nothing),
             Encoded::Metadata(metadata) => Encoded::Metadata(Arc::clone(metadata)),

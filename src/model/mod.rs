@@ -17,6 +17,7 @@ mod refusal;
 mod registry_object;
 mod request;
 mod requester;
+mod shared_text;
 mod time;
 
 pub use answer::{Answer, Failure, Outage, Outcome, Page, Reported, Severity};
@@ -44,4 +45,5 @@ pub use request::{
     QueryCancellation, QueryContinuation, Request,
 };
 pub use requester::{AskerKey, Means, Organization, Person, Purpose, Requester, Role, Vouched, Voucher};
+pub use shared_text::SharedText;
 pub use time::{Dtm, PartialDate, Timestamp};

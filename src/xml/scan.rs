@@ -26,8 +26,20 @@ pub struct PlainAttribute<'a> {
     pub local: &'a str,
     /// Value as it stands.
     pub raw: &'a str,
+    /// Whether there are references in it.
+    pub has_references: bool,
     /// Offset of its first byte.
     pub at: usize,
+}
+
+impl<'a> PlainAttribute<'a> {
+    /// The value with its references resolved.
+    ///
+    /// # Errors
+    /// None: they were resolved once before.
+    pub fn value(&self) -> Result<Cow<'a, str>, NotPlain> {
+        if self.has_references { resolved(self.raw) } else { Ok(Cow::Borrowed(self.raw)) }
+    }
 }
 
 /// The start of an element.
@@ -50,7 +62,7 @@ pub enum Token<'a> {
     Start(Tag<'a>),
     /// The innermost element ends.
     End,
-    /// Text as it stands.
+    /// Text as it stands; its references are among those that [`resolved`] knows.
     Text(&'a str),
 }
 
@@ -158,9 +170,8 @@ impl<'a> Scanner<'a> {
     }
 
     fn text(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
-        let length = memchr(b'<', rest.as_bytes()).ok_or(NotPlain)?;
+        let Run { length, marks } = run(rest.as_bytes(), Saying::IN_TEXT).ok_or(NotPlain)?;
         let text = rest.get(..length).ok_or(NotPlain)?;
-        let marks = marks(text.as_bytes());
         // CR LF between elements becomes LF, which nobody here tells apart.
         let is_blank = || text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         // Within text it counts, and `]]>` is forbidden: both are the reader's.
@@ -172,7 +183,11 @@ impl<'a> Scanner<'a> {
             return Err(NotPlain);
         }
         // The reader counts each reference and each run around it.
-        let references = if marks & REFERENCE == 0 { 0 } else { text.bytes().filter(|b| *b == b'&').count() };
+        let has_references = marks & REFERENCE != 0;
+        if has_references {
+            resolved(text)?;
+        }
+        let references = if has_references { text.bytes().filter(|b| *b == b'&').count() } else { 0 };
         self.count(1 + 2 * references)?;
         if text.len() > self.limits.text_bytes {
             return Err(NotPlain);
@@ -241,27 +256,31 @@ impl<'a> Scanner<'a> {
         let of_attribute = name(trimmed)?;
         let name = of_attribute.name;
         let after = trimmed.get(name.len()..).and_then(|after| after.strip_prefix('=')).ok_or(NotPlain)?;
-        let quote = *after.as_bytes().first().filter(|byte| matches!(byte, b'"' | b'\'')).ok_or(NotPlain)?;
+        let saying = match after.as_bytes().first() {
+            Some(b'"') => Saying::IN_DOUBLE,
+            Some(b'\'') => Saying::IN_SINGLE,
+            _ => return Err(NotPlain),
+        };
         let value = after.get(1..).ok_or(NotPlain)?;
-        let length = memchr(quote, value.as_bytes()).ok_or(NotPlain)?;
+        let Run { length, marks } = run(value.as_bytes(), saying).ok_or(NotPlain)?;
         let raw = value.get(..length).ok_or(NotPlain)?;
-        let marks = marks(raw.as_bytes());
         if marks & (CONTROL | LESS) != 0 || has_noncharacter(raw, marks) || raw.len() > self.limits.text_bytes
         {
             return Err(NotPlain);
         }
-        if marks & REFERENCE != 0 {
+        let has_references = marks & REFERENCE != 0;
+        if has_references {
             resolved(raw)?;
         }
         let at = self.at + blank + name.len() + 2;
         self.at = at + length + 1;
         let Name { prefix, local, .. } = of_attribute;
-        self.keep(PlainAttribute { name, prefix, local, raw, at }, marks & REFERENCE != 0)?;
+        self.keep(PlainAttribute { name, prefix, local, raw, has_references, at })?;
         Ok(true)
     }
 
-    fn keep(&mut self, attribute: PlainAttribute<'a>, has_reference: bool) -> Result<(), NotPlain> {
-        let PlainAttribute { raw, .. } = attribute;
+    fn keep(&mut self, attribute: PlainAttribute<'a>) -> Result<(), NotPlain> {
+        let PlainAttribute { raw, has_references, .. } = attribute;
         let declared = match (attribute.prefix, attribute.local) {
             ("", local) => (local == "xmlns").then_some(""),
             ("xmlns", prefix) => Some(prefix),
@@ -270,7 +289,7 @@ impl<'a> Scanner<'a> {
         match declared {
             Some(prefix) => {
                 let is_odd =
-                    has_reference || raw.starts_with("http://www.w3.org/XML") || raw.contains("/xmlns/");
+                    has_references || raw.starts_with("http://www.w3.org/XML") || raw.contains("/xmlns/");
                 let is_odd = is_odd || raw.len() > NAMESPACE_BYTES_MAX;
                 if prefix.starts_with("xml") || is_odd || raw.is_empty() || self.declares(prefix) {
                     return Err(NotPlain);
@@ -350,15 +369,100 @@ const REFERENCE: u8 = 2;
 const LESS: u8 = 4;
 const LAST_PLANE: u8 = 8;
 
-// Without a branch, so that many bytes are looked at at once.
-fn marks(bytes: &[u8]) -> u8 {
-    bytes.iter().fold(0, |marks, byte| {
-        marks
-            | u8::from(*byte < 0x20)
-            | (u8::from(*byte == b'&') << 1)
-            | (u8::from(*byte == b'<') << 2)
-            | (u8::from(*byte == 0xef) << 3)
-    })
+/// What a byte of a text or value is marked as.
+const MARKS: [u8; 256] = {
+    let mut marks = [0; 256];
+    let mut byte = 0;
+    while byte < 0x20 {
+        marks[byte] = CONTROL;
+        byte += 1;
+    }
+    marks[b'&' as usize] = REFERENCE;
+    marks[b'<' as usize] = LESS;
+    marks[0xef] = LAST_PLANE;
+    marks
+};
+
+/// A text or value: its length, and what its bytes are marked as, all together.
+struct Run {
+    length: usize,
+    marks: u8,
+}
+
+/// Bytes that say something in a text or in a value, eight looked at in one word.
+#[derive(Debug, Clone, Copy)]
+struct Saying {
+    end: u8,
+    /// Two bytes that differ in one bit are one comparison: that bit taken out of both.
+    pairs: [(u64, u64); 2],
+}
+
+impl Saying {
+    const IN_TEXT: Self = Self { end: b'<', pairs: [(EACH * 0xff, EACH * b'<' as u64), (EACH * 0xff, AND)] };
+    // `"` and `&`, `'` and `&` differ in one bit.
+    const IN_DOUBLE: Self = Self { end: b'"', pairs: [(EACH * 0xfb, EACH * 0x22), (EACH * 0xff, LESS_THAN)] };
+    const IN_SINGLE: Self =
+        Self { end: b'\'', pairs: [(EACH * 0xfe, EACH * 0x26), (EACH * 0xff, LESS_THAN)] };
+
+    /// The high bit of the first byte that says something, and of some behind it; 0 where none does.
+    fn said(self, word: u64) -> u64 {
+        // A byte below 0x20 borrows: exact for the first, as whatever borrows comes first.
+        let mut said = word.wrapping_sub(EACH * 0x20) & !word;
+        for (mask, sought) in self.pairs {
+            said |= zero((word & mask) ^ sought);
+        }
+        said & HIGH
+    }
+}
+
+const EACH: u64 = 0x0101_0101_0101_0101;
+const HIGH: u64 = EACH * 0x80;
+const AND: u64 = EACH * b'&' as u64;
+const LESS_THAN: u64 = EACH * b'<' as u64;
+
+// The high bit of the first byte that is zero, and of some behind it.
+const fn zero(word: u64) -> u64 {
+    word.wrapping_sub(EACH) & !word
+}
+
+// As far as the end, in one go; None where it never comes. Eight bytes at a time.
+fn run(bytes: &[u8], saying: Saying) -> Option<Run> {
+    let (mut length, mut marks) = (0, 0);
+    let mut rest = bytes;
+    while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
+        let word = u64::from_le_bytes(*eight);
+        // Nearly all text is ASCII. One behind the end costs a second look, no more.
+        if word & HIGH != 0 && zero(word ^ (EACH * 0xef)) & HIGH != 0 {
+            marks |= LAST_PLANE;
+        }
+        let said = saying.said(word);
+        if said == 0 {
+            length += 8;
+            rest = behind;
+            continue;
+        }
+        let before = said.trailing_zeros() as usize / 8;
+        let (byte, behind) = rest.get(before..)?.split_first()?;
+        length += before;
+        if *byte == saying.end {
+            return Some(Run { length, marks });
+        }
+        marks |= mark(*byte);
+        length += 1;
+        rest = behind;
+    }
+    for byte in rest {
+        if *byte == saying.end {
+            return Some(Run { length, marks });
+        }
+        marks |= mark(*byte);
+        length += 1;
+    }
+    None
+}
+
+fn mark(byte: u8) -> u8 {
+    MARKS.get(usize::from(byte)).copied().unwrap_or_default()
 }
 
 fn has_noncharacter(text: &str, marks: u8) -> bool {
@@ -372,33 +476,43 @@ struct Name<'a> {
     local: &'a str,
 }
 
-fn name(text: &str) -> Result<Name<'_>, NotPlain> {
-    let mut colon = None;
-    let mut length = 0;
-    let mut begins = true;
-    for byte in text.bytes() {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => begins = false,
-            b'0'..=b'9' | b'-' | b'.' if !begins => {}
-            b':' if !begins && colon.is_none() => {
-                colon = Some(length);
-                begins = true;
-            }
-            b'0'..=b'9' | b'-' | b'.' | b':' => return Err(NotPlain),
-            _ => break,
-        }
-        length += 1;
+/// What a byte may be in a part of a name: its first, or one of it.
+const IN_NAMES: [u8; 256] = {
+    let mut bytes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        bytes[byte as usize] = match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'_' => FIRST | WITHIN,
+            b'0'..=b'9' | b'-' | b'.' => WITHIN,
+            _ => 0,
+        };
+        byte += 1;
     }
-    // Nothing of a name, or nothing behind its colon.
-    if begins {
+    bytes
+};
+const FIRST: u8 = 1;
+const WITHIN: u8 = 2;
+
+fn name(text: &str) -> Result<Name<'_>, NotPlain> {
+    let bytes = text.as_bytes();
+    let first = part(bytes)?;
+    if bytes.get(first) != Some(&b':') {
+        let name = text.get(..first).ok_or(NotPlain)?;
+        return Ok(Name { name, prefix: "", local: name });
+    }
+    let end = first + 1 + part(bytes.get(first + 1..).unwrap_or_default())?;
+    let name = text.get(..end).filter(|_| bytes.get(end) != Some(&b':')).ok_or(NotPlain)?;
+    let (prefix, local) = (name.get(..first).ok_or(NotPlain)?, name.get(first + 1..).ok_or(NotPlain)?);
+    Ok(Name { name, prefix, local })
+}
+
+// Length of what stands before or behind a colon.
+fn part(bytes: &[u8]) -> Result<usize, NotPlain> {
+    let is = |byte: &u8, what: u8| IN_NAMES.get(usize::from(*byte)).is_some_and(|may| may & what != 0);
+    if !bytes.first().is_some_and(|byte| is(byte, FIRST)) {
         return Err(NotPlain);
     }
-    let name = text.get(..length).ok_or(NotPlain)?;
-    let (prefix, local) = match colon {
-        None => ("", name),
-        Some(at) => (name.get(..at).ok_or(NotPlain)?, name.get(at + 1..).ok_or(NotPlain)?),
-    };
-    Ok(Name { name, prefix, local })
+    Ok(bytes.iter().position(|byte| !is(byte, WITHIN)).unwrap_or(bytes.len()))
 }
 
 /// A text or value with its references resolved.

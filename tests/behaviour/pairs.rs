@@ -29,7 +29,7 @@ type Objects = BTreeMap<u32, Fields>;
 fn held(holder: &Holder) -> Objects {
     let objects = holder.holdings().objects;
     let read = |object: &RegistryObject| {
-        let slice = std::str::from_utf8(object.wire().unwrap().bytes.reveal()).unwrap().to_owned();
+        let slice = object.wire().unwrap().text.reveal().as_str().to_owned();
         let rim = "urn:oasis:names:tc:ebxml-regrep:xsd:rim:3.0";
         let whole = format!("<scope xmlns:rim=\"{rim}\">{slice}</scope>");
         let fields = fields::of(Tree::parse(&whole).unwrap().elements().next().unwrap());

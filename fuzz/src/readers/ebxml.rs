@@ -107,7 +107,7 @@ fn said(entry: &DocumentEntry) -> String {
 fn object_said(object: &RegistryObject) -> String {
     let rest = || {
         let wire = object.wire().expect("a received object lost its bytes");
-        assert!(!wire.bytes.reveal().is_empty(), "a received object lost its bytes");
+        assert!(!wire.text.reveal().as_str().is_empty(), "a received object lost its bytes");
         let ids = (object.object().0.reveal(), object.unique().map(|unique| unique.reveal()));
         format!(
             "{} {ids:?} {:?}",

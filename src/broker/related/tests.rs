@@ -21,7 +21,7 @@ fn person(value: &str) -> PatientId {
 }
 
 fn wire() -> WireBytes {
-    WireBytes { bytes: Phi::default(), namespaces: [].into(), places: None }
+    WireBytes { text: Phi::default(), namespaces: [].into(), places: None }
 }
 
 fn document_of(name: &str, patient: &str) -> RegistryObject {

@@ -71,7 +71,7 @@ mod tests {
             size: None,
             origin: None,
             encoded: Encoded::Ebxml(WireBytes {
-                bytes: Phi::default(),
+                text: Phi::default(),
                 namespaces: Arc::from([]),
                 places: None,
             }),

@@ -2,8 +2,6 @@
 //! (ITI TF-3 4.2.2, 4.2.3.3, 4.2.3.4): what no field here names, as comments and intended recipients, is
 //! left out, and so is whatever tells what must not be told.
 
-use bytes::Bytes;
-
 use super::building::Building;
 use super::entry::{classifications, codes, identifier, localized, slot};
 use super::entry_view::{author, dtm};
@@ -147,13 +145,12 @@ pub fn may_tell_authors(authors: &[Author], may_tell: &dyn Fn(&str) -> bool) -> 
 }
 
 fn tree(wire: &WireBytes) -> Option<Tree> {
-    let slice = std::str::from_utf8(wire.bytes.reveal()).ok()?;
-    splice::parse(slice, &wire.namespaces).ok().map(|(tree, _)| tree)
+    splice::parse(wire.text.reveal().as_str(), &wire.namespaces).ok().map(|(tree, _)| tree)
 }
 
 fn wire(w: Writer) -> WireBytes {
     let namespaces = [("rim".to_owned(), RIM.to_owned())].into();
-    WireBytes { bytes: Phi::new(Bytes::from(w.finish())), namespaces, places: None }
+    WireBytes { text: Phi::new(w.finish().into()), namespaces, places: None }
 }
 
 #[cfg(test)]

@@ -3,14 +3,12 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
-
 use super::registry_response::RegistryError;
 use super::splice::{self, Changes};
 use super::vocabulary::{ON_DEMAND, RIM, STABLE, availability, same_uuid, scheme};
 use crate::model::{
     Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId,
-    PeerProfile, Phi, RepositoryId, WireBytes,
+    PeerProfile, Phi, RepositoryId, SharedText, WireBytes,
 };
 use crate::xml::Tree;
 
@@ -31,8 +29,8 @@ pub struct Object<'a> {
 impl Object<'_> {
     /// The bytes to keep.
     pub fn wire(&self) -> WireBytes {
-        let bytes = Bytes::copy_from_slice(self.slice.as_bytes());
-        WireBytes { bytes: Phi::new(bytes), namespaces: Arc::clone(self.scope), places: None }
+        let text = SharedText::from(self.slice.to_owned());
+        WireBytes { text: Phi::new(text), namespaces: Arc::clone(self.scope), places: None }
     }
 
     /// @home where it is one; `urn:oid:` may be missing.
@@ -97,7 +95,7 @@ pub fn read(
         let changes = Changes { attributes: &filled, patient: None };
         let amended = splice::splice(&wire, changes)
             .map_err(|m| dropped(&format!("an entry could not be read: {}", m.why)))?;
-        wire.bytes = Phi::new(Bytes::from(amended));
+        wire.text = Phi::new(amended.into());
     }
     let id = tree.attribute("id").map(str::trim).filter(|id| !id.is_empty());
     let repository = slot(tree, "repositoryUniqueId").and_then(|text| Oid::parse(&text));

@@ -63,9 +63,7 @@ pub fn metadata(entry: &DocumentEntry) -> Result<EntryView, Malformed> {
 }
 
 fn of_wire(wire: &WireBytes) -> Result<EntryView, Malformed> {
-    let slice = std::str::from_utf8(wire.bytes.reveal())
-        .map_err(|_| Malformed::new("malformed-xml", "", "an entry is not UTF-8"))?;
-    let (tree, _) = splice::parse(slice, &wire.namespaces)?;
+    let (tree, _) = splice::parse(wire.text.reveal().as_str(), &wire.namespaces)?;
     Ok(of(&tree))
 }
 

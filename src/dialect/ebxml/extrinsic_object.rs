@@ -2,7 +2,7 @@
 //! one of our own written whole, with ids that follow from its entryUUID.
 
 use super::building::Building;
-use super::splice::{Changes, splice};
+use super::splice::{Changes, splice_into};
 use super::vocabulary::{REFERENCE_ID_LIST, STABLE, availability_urn, scheme};
 use crate::model::{DocumentEntry, Encoded, EntryMetadata, Malformed};
 
@@ -10,15 +10,29 @@ use crate::model::{DocumentEntry, Encoded, EntryMetadata, Malformed};
 /// (decisions A6). The prefix `rim` must be declared around it.
 ///
 /// # Errors
-/// As [`splice`].
+/// As [`super::splice::splice`].
 pub fn encode(entry: &DocumentEntry) -> Result<String, Malformed> {
+    let mut out = String::new();
+    encode_into(&mut out, entry)?;
+    Ok(out)
+}
+
+/// As [`encode`], written behind what stands in `out`; in case of an error nothing is.
+///
+/// # Errors
+/// As [`encode`].
+pub fn encode_into(out: &mut String, entry: &DocumentEntry) -> Result<(), Malformed> {
     let home = entry.id.community.to_string();
     match &entry.encoded {
         Encoded::Ebxml(wire) => {
             let patient = entry.patient.cx();
-            splice(wire, Changes { attributes: &[("home", &home)], patient: Some(patient.reveal()) })
+            let changes = Changes { attributes: &[("home", &home)], patient: Some(patient.reveal()) };
+            splice_into(out, wire, changes)
         }
-        Encoded::Metadata(metadata) => Ok(write(entry, metadata, &home)),
+        Encoded::Metadata(metadata) => {
+            out.push_str(&write(entry, metadata, &home));
+            Ok(())
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod retrieve_answer;
 mod retrieve_document_set;
 mod retrieve_request;
 mod retrieve_response;
+mod rim_element;
 #[cfg(test)]
 mod samples;
 #[cfg(test)]

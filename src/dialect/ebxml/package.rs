@@ -4,8 +4,6 @@
 
 use std::collections::HashMap;
 
-use bytes::Bytes;
-
 use super::entry::{APPROVED, Object, identifier};
 use super::registry_response::RegistryError;
 use super::splice::{self, Changes};
@@ -82,7 +80,7 @@ pub fn read(
             let changes = Changes { attributes: &[("status", APPROVED)], patient: None };
             let amended = splice::splice(&wire, changes)
                 .map_err(|m| dropped(&format!("a package could not be read: {}", m.why)))?;
-            wire.bytes = Phi::new(Bytes::from(amended));
+            wire.text = Phi::new(amended.into());
             Availability::Approved
         }
         None => return Err(dropped("a package without status (switch fill_missing_status)")),

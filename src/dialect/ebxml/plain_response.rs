@@ -5,19 +5,19 @@
 //! alone refuses and reports: this pass never decides that something is wrong.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use bytes::Bytes;
 use memchr::memmem;
 
 use super::entry::{Scope, object_type_of};
 use super::query_response::{Head, OBJECTS_MAX, scan};
-use super::splice::may_stand;
+use super::rim_element::RimElement;
 use super::vocabulary::{QUERY, RIM, availability, same_uuid, scheme};
 use crate::dialect::Sent;
 use crate::dialect::soap::Envelope;
 use crate::model::{
     Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId, Phi, RegistryObject,
-    RepositoryId, WireBytes, WirePlaces,
+    RepositoryId, SharedText, WireBytes, WirePlaces,
 };
 use crate::xml::{Limits, NotPlain, PlainAttribute, Scanner, Tag, Token, resolved};
 
@@ -47,7 +47,7 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
     let mut found = Vec::new();
     while scanner.depth() > 0 || !source.get(scanner.offset()..).ok_or(NotPlain)?.starts_with("</") {
         match scanner.token()? {
-            Token::Text(text) => drop(resolved(text)?),
+            Token::Text(_) => {}
             Token::Start(tag) if is(&tag, "ExtrinsicObject") && found.len() < OBJECTS_MAX => {
                 found.push(RegistryObject::Entry(entry(&mut scanner, tag, &shared)?));
             }
@@ -71,7 +71,7 @@ fn is(tag: &Tag<'_>, local: &str) -> bool {
 /// What all entries of a message have in common.
 struct Shared<'m> {
     sent: &'m Sent,
-    whole: Bytes,
+    whole: &'m Arc<String>,
     scope: &'m Scope,
     /// One for each namespace in scope: how its prefix would show.
     finders: Vec<memmem::Finder<'static>>,
@@ -91,6 +91,23 @@ enum Coded {
     Type,
 }
 
+const CODED: [(&str, Coded); 4] = [
+    (scheme::CLASS, Coded::Class),
+    (scheme::CONFIDENTIALITY, Coded::Confidentiality),
+    (scheme::FORMAT, Coded::Format),
+    (scheme::TYPE, Coded::Type),
+];
+
+/// Which of the slots that are read one is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Valued {
+    Hash,
+    Repository,
+    Size,
+    #[default]
+    Other,
+}
+
 /// What has been read of an entry so far.
 #[derive(Default)]
 struct Reading<'a> {
@@ -103,9 +120,10 @@ struct Reading<'a> {
     repository: Option<Cow<'a, str>>,
     unique: Option<Cow<'a, str>>,
     patient: Option<PlainAttribute<'a>>,
-    /// The child of the entry, and of a classification, that is open: what its values are for.
-    slot: Option<&'a str>,
-    inner_slot: Option<&'a str>,
+    /// What the values of the slot are for that is open.
+    slot: Valued,
+    /// Whether the slot of the classification that is open is the coding scheme.
+    is_scheme: bool,
     coded: Option<(Coded, Code)>,
     /// Names seen within the classification that is open, and texts of the first of them.
     names: usize,
@@ -113,7 +131,7 @@ struct Reading<'a> {
 }
 
 fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result<DocumentEntry, NotPlain> {
-    let value = |name: &str| scanner.attribute(name).map(|attribute| resolved(attribute.raw)).transpose();
+    let value = |name: &str| scanner.attribute(name).map(PlainAttribute::value).transpose();
     let home = value("home")?.and_then(|home| Oid::parse(&home)).map(CommunityId);
     let community = home.filter(|home| *home == shared.sent.home).ok_or(NotPlain)?;
     let availability = value("status")?.and_then(|status| availability(&status)).ok_or(NotPlain)?;
@@ -123,20 +141,21 @@ fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result
     let home = scanner.attribute("home").copied().ok_or(NotPlain)?;
     let declared: Vec<bool> = shared.scope.iter().map(|(prefix, _)| scanner.declares(prefix)).collect();
     let mut reading = Reading::default();
-    let mut open: Vec<&str> = Vec::with_capacity(8);
+    let mut open: Vec<RimElement> = Vec::with_capacity(8);
     loop {
         match scanner.token()? {
             Token::Start(child) => {
-                let parent = open.last().copied().unwrap_or("ExtrinsicObject");
-                if child.ns != RIM || !may_stand(child.local, parent) {
+                let parent = open.last().copied().unwrap_or(RimElement::ExtrinsicObject);
+                let element = RimElement::named(child.local).filter(|this| this.may_stand_in(parent));
+                if child.ns != RIM {
                     return Err(NotPlain);
                 }
-                open.push(child.local);
+                open.push(element.ok_or(NotPlain)?);
                 reading.begin(scanner, &open)?;
             }
             Token::Text(text) => reading.text(&open, text)?,
             Token::End => match open.pop() {
-                Some(local) => reading.end(local, open.len()),
+                Some(element) => reading.end(element, open.len()),
                 None => break,
             },
         }
@@ -146,35 +165,28 @@ fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result
 }
 
 impl<'a> Reading<'a> {
-    fn begin(&mut self, scanner: &Scanner<'a>, open: &[&'a str]) -> Result<(), NotPlain> {
+    fn begin(&mut self, scanner: &Scanner<'a>, open: &[RimElement]) -> Result<(), NotPlain> {
+        use RimElement::{Classification, ExternalIdentifier, LocalizedString, Name, Slot};
         let raw = |name: &str| scanner.attribute(name).map(|attribute| attribute.raw);
         match open {
-            ["Slot"] => self.slot = raw("name"),
-            ["Classification"] => {
-                let given = raw("classificationScheme").unwrap_or_default();
-                let coded = [
-                    (scheme::CLASS, Coded::Class),
-                    (scheme::CONFIDENTIALITY, Coded::Confidentiality),
-                    (scheme::FORMAT, Coded::Format),
-                    (scheme::TYPE, Coded::Type),
-                ];
-                let coded = coded.into_iter().find(|(scheme, _)| same_uuid(scheme, given));
-                (self.names, self.texts, self.inner_slot) = (0, 0, None);
-                self.coded = None;
-                if let Some((_, coded)) = coded {
-                    let value = resolved(raw("nodeRepresentation").unwrap_or_default())?.trim().to_owned();
-                    self.coded = Some((coded, Code { value, ..Code::default() }));
-                }
+            [Slot] => {
+                self.slot = match raw("name") {
+                    Some("hash") => Valued::Hash,
+                    Some("repositoryUniqueId") => Valued::Repository,
+                    Some("size") => Valued::Size,
+                    _ => Valued::Other,
+                };
             }
-            ["Classification", "Slot"] => self.inner_slot = raw("name"),
-            ["Classification", "Name"] => self.names += 1,
-            ["Classification", "Name", "LocalizedString"] if self.names == 1 => {
+            [Classification] => self.begin_classification(scanner)?,
+            [Classification, Slot] => self.is_scheme = raw("name") == Some("codingScheme"),
+            [Classification, Name] => self.names += 1,
+            [Classification, Name, LocalizedString] if self.names == 1 => {
                 self.texts += 1;
                 if let Some((_, code)) = self.coded.as_mut().filter(|_| self.texts == 1) {
-                    code.display = resolved(raw("value").unwrap_or_default())?.trim().to_owned();
+                    code.display = trimmed(scanner.attribute("value"))?;
                 }
             }
-            ["ExternalIdentifier"] => {
+            [ExternalIdentifier] => {
                 let given = raw("identificationScheme").unwrap_or_default();
                 let value = || scanner.attribute("value").copied().ok_or(NotPlain);
                 if same_uuid(given, scheme::PATIENT) {
@@ -183,7 +195,7 @@ impl<'a> Reading<'a> {
                         return Err(NotPlain);
                     }
                 } else if same_uuid(given, scheme::UNIQUE) && self.unique.is_none() {
-                    self.unique = Some(resolved(value()?.raw)?);
+                    self.unique = Some(value()?.value()?);
                 }
             }
             _ => {}
@@ -191,25 +203,32 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn text(&mut self, open: &[&'a str], text: &'a str) -> Result<(), NotPlain> {
+    fn begin_classification(&mut self, scanner: &Scanner<'a>) -> Result<(), NotPlain> {
+        let given = scanner.attribute("classificationScheme").map(|scheme| scheme.raw).unwrap_or_default();
+        (self.names, self.texts, self.is_scheme, self.coded) = (0, 0, false, None);
+        if let Some((_, coded)) = CODED.into_iter().find(|(scheme, _)| same_uuid(scheme, given)) {
+            let value = trimmed(scanner.attribute("nodeRepresentation"))?;
+            self.coded = Some((coded, Code { value, ..Code::default() }));
+        }
+        Ok(())
+    }
+
+    fn text(&mut self, open: &[RimElement], text: &'a str) -> Result<(), NotPlain> {
+        use RimElement::{Classification, Slot, Value, ValueList};
         let kept = match open {
-            ["Slot", "ValueList", "Value"] => match self.slot {
-                Some("hash") => &mut self.hash,
-                Some("size") => &mut self.size,
-                Some("repositoryUniqueId") => &mut self.repository,
-                _ => return resolved(text).map(drop),
+            [Slot, ValueList, Value] => match self.slot {
+                Valued::Hash => &mut self.hash,
+                Valued::Repository => &mut self.repository,
+                Valued::Size => &mut self.size,
+                Valued::Other => return Ok(()),
             },
-            ["Classification", "Slot", "ValueList", "Value"] => {
-                let value = resolved(text)?;
-                if let Some((_, code)) =
-                    self.coded.as_mut().filter(|_| self.inner_slot == Some("codingScheme"))
-                    && code.system.is_empty()
-                {
-                    code.system = value.trim().to_owned();
+            [Classification, Slot, ValueList, Value] if self.is_scheme => {
+                if let Some((_, code)) = self.coded.as_mut().filter(|(_, code)| code.system.is_empty()) {
+                    code.system = resolved(text)?.trim().to_owned();
                 }
                 return Ok(());
             }
-            _ => return resolved(text).map(drop),
+            _ => return Ok(()),
         };
         let value = resolved(text)?;
         if kept.is_none() && !value.trim().is_empty() {
@@ -218,8 +237,8 @@ impl<'a> Reading<'a> {
         Ok(())
     }
 
-    fn end(&mut self, local: &str, outside: usize) {
-        if (local, outside) != ("Classification", 0) {
+    fn end(&mut self, element: RimElement, outside: usize) {
+        if (element, outside) != (RimElement::Classification, 0) {
             return;
         }
         match self.coded.take() {
@@ -244,7 +263,7 @@ impl<'a> Reading<'a> {
     ) -> Result<DocumentEntry, NotPlain> {
         let repository = self.repository.and_then(|text| Oid::parse(text.trim())).ok_or(NotPlain)?;
         let unique = self.unique.map(|text| text.trim().to_owned()).filter(|unique| !unique.is_empty());
-        let cx = self.patient.map(|attribute| resolved(attribute.raw)).transpose()?;
+        let cx = self.patient.as_ref().map(PlainAttribute::value).transpose()?;
         let patient = cx.and_then(|cx| PatientId::from_cx(&cx)).ok_or(NotPlain)?;
         if sent.patient.as_ref().is_some_and(|asked| *asked != patient) {
             return Err(NotPlain);
@@ -271,6 +290,11 @@ impl<'a> Reading<'a> {
     }
 }
 
+fn trimmed(attribute: Option<&PlainAttribute<'_>>) -> Result<String, NotPlain> {
+    let value = attribute.map(PlainAttribute::value).transpose()?.unwrap_or_default();
+    Ok(value.trim().to_owned())
+}
+
 // The entry's bytes, which stay where they are, and where in them stands what an answer of ours changes.
 fn wire(
     tag: Tag<'_>,
@@ -279,7 +303,8 @@ fn wire(
     declared: &[bool],
     shared: &Shared<'_>,
 ) -> Result<WireBytes, NotPlain> {
-    let bytes = shared.whole.slice(tag.at..end);
+    let text = SharedText::part(shared.whole, tag.at..end).ok_or(NotPlain)?;
+    let bytes = text.as_str().as_bytes();
     let within = |attribute: PlainAttribute<'_>| {
         let from = attribute.at.checked_sub(tag.at)?;
         let is_double = bytes.get(from.checked_sub(1)?) == Some(&b'"');
@@ -289,17 +314,14 @@ fn wire(
     let mut declares = 0_u64;
     for (at, ((prefix, uri), finder)) in shared.scope.iter().zip(&shared.finders).enumerate() {
         let bit = 1_u64.checked_shl(u32::try_from(at).map_err(|_| NotPlain)?).ok_or(NotPlain)?;
-        let is_used = if prefix.is_empty() { !uri.is_empty() } else { finder.find(&bytes).is_some() };
+        let is_used = if prefix.is_empty() { !uri.is_empty() } else { finder.find(bytes).is_some() };
         if is_used && declared.get(at) == Some(&false) {
             declares |= bit;
         }
     }
     let places = WirePlaces { after_name: tag.after_name - tag.at, home, patient, declares };
-    Ok(WireBytes {
-        bytes: Phi::new(bytes),
-        namespaces: std::sync::Arc::clone(shared.scope),
-        places: Some(places),
-    })
+    let namespaces = Arc::clone(shared.scope);
+    Ok(WireBytes { text: Phi::new(text), namespaces, places: Some(places) })
 }
 
 #[cfg(test)]

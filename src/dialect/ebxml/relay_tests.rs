@@ -45,7 +45,7 @@ fn inside(slice: &str, namespaces: &[(String, String)]) -> Inside {
 
 /// Passes an object on under another id of the patient and another home, and holds it against itself.
 fn relayed(wire: &WireBytes, name: &str) {
-    let slice = std::str::from_utf8(wire.bytes.reveal()).unwrap();
+    let slice = wire.text.reveal().as_str();
     let patient = PatientId::new(Authority(samples::oid("2.999.77")), "A'lias^&\"<\\");
     let cx = patient.cx();
     let changes = Changes { attributes: &[("home", "urn:oid:2.999.78")], patient: Some(cx.reveal()) };

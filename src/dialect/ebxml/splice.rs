@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::rim_element::RimElement;
 use super::vocabulary::{RIM, same_uuid, scheme};
 use crate::model::{Malformed, WireBytes, WirePlaces};
 use crate::xml::Tree;
@@ -22,14 +23,26 @@ pub struct Changes<'a> {
 /// `malformed-xml`; `unexpected-element` when it holds an element that has no place there: a Java
 /// portal would fail to read the whole answer.
 pub fn splice(wire: &WireBytes, changes: Changes<'_>) -> Result<String, Malformed> {
+    let mut out = String::with_capacity(wire.text.reveal().as_str().len() + ADDED_BYTES);
+    splice_into(&mut out, wire, changes)?;
+    Ok(out)
+}
+
+/// As [`splice`], written behind what stands in `out`; in case of an error nothing is.
+///
+/// # Errors
+/// As [`splice`].
+pub fn splice_into(out: &mut String, wire: &WireBytes, changes: Changes<'_>) -> Result<(), Malformed> {
+    let before = out.len();
     if let (Some(places), &[("home", home)], Some(patient)) =
         (&wire.places, changes.attributes, changes.patient)
-        && let Some(spliced) = by_places(wire, places, home, patient)
     {
-        return Ok(spliced);
+        if by_places(out, wire, places, home, patient).is_some() {
+            return Ok(());
+        }
+        out.truncate(before);
     }
-    let slice = std::str::from_utf8(wire.bytes.reveal())
-        .map_err(|_| Malformed::new("malformed-xml", "", "a registry object is not UTF-8"))?;
+    let slice = wire.text.reveal().as_str();
     let (tree, offset) = parse(slice, &wire.namespaces)?;
     check_names(&tree)?;
     let mut edits: Vec<(Range<usize>, String)> = Vec::new();
@@ -59,7 +72,6 @@ pub fn splice(wire: &WireBytes, changes: Changes<'_>) -> Result<String, Malforme
         }
     }
     edits.sort_by_key(|(range, _)| range.start);
-    let mut out = String::with_capacity(slice.len() + 512);
     let mut done = 0;
     for (range, text) in edits {
         out.push_str(slice.get(done..range.start).unwrap_or_default());
@@ -67,15 +79,23 @@ pub fn splice(wire: &WireBytes, changes: Changes<'_>) -> Result<String, Malforme
         done = range.end;
     }
     out.push_str(slice.get(done..).unwrap_or_default());
-    Ok(out)
+    Ok(())
 }
+
+/// About what the declarations that an object needs take.
+const ADDED_BYTES: usize = 512;
 
 const PATIENTS: [&str; 3] = [scheme::PATIENT, scheme::SET_PATIENT, scheme::FOLDER_PATIENT];
 
 // Read before: nothing but the places is looked at.
-fn by_places(wire: &WireBytes, places: &WirePlaces, home: &str, patient: &str) -> Option<String> {
-    let slice = std::str::from_utf8(wire.bytes.reveal()).ok()?;
-    let mut out = String::with_capacity(slice.len() + 256);
+fn by_places(
+    out: &mut String,
+    wire: &WireBytes,
+    places: &WirePlaces,
+    home: &str,
+    patient: &str,
+) -> Option<()> {
+    let slice = wire.text.reveal().as_str();
     out.push_str(slice.get(..places.after_name)?);
     for (at, (prefix, uri)) in wire.namespaces.iter().enumerate() {
         if places.declares >> at & 1 == 1 {
@@ -91,7 +111,7 @@ fn by_places(wire: &WireBytes, places: &WirePlaces, home: &str, patient: &str) -
     out.push_str(slice.get(first.end..second.start)?);
     out.push_str(&escaped(patient));
     out.push_str(slice.get(second.end..)?);
-    Some(out)
+    Some(())
 }
 
 /// Reads a slice with the namespaces that were in scope; gives its tree and how far its offsets are
@@ -115,40 +135,15 @@ pub fn parse(slice: &str, namespaces: &[(String, String)]) -> Result<(Tree, usiz
     Ok((object, offset))
 }
 
-/// Whether ebXML RIM 3.0 has this element within that one, by their local names.
-pub fn may_stand(child: &str, parent: &str) -> bool {
-    let allowed: &[&str] = match parent {
-        "ObjectRef" | "Classification" | "ExternalIdentifier" | "Association" | "RegistryPackage"
-        | "ExtrinsicObject" => &[
-            "Slot",
-            "Name",
-            "Description",
-            "VersionInfo",
-            "Classification",
-            "ExternalIdentifier",
-            "ContentVersionInfo",
-            "RegistryObjectList",
-        ],
-        "Slot" => &["ValueList"],
-        "ValueList" => &["Value"],
-        "Name" | "Description" => &["LocalizedString"],
-        "RegistryObjectList" => {
-            &["ObjectRef", "Association", "Classification", "ExtrinsicObject", "RegistryPackage"]
-        }
-        _ => &[],
-    };
-    allowed.contains(&child)
-        && (child != "ContentVersionInfo" || parent == "ExtrinsicObject")
-        && (child != "RegistryObjectList" || parent == "RegistryPackage")
-}
-
 /// Whether every element below is one that ebXML RIM 3.0 has at that place.
 ///
 /// # Errors
 /// `unexpected-element`, naming it.
 pub fn check_names(object: &Tree) -> Result<(), Malformed> {
     for child in object.elements() {
-        if &*child.element.ns != RIM || !may_stand(child.name(), object.name()) {
+        let (this, parent) = (RimElement::named(child.name()), RimElement::named(object.name()));
+        let has_place = this.zip(parent).is_some_and(|(this, parent)| this.may_stand_in(parent));
+        if &*child.element.ns != RIM || !has_place {
             let why = format!("`{}` has no place within `{}`", child.name(), object.name());
             return Err(Malformed::new("unexpected-element", "", why));
         }
@@ -226,18 +221,12 @@ fn escaped(value: &str) -> String {
 mod tests {
     use std::sync::Arc;
 
-    use bytes::Bytes;
-
     use super::*;
     use crate::model::Phi;
 
     fn wire(slice: &str, namespaces: &[(&str, &str)]) -> WireBytes {
         let namespaces: Vec<_> = namespaces.iter().map(|(p, u)| ((*p).to_owned(), (*u).to_owned())).collect();
-        WireBytes {
-            bytes: Phi::new(Bytes::copy_from_slice(slice.as_bytes())),
-            namespaces: Arc::from(namespaces),
-            places: None,
-        }
+        WireBytes { text: Phi::new(slice.to_owned().into()), namespaces: Arc::from(namespaces), places: None }
     }
 
     #[test]

@@ -5,8 +5,6 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::duration::duration;
 use super::{copy, ns};
 use crate::model::{Malformed, MessageId, Warning};
@@ -117,15 +115,9 @@ impl Envelope {
         &self.source
     }
 
-    /// The received text as bytes that many may hold a part of; it is not copied.
-    pub fn shared(&self) -> Bytes {
-        struct Owner(Arc<String>);
-        impl AsRef<[u8]> for Owner {
-            fn as_ref(&self) -> &[u8] {
-                self.0.as_bytes()
-            }
-        }
-        Bytes::from_owner(Owner(Arc::clone(&self.source)))
+    /// The received text, of which many may hold a part; it is not copied.
+    pub const fn shared(&self) -> &Arc<String> {
+        &self.source
     }
 
     /// The same message with another text, of which only the body is to be read.

@@ -11,7 +11,7 @@ fn home() -> CommunityId {
 }
 
 fn wire() -> WireBytes {
-    WireBytes { bytes: Phi::default(), namespaces: [].into(), places: None }
+    WireBytes { text: Phi::default(), namespaces: [].into(), places: None }
 }
 
 fn document(name: &str) -> RegistryObject {

@@ -52,7 +52,7 @@ impl<'a> Reader<'a> {
         let is_blank = |text: &str| text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         let is_not_plain = match &token {
             Token::Start(_) => self.depth == 0 && self.roots > 0,
-            Token::Text(text) => self.depth == 0 && !is_blank(text) || resolved(text).is_err(),
+            Token::Text(text) => self.depth == 0 && !is_blank(text),
             Token::End => false,
         };
         if is_not_plain { Err(NotPlain) } else { Ok(Some(token)) }
@@ -66,9 +66,10 @@ impl<'a> Reader<'a> {
         };
         let mut attributes = Vec::with_capacity(scanner.attributes().len());
         let mut in_namespaces = Vec::new();
-        for PlainAttribute { prefix, local, raw, .. } in scanner.attributes() {
+        for attribute in scanner.attributes() {
+            let PlainAttribute { prefix, local, raw, .. } = attribute;
             // The scanner has resolved both once.
-            let value = resolved(raw).unwrap_or(Cow::Borrowed(raw));
+            let value = attribute.value().unwrap_or(Cow::Borrowed(raw));
             if !prefix.is_empty() {
                 in_namespaces.push((attributes.len(), scanner.resolve(prefix).unwrap_or_default()));
             }

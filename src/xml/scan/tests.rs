@@ -169,3 +169,21 @@ fn namespace_declarations_count_among_the_attributes_of_an_element() {
     assert!(declaring(most).is_some());
     assert!(declaring(most + 1).is_none());
 }
+
+proptest! {
+    #[test]
+    fn a_run_ends_where_its_end_comes_first_and_is_marked_by_the_bytes_before_it(
+        bytes in prop::collection::vec(prop_oneof![Just(b'<'), Just(b'"'), Just(b'\''), Just(b'&'), any::<u8>(), 0x20..0x7f_u8, 0x20..0x7f_u8], 0..40),
+    ) {
+        for saying in [Saying::IN_TEXT, Saying::IN_DOUBLE, Saying::IN_SINGLE] {
+            let length = bytes.iter().position(|byte| *byte == saying.end);
+            let run = run(&bytes, saying);
+            prop_assert_eq!(run.as_ref().map(|run| run.length), length);
+            let Some(Run { length, marks }) = run else { continue };
+            let expected = bytes[..length].iter().fold(0, |marks, byte| marks | mark(*byte));
+            // That one may stand behind the end too.
+            prop_assert_eq!(marks & !LAST_PLANE, expected & !LAST_PLANE);
+            prop_assert!(marks & LAST_PLANE >= expected & LAST_PLANE);
+        }
+    }
+}

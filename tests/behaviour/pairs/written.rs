@@ -127,7 +127,7 @@ const fn status(is_deprecated: bool) -> (Availability, &'static str) {
 
 fn wire(xml: String) -> WireBytes {
     WireBytes {
-        bytes: Phi::new(xml.into_bytes().into()),
+        text: Phi::new(xml.into()),
         namespaces: Arc::from([("rim".to_owned(), RIM.to_owned())]),
         places: None,
     }

@@ -218,7 +218,7 @@ fn package(
         availability: Availability::Approved,
         classification: None,
         encoded: WireBytes {
-            bytes: Phi::new(xml.into_bytes().into()),
+            text: Phi::new(xml.into()),
             namespaces: [("rim".to_owned(), rim.to_owned())].into(),
             places: None,
         },

@@ -111,15 +111,14 @@ pub async fn receive_root(
     // Looking at the first bytes may reach the end already; a stream must not be asked again then.
     let mut body: DocumentStream = Box::pin(body.fuse());
     let header = ContentType::read(content_type.unwrap_or_default());
-    let mut begun = BytesMut::new();
+    // A buffer that grows holds the message twice while it moves. A package is passed on in pieces.
+    let told = if header.is_multipart() { 0 } else { limits.root_bytes_told.min(limits.root_bytes_max) };
+    let mut begun = BytesMut::with_capacity(usize::try_from(told).unwrap_or_default());
     let boundary = match header.parameter("boundary").filter(|_| header.is_multipart()) {
         Some(boundary) => Some(boundary.to_owned()),
         None => sniff(&mut body, &mut begun).await?,
     };
     let Some(boundary) = boundary else {
-        // A buffer that grows holds the message twice while it moves.
-        let told = usize::try_from(limits.root_bytes_told.min(limits.root_bytes_max)).unwrap_or_default();
-        begun.reserve(told.saturating_sub(begun.len()));
         let bytes = whole(body, begun, limits.root_bytes_max).await?;
         let (text, warnings) = text_of(header.parameter("charset"), bytes)?;
         let mut envelope = read(text)?;
