@@ -153,42 +153,46 @@ impl<'a> Scanner<'a> {
             self.close();
             return Ok(Token::End);
         }
-        let mut rest = self.source.get(self.at..).ok_or(NotPlain)?;
-        while self.passes_comments && matches!(rest.as_bytes().get(..2), Some(b"<!" | b"<?")) {
-            self.at +=
-                if self.at == 0 { declaration(rest).or_else(|_| comment(rest)) } else { comment(rest) }?;
-            rest = self.source.get(self.at..).ok_or(NotPlain)?;
+        while self.passes_comments
+            && let Some(rest @ ("<!" | "<?")) = self.source.get(self.at..self.at + 2)
+        {
+            let is_first = self.at == 0 && rest == "<?";
+            let rest = self.source.get(self.at..).ok_or(NotPlain)?;
+            self.at += if is_first { declaration(rest) } else { comment(rest) }?;
         }
-        let bytes = rest.as_bytes();
-        match (bytes.first(), bytes.get(1)) {
-            (Some(b'<'), Some(b'/')) => self.end(rest),
-            (Some(b'<'), Some(_)) => self.start(rest),
+        let byte = |at: usize| self.source.as_bytes().get(at).copied();
+        match (byte(self.at), byte(self.at + 1)) {
+            (Some(b'<'), Some(b'/')) => self.end(),
+            (Some(b'<'), Some(_)) => self.start(),
             // A message cut off behind `<`: text of no length would come for ever.
             (Some(b'<'), None) | (None, _) => Err(NotPlain),
-            (Some(_), _) => self.text(rest),
+            (Some(_), _) => self.text(),
         }
     }
 
-    fn text(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
-        let Run { length, marks } = run(rest.as_bytes(), Saying::IN_TEXT).ok_or(NotPlain)?;
-        let text = rest.get(..length).ok_or(NotPlain)?;
-        // CR LF between elements becomes LF, which nobody here tells apart.
-        let is_blank = || text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-        // Within text it counts, and `]]>` is forbidden: both are the reader's.
-        if marks & CONTROL != 0 && !is_blank() {
-            return Err(NotPlain);
+    fn text(&mut self) -> Result<Token<'a>, NotPlain> {
+        let rest = self.source.as_bytes().get(self.at..).ok_or(NotPlain)?;
+        let Run { length, marks } = run(rest, Saying::IN_TEXT).ok_or(NotPlain)?;
+        let text = self.source.get(self.at..self.at + length).ok_or(NotPlain)?;
+        let mut nodes = 1;
+        if marks != 0 {
+            // CR LF between elements becomes LF, which nobody here tells apart.
+            let is_blank = || text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
+            // Within text it counts, and `]]>` is forbidden: both are the reader's.
+            if marks & CONTROL != 0 && !is_blank() || has_noncharacter(text, marks) {
+                return Err(NotPlain);
+            }
+            if marks & REFERENCE != 0 {
+                resolved(text)?;
+                // The reader counts each reference and each run around it.
+                nodes += 2 * text.bytes().filter(|b| *b == b'&').count();
+            }
         }
         let has_end_of_section = || memmem::find(text.as_bytes(), b"]]>").is_some();
-        if memchr(b']', text.as_bytes()).is_some() && has_end_of_section() || has_noncharacter(text, marks) {
+        if memchr(b']', text.as_bytes()).is_some() && has_end_of_section() {
             return Err(NotPlain);
         }
-        // The reader counts each reference and each run around it.
-        let has_references = marks & REFERENCE != 0;
-        if has_references {
-            resolved(text)?;
-        }
-        let references = if has_references { text.bytes().filter(|b| *b == b'&').count() } else { 0 };
-        self.count(1 + 2 * references)?;
+        self.count(nodes)?;
         if text.len() > self.limits.text_bytes {
             return Err(NotPlain);
         }
@@ -196,13 +200,14 @@ impl<'a> Scanner<'a> {
         Ok(Token::Text(text))
     }
 
-    fn end(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
+    fn end(&mut self) -> Result<Token<'a>, NotPlain> {
         let name = self.open.last().ok_or(NotPlain)?;
-        let after = rest.get(2..).and_then(|rest| rest.strip_prefix(*name)).ok_or(NotPlain)?;
-        if !after.starts_with('>') {
+        let (from, bytes) = (self.at + 2, self.source.as_bytes());
+        let behind = from + name.len();
+        if bytes.get(from..behind) != Some(name.as_bytes()) || bytes.get(behind) != Some(&b'>') {
             return Err(NotPlain);
         }
-        self.at += name.len() + 3;
+        self.at = behind + 1;
         self.close();
         Ok(Token::End)
     }
@@ -215,10 +220,9 @@ impl<'a> Scanner<'a> {
         self.open.pop();
     }
 
-    fn start(&mut self, rest: &'a str) -> Result<Token<'a>, NotPlain> {
+    fn start(&mut self) -> Result<Token<'a>, NotPlain> {
         let at = self.at;
-        let inner = rest.get(1..).ok_or(NotPlain)?;
-        let Name { name, prefix, local } = name(inner)?;
+        let Name { name, prefix, local } = self.name(at + 1)?;
         self.open.push(name);
         if self.open.len() > self.limits.depth {
             return Err(NotPlain);
@@ -236,47 +240,68 @@ impl<'a> Scanner<'a> {
 
     // Whether there was one; the end of the tag is consumed.
     fn one_attribute(&mut self) -> Result<bool, NotPlain> {
-        let rest = self.source.get(self.at..).ok_or(NotPlain)?;
-        let is_blank = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\n' | b'\r');
-        let blank = rest.bytes().take_while(is_blank).count();
-        let trimmed = rest.get(blank..).ok_or(NotPlain)?;
-        if trimmed.starts_with('>') {
-            self.at += blank + 1;
-            return Ok(false);
+        let bytes = self.source.as_bytes();
+        let mut at = self.at;
+        while matches!(bytes.get(at), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            at += 1;
         }
-        if trimmed.starts_with("/>") {
-            self.at += blank + 2;
-            self.is_empty = true;
-            return Ok(false);
+        match bytes.get(at) {
+            Some(b'>') => {
+                self.at = at + 1;
+                return Ok(false);
+            }
+            Some(b'/') if bytes.get(at + 1) == Some(&b'>') => {
+                self.at = at + 2;
+                self.is_empty = true;
+                return Ok(false);
+            }
+            _ => {}
         }
         self.counted += 1;
-        if blank == 0 || self.counted > self.limits.attributes {
+        if at == self.at || self.counted > self.limits.attributes {
             return Err(NotPlain);
         }
-        let of_attribute = name(trimmed)?;
-        let name = of_attribute.name;
-        let after = trimmed.get(name.len()..).and_then(|after| after.strip_prefix('=')).ok_or(NotPlain)?;
-        let saying = match after.as_bytes().first() {
-            Some(b'"') => Saying::IN_DOUBLE,
-            Some(b'\'') => Saying::IN_SINGLE,
+        let Name { name, prefix, local } = self.name(at)?;
+        let equals = at + name.len();
+        let saying = match (bytes.get(equals), bytes.get(equals + 1)) {
+            (Some(b'='), Some(b'"')) => Saying::IN_DOUBLE,
+            (Some(b'='), Some(b'\'')) => Saying::IN_SINGLE,
             _ => return Err(NotPlain),
         };
-        let value = after.get(1..).ok_or(NotPlain)?;
-        let Run { length, marks } = run(value.as_bytes(), saying).ok_or(NotPlain)?;
-        let raw = value.get(..length).ok_or(NotPlain)?;
-        if marks & (CONTROL | LESS) != 0 || has_noncharacter(raw, marks) || raw.len() > self.limits.text_bytes
-        {
+        let at = equals + 2;
+        let Run { length, marks } = run(bytes.get(at..).unwrap_or_default(), saying).ok_or(NotPlain)?;
+        let raw = self.source.get(at..at + length).ok_or(NotPlain)?;
+        let has_references = marks & REFERENCE != 0;
+        if marks != 0 {
+            if marks & (CONTROL | LESS) != 0 || has_noncharacter(raw, marks) {
+                return Err(NotPlain);
+            }
+            if has_references {
+                resolved(raw)?;
+            }
+        }
+        if length > self.limits.text_bytes {
             return Err(NotPlain);
         }
-        let has_references = marks & REFERENCE != 0;
-        if has_references {
-            resolved(raw)?;
-        }
-        let at = self.at + blank + name.len() + 2;
         self.at = at + length + 1;
-        let Name { prefix, local, .. } = of_attribute;
         self.keep(PlainAttribute { name, prefix, local, raw, has_references, at })?;
         Ok(true)
+    }
+
+    // The name that begins there.
+    fn name(&self, at: usize) -> Result<Name<'a>, NotPlain> {
+        let bytes = self.source.as_bytes();
+        let first = part(bytes, at)?;
+        if bytes.get(first) != Some(&b':') {
+            let name = self.source.get(at..first).ok_or(NotPlain)?;
+            return Ok(Name { name, prefix: "", local: name });
+        }
+        let end = part(bytes, first + 1)?;
+        if bytes.get(end) == Some(&b':') {
+            return Err(NotPlain);
+        }
+        let of = |from, to| self.source.get(from..to).ok_or(NotPlain);
+        Ok(Name { name: of(at, end)?, prefix: of(at, first)?, local: of(first + 1, end)? })
     }
 
     fn keep(&mut self, attribute: PlainAttribute<'a>) -> Result<(), NotPlain> {
@@ -493,26 +518,14 @@ const IN_NAMES: [u8; 256] = {
 const FIRST: u8 = 1;
 const WITHIN: u8 = 2;
 
-fn name(text: &str) -> Result<Name<'_>, NotPlain> {
-    let bytes = text.as_bytes();
-    let first = part(bytes)?;
-    if bytes.get(first) != Some(&b':') {
-        let name = text.get(..first).ok_or(NotPlain)?;
-        return Ok(Name { name, prefix: "", local: name });
-    }
-    let end = first + 1 + part(bytes.get(first + 1..).unwrap_or_default())?;
-    let name = text.get(..end).filter(|_| bytes.get(end) != Some(&b':')).ok_or(NotPlain)?;
-    let (prefix, local) = (name.get(..first).ok_or(NotPlain)?, name.get(first + 1..).ok_or(NotPlain)?);
-    Ok(Name { name, prefix, local })
-}
-
-// Length of what stands before or behind a colon.
-fn part(bytes: &[u8]) -> Result<usize, NotPlain> {
-    let is = |byte: &u8, what: u8| IN_NAMES.get(usize::from(*byte)).is_some_and(|may| may & what != 0);
-    if !bytes.first().is_some_and(|byte| is(byte, FIRST)) {
+// Where what stands before or behind a colon ends that begins there.
+fn part(bytes: &[u8], at: usize) -> Result<usize, NotPlain> {
+    let is = |byte: u8, what: u8| IN_NAMES.get(usize::from(byte)).is_some_and(|may| may & what != 0);
+    let rest = bytes.get(at..).unwrap_or_default();
+    if !rest.first().is_some_and(|byte| is(*byte, FIRST)) {
         return Err(NotPlain);
     }
-    Ok(bytes.iter().position(|byte| !is(byte, WITHIN)).unwrap_or(bytes.len()))
+    Ok(at + rest.iter().position(|byte| !is(*byte, WITHIN)).unwrap_or(rest.len()))
 }
 
 /// A text or value with its references resolved.

@@ -197,8 +197,9 @@ fn is_sure(found: &RegistryObject) -> bool {
     }
 }
 
-/// A list of more bytes is written while it leaves.
-const LONG_BYTES: usize = 1 << 20;
+/// A list of more bytes is written while it leaves: what is sent piece by piece is still in the processor's
+/// cache when it is encrypted, and stands in memory once less.
+const LONG_BYTES: usize = 128 << 10;
 
 /// For what stands around the objects, the envelope included.
 const ROOM_BYTES: usize = 4 << 10;

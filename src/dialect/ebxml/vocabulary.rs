@@ -115,6 +115,11 @@ pub fn folded_uuid(id: &str) -> String {
 
 /// Compares two `urn:uuid:` ids without case and prefix.
 pub fn same_uuid(a: &str, b: &str) -> bool {
+    const PREFIX: &str = "urn:uuid:";
+    // As nearly everybody writes them: what blanks one may have, the other would lack.
+    if a.len() == b.len() && a.starts_with(PREFIX) && b.starts_with(PREFIX) {
+        return a.eq_ignore_ascii_case(b);
+    }
     bare_uuid(a).eq_ignore_ascii_case(bare_uuid(b))
 }
 
