@@ -1,5 +1,6 @@
 //! Who is at the far end of a connection of ours: the connector tells each answer its server's
-//! certificate and addresses, because they are part of the audit record (decisions D3).
+//! certificate and addresses, because they are part of the audit record (decisions D3), and by whom the
+//! connection is moved on.
 
 use std::io;
 use std::pin::Pin;
@@ -16,6 +17,7 @@ use tokio::net::TcpStream;
 use tower_service::Service;
 
 use super::certificate::CertificateFacts;
+use super::driven::Link;
 use crate::model::Endpoint;
 
 /// What HTTPS is spoken over.
@@ -48,7 +50,11 @@ where
 
     fn call(&mut self, to: Uri) -> Self::Future {
         let connecting = self.0.call(to);
-        connecting.map_ok(|stream| Named { endpoint: endpoint_of(&stream).map(Arc::new), stream }).boxed()
+        let named = |stream| {
+            let endpoint = endpoint_of(&stream).map(Arc::new);
+            Named { stream, endpoint, link: Link::default() }
+        };
+        connecting.map_ok(named).boxed()
     }
 }
 
@@ -56,6 +62,7 @@ where
 pub(super) struct Named {
     stream: Stream,
     endpoint: Option<Arc<Endpoint>>,
+    link: Link,
 }
 
 // None for a connection that ended meanwhile or shows no certificate; TLS without one does not come
@@ -75,7 +82,7 @@ fn endpoint_of(stream: &Stream) -> Option<Endpoint> {
 
 impl Connection for Named {
     fn connected(&self) -> Connected {
-        let connected = self.stream.connected();
+        let connected = self.stream.connected().extra(self.link.clone());
         match &self.endpoint {
             Some(endpoint) => connected.extra(Arc::clone(endpoint)),
             None => connected,
@@ -89,6 +96,7 @@ impl Read for Named {
         cx: &mut Context<'_>,
         buf: ReadBufCursor<'_>,
     ) -> Poll<io::Result<()>> {
+        self.link.note();
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }

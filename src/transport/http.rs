@@ -1,22 +1,25 @@
 //! One pooled HTTPS client a target: our certificate for it, its authorities, deadlines for the
 //! connection, the headers and each piece of the body. Never follows a redirect, never repeats.
 
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt};
 use http::header::{CONTENT_TYPE, HeaderValue};
 use http::{HeaderMap, Request, StatusCode, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper::body::Incoming;
+use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use rustls::ClientConfig;
-use tokio::time::timeout;
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
+use super::driven::{DrivenBody, Drivers, Link};
 use super::failure::{of_body, of_request};
 use super::far_end::Naming;
 use super::tls::{TlsError, client_config};
@@ -104,7 +107,8 @@ impl HttpClient {
         let https =
             HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
         let https = Naming::over(https);
-        let client = Client::builder(TokioExecutor::new())
+        let client = Client::builder(Drivers)
+            .http1_max_buf_size(READ_BYTES_MAX)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(connections)
@@ -134,7 +138,17 @@ impl HttpClient {
         if announced > post.answer_bytes_max {
             return Err(of_body(&Interrupted::TooLarge(post.answer_bytes_max)));
         }
-        let body = pieces(body, self.idle, post.answer_bytes_max);
+        let body = DrivenBody::new(body, head.extensions.remove::<Link>());
+        let pieces = Pieces {
+            body,
+            idle: self.idle,
+            timer: Box::pin(sleep(self.idle)),
+            waiting_since: None,
+            read: 0,
+            bytes_max: post.answer_bytes_max,
+            is_over: false,
+        };
+        let body = Box::pin(pieces);
         let endpoint = head.extensions.remove::<Arc<Endpoint>>();
         Ok(HttpAnswer { body, endpoint, headers: head.headers, status: head.status })
     }
@@ -143,25 +157,72 @@ impl HttpClient {
 /// Less than the time after which servers commonly close an idle connection.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
-fn pieces(body: Incoming, idle: Duration, bytes_max: u64) -> DocumentStream {
-    Box::pin(stream::unfold(Some((body, 0_u64)), move |state| async move {
-        let (mut body, mut read) = state?;
+/// Bytes of an answer read at once, and of its head. What is read is hashed and sent on before more is
+/// read, from the processor's caches as long as it is not too much.
+const READ_BYTES_MAX: usize = 96 << 10;
+
+/// The body of an answer as it comes.
+struct Pieces {
+    body: DrivenBody,
+    /// How long nothing may come.
+    idle: Duration,
+    /// Set anew only when it fires, not for every piece.
+    timer: Pin<Box<Sleep>>,
+    /// Since when nothing has come.
+    waiting_since: Option<Instant>,
+    read: u64,
+    bytes_max: u64,
+    is_over: bool,
+}
+
+impl Pieces {
+    fn poll_piece(&mut self, task: &mut Context<'_>) -> Poll<Option<Result<Bytes, Interrupted>>> {
         loop {
-            let frame = match timeout(idle, body.frame()).await {
-                Err(_) => return Some((Err(Interrupted::Idle), None)),
-                Ok(None) => return None,
-                Ok(Some(Err(_))) => {
-                    let why = "the connection ended".to_owned();
-                    return Some((Err(Interrupted::Broken(why)), None));
-                }
-                Ok(Some(Ok(frame))) => frame,
+            let Poll::Ready(frame) = self.body.poll_frame(task) else {
+                ready!(self.idled(task));
+                return Poll::Ready(Some(Err(Interrupted::Idle)));
             };
-            let Ok(data) = frame.into_data() else { continue };
-            read = read.saturating_add(data.len() as u64);
-            if read > bytes_max {
-                return Some((Err(Interrupted::TooLarge(bytes_max)), None));
-            }
-            return Some((Ok(data), Some((body, read))));
+            self.waiting_since = None;
+            let data = match frame.map(|frame| frame.map(hyper::body::Frame::into_data)) {
+                None => return Poll::Ready(None),
+                Some(Err(_)) => {
+                    let why = "the connection ended".to_owned();
+                    return Poll::Ready(Some(Err(Interrupted::Broken(why))));
+                }
+                Some(Ok(Err(_trailers))) => continue,
+                Some(Ok(Ok(data))) => data,
+            };
+            self.read = self.read.saturating_add(data.len() as u64);
+            let is_within = self.read <= self.bytes_max;
+            return Poll::Ready(Some(is_within.then_some(data).ok_or(Interrupted::TooLarge(self.bytes_max))));
         }
-    }))
+    }
+
+    /// Ready once nothing has come for too long.
+    fn idled(&mut self, task: &mut Context<'_>) -> Poll<()> {
+        let due = *self.waiting_since.get_or_insert_with(Instant::now) + self.idle;
+        loop {
+            ready!(self.timer.as_mut().poll(task));
+            if self.timer.deadline() >= due {
+                return Poll::Ready(());
+            }
+            self.timer.as_mut().reset(due);
+        }
+    }
+}
+
+impl Stream for Pieces {
+    type Item = Result<Bytes, Interrupted>;
+
+    fn poll_next(mut self: Pin<&mut Self>, task: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        if self.is_over {
+            return Poll::Ready(None);
+        }
+        let next = ready!(self.poll_piece(task));
+        self.is_over = !matches!(next, Some(Ok(_)));
+        if self.is_over {
+            self.body.finish();
+        }
+        Poll::Ready(next)
+    }
 }

@@ -212,6 +212,10 @@ impl Listener {
 /// Connections that wait in the kernel, as tokio has it for the others.
 const BACKLOG: i32 = 1_024;
 
+/// Bytes that TLS takes at once: a piece of a document with its chunk's head and end, so that these are
+/// not sent by themselves.
+const SENT_BYTES_MAX: usize = 65 << 10;
+
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 struct Door<S> {
@@ -318,7 +322,8 @@ where
             }
         };
         match accepted {
-            Ok(Ok(stream)) => {
+            Ok(Ok(mut stream)) => {
+                stream.get_mut().1.set_buffer_limit(Some(SENT_BYTES_MAX));
                 self.serving.metrics.handshake(self.serving.side.word(), start.elapsed());
                 Ok(stream)
             }

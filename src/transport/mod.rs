@@ -3,6 +3,7 @@
 mod certificate;
 mod connect;
 mod descriptors;
+mod driven;
 mod failure;
 mod far_end;
 mod framing;

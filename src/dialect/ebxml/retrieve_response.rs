@@ -113,7 +113,8 @@ pub fn read(received: &Received, sent: &Sent, profile: &PeerProfile) -> Outcome<
         };
         match body(part.content, received, profile) {
             Ok((body, size)) => {
-                found.push(Document { id: id.clone(), media_type: part.media_type, size, body });
+                let media_type = part.media_type;
+                found.push(Document { id: id.clone(), media_type, size, body, passing: None });
             }
             Err(why) => failed.push(about(Some(id), "XDSRepositoryError", why, sent)),
         }

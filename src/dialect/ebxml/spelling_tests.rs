@@ -99,7 +99,7 @@ proptest! {
         prop_assert_eq!(CrossGatewayRetrieve::read_request(&asked, &profile).unwrap(), wanted.clone());
 
         let documents = wanted.documents.iter().zip(&bodies).map(|(id, body)| Document {
-            id: id.clone(), media_type: "text/html".to_owned(), size: None, body: whole(body.as_bytes()),
+            id: id.clone(), media_type: "text/html".to_owned(), size: None, body: whole(body.as_bytes()), passing: None,
         });
         let answer = Ok(Answer::found(documents.collect()));
         let Reply::Payload(payload) =

@@ -21,7 +21,7 @@ fn id(unique: &str) -> DocumentId {
 fn document(unique: &str, body: &'static str) -> Document {
     let body: DocumentStream =
         Box::pin(stream::iter([Ok::<_, Interrupted>(Bytes::from_static(body.as_bytes()))]));
-    Document { id: id(unique), media_type: "text/html".to_owned(), size: None, body }
+    Document { id: id(unique), media_type: "text/html".to_owned(), size: None, body, passing: None }
 }
 
 fn request(uniques: &[&str]) -> (Envelope, Sent) {

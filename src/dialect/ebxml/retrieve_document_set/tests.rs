@@ -14,7 +14,7 @@ fn homeless(unique: &str) -> Homeless {
 
 fn document(id: DocumentId) -> Document {
     let body: DocumentStream = Box::pin(stream::iter([Ok::<_, Interrupted>(Bytes::from_static(b"x"))]));
-    Document { id, media_type: "text/html".to_owned(), size: None, body }
+    Document { id, media_type: "text/html".to_owned(), size: None, body, passing: None }
 }
 
 fn request(homed: &[&str], without: &[&str]) -> (DocumentRetrieve, Envelope) {

@@ -1,6 +1,7 @@
 //! Cuts a multipart body (RFC 2046 5.1) at its boundary lines: bytes in, steps out, no waiting. It
 //! holds back no more than a boundary line or one part head, and its result does not depend on how
-//! the bytes were split on their way.
+//! the bytes were split on their way. What it gives are slices of what it was given: bytes are copied
+//! only where a boundary line or a head may go on in the next piece.
 
 use bytes::{Bytes, BytesMut};
 use memchr::memmem::Finder;
@@ -44,8 +45,8 @@ enum Line {
 #[derive(Debug)]
 pub(super) struct Splitter {
     finder: Finder<'static>,
-    delimiter_bytes: usize,
-    buffer: BytesMut,
+    /// What has come and was not passed on.
+    buffer: Bytes,
     state: State,
     /// Nothing of the preamble or part has been passed on, so that the buffer begins a line.
     is_fresh: bool,
@@ -69,8 +70,7 @@ impl Splitter {
         let delimiter = format!("--{boundary}");
         Self {
             finder: Finder::new(delimiter.as_bytes()).into_owned(),
-            delimiter_bytes: delimiter.len(),
-            buffer: BytesMut::new(),
+            buffer: Bytes::new(),
             state: State::Preamble,
             is_fresh: true,
             has_cr: false,
@@ -82,10 +82,22 @@ impl Splitter {
     }
 
     /// More bytes.
-    pub(super) fn push(&mut self, bytes: &[u8]) {
-        if !matches!(self.state, State::Over { .. }) {
-            self.buffer.extend_from_slice(bytes);
+    pub(super) fn push(&mut self, bytes: Bytes) {
+        if matches!(self.state, State::Over { .. }) {
+            return;
         }
+        if self.buffer.is_empty() {
+            self.buffer = bytes;
+            return;
+        }
+        let held = std::mem::take(&mut self.buffer);
+        let mut joined = held.try_into_mut().unwrap_or_else(|held| {
+            let mut joined = BytesMut::with_capacity(held.len() + bytes.len());
+            joined.extend_from_slice(&held);
+            joined
+        });
+        joined.extend_from_slice(&bytes);
+        self.buffer = joined.freeze();
     }
 
     /// No more bytes will come.
@@ -167,9 +179,23 @@ impl Splitter {
             }
             return self.data(self.buffer.len());
         }
-        // A line end and the boundary behind it may have come in part.
-        let held = self.delimiter_bytes + 1;
-        self.data(self.buffer.len().saturating_sub(held))
+        self.data(self.buffer.len() - self.begun())
+    }
+
+    /// Bytes at the end that may be a line end and the boundary behind it, come in part.
+    fn begun(&self) -> usize {
+        let delimiter = self.finder.needle();
+        if self.is_fresh && delimiter.starts_with(&self.buffer) {
+            return self.buffer.len();
+        }
+        let begins = |bytes: &usize| match self.buffer.get(self.buffer.len() - bytes..) {
+            Some([b'\r']) => true,
+            Some([b'\r', b'\n', rest @ ..] | [b'\n', rest @ ..]) => delimiter.starts_with(rest),
+            _ => false,
+        };
+        // Whole, it would have been found.
+        let most = self.buffer.len().min(delimiter.len() + 1);
+        (1..=most).rev().find(begins).unwrap_or_default()
     }
 
     // The line end before a boundary belongs to it: CR LF, but only LF where the package writes so.
@@ -184,7 +210,7 @@ impl Splitter {
     }
 
     fn line(&self, at: usize) -> Line {
-        let mut end = at + self.delimiter_bytes;
+        let mut end = at + self.finder.needle().len();
         let rest = self.buffer.get(end..).unwrap_or_default();
         if rest == b"-" && !self.is_ended {
             return Line::Undecided;
@@ -219,7 +245,7 @@ impl Splitter {
     }
 
     fn pass(&mut self, bytes: usize) -> Bytes {
-        let passed = self.buffer.split_to(bytes).freeze();
+        let passed = self.buffer.split_to(bytes);
         self.lines += memchr::memchr_iter(b'\n', &passed).count();
         passed
     }

@@ -291,9 +291,12 @@ proptest! {
     fn the_split_of_the_bytes_does_not_change_what_is_read(
         pieces in proptest::collection::vec("\r\n--b\r\n|\n--b\n|--b--|--b|\r|\n|C: d\r\n|Content-ID: <1>\n|x|-", 0..20),
         cuts in proptest::collection::vec(0_usize..200, 0..30),
+        boundary in "b|-|--|b-b|bb|--b",
+        line_end in "\r\n|\n",
     ) {
-        let text = format!("--b\r\n\r\n{ROOT}\r\n{}", pieces.concat());
-        let content_type = "multipart/related; boundary=b";
+        let pieces = pieces.concat().replace('b', &boundary);
+        let text = format!("--{boundary}{line_end}{line_end}{ROOT}{line_end}{pieces}");
+        let content_type = &format!("multipart/related; boundary=\"{boundary}\"");
         let outcome = |source: DocumentStream| received(content_type, source).map(|read| {
             let parts = read.parts.unwrap();
             let (one, whole_text) = (parts.document("cid:1"), read.envelope.source().to_owned());
@@ -303,6 +306,27 @@ proptest! {
         prop_assert_eq!(outcome(body(split(text.as_bytes(), &cuts))), at_once.clone());
         let single = text.bytes().map(|b| Bytes::from(vec![b])).collect();
         prop_assert_eq!(outcome(body(single)), at_once);
+    }
+}
+
+#[test]
+fn what_passes_is_passed_in_slices_of_what_came_but_where_a_boundary_may_go_on() {
+    let whole = Bytes::from(parts("\r\n", &[("d@x", &[b'x'; 300])]));
+    let begun = whole.windows(300).position(|window| window == [b'x'; 300]).unwrap();
+    let cuts = [begun + 100, begun + 200, begun + 303];
+    let pieces = vec![
+        whole.slice(..cuts[0]),
+        whole.slice(cuts[0]..cuts[1]),
+        // Ends within the boundary.
+        whole.slice(cuts[1]..cuts[2]),
+        whole.slice(cuts[2]..),
+    ];
+    let document = received(TYPE, body(pieces)).unwrap().parts.unwrap().document("cid:d@x");
+    let passed: Vec<_> = document.collect::<Vec<_>>().now_or_never().unwrap();
+    let passed: Vec<Bytes> = passed.into_iter().collect::<Result<_, _>>().unwrap();
+    assert_eq!(passed.iter().map(Bytes::len).collect::<Vec<_>>(), [100, 100, 100]);
+    for (number, piece) in passed.iter().enumerate() {
+        assert_eq!(piece.as_ptr(), whole[begun + number * 100..].as_ptr());
     }
 }
 

@@ -106,7 +106,7 @@ impl Package {
                 }
             }
             let piece = self.pending.split_to(self.pending.len().min(PIECE_BYTES));
-            self.splitter.push(&piece);
+            self.splitter.push(piece);
         }
     }
 
@@ -201,7 +201,7 @@ impl Package {
             self.end_current(&Err(Interrupted::TooLarge(self.part_bytes_max)));
             return;
         }
-        for index in self.current.clone() {
+        for &index in &self.current {
             let Some(want) = self.wants.get_mut(index) else { continue };
             if want.is_dropped || want.end.is_some() || decoded.is_empty() {
                 continue;
