@@ -130,7 +130,7 @@ pub(super) struct Waiting {
     pub(super) generation: u64,
     pub(super) since: Instant,
     /// Written when the waiter is gone before it learns of its record.
-    pub(super) abandoned: Option<Box<Event>>,
+    pub(super) abandoned: Option<Arc<Event>>,
     pub(super) done: oneshot::Sender<u64>,
 }
 
@@ -220,9 +220,9 @@ impl Handle {
             return Err(Refusal::Internal("the event is too large for the audit log".to_owned()));
         }
         let abandoned = if event.awaits_close {
-            Some(Box::new(event.closing(0)))
+            Some(Arc::new(event.closing(0)))
         } else {
-            (event.kind == Kind::Release && event.shown > 0).then(|| Box::new(event.taken_back()))
+            (event.kind == Kind::Release && event.shown > 0).then(|| Arc::new(event.taken_back()))
         };
         let (done, written) = oneshot::channel();
         let mut answer = Answered { handle: self, generation, abandoned: abandoned.clone(), written };
@@ -268,7 +268,7 @@ impl Handle {
 struct Answered<'a> {
     handle: &'a Handle,
     generation: u64,
-    abandoned: Option<Box<Event>>,
+    abandoned: Option<Arc<Event>>,
     written: oneshot::Receiver<u64>,
 }
 
@@ -277,7 +277,8 @@ impl Drop for Answered<'_> {
         // From here on the writer sees that nobody waits.
         self.written.close();
         if let (Some(abandoned), Ok(sequence)) = (self.abandoned.take(), self.written.try_recv()) {
-            self.handle.owe(self.generation, nobody_waited(*abandoned, sequence));
+            let abandoned = Arc::unwrap_or_clone(abandoned);
+            self.handle.owe(self.generation, nobody_waited(abandoned, sequence));
         }
     }
 }

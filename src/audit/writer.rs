@@ -161,7 +161,7 @@ impl Writer {
             if done.send(sequence).is_err()
                 && let Some(abandoned) = abandoned
             {
-                let event = nobody_waited(*abandoned, sequence);
+                let event = nobody_waited(Arc::unwrap_or_clone(abandoned), sequence);
                 self.shared.owe(Owed { generation, event, done: None });
             }
         }

@@ -134,7 +134,9 @@ pub async fn fan_out<R: OutboundRequest>(
     // Who waits is sent nothing, and stands in no record.
     let named = |p: &Planned<R>| p.waits || opened.permits(&p.target.descriptor().name);
     let planned: Vec<Planned<R>> = planned.into_iter().filter(named).collect();
-    let carriages = planned.iter().map(|p| Carriage::new(p, opened, permit, context, around).carry());
+    // Boxed: each is some ten KiB, and would be moved with all the others.
+    let carriages =
+        planned.iter().map(|p| Box::pin(Carriage::new(p, opened, permit, context, around).carry()));
     let mut merged = Answer::default();
     let mut outcomes = Vec::new();
     for (answer, legs) in join_all(carriages).await {

@@ -204,7 +204,7 @@ impl Spelling {
             let ns = &*attribute.ns;
             let mut value = attribute.value.clone();
             if ns == XSI && attribute.local == "type" {
-                let Some((type_ns, local)) = &tree.xsi_type else { continue };
+                let Some((type_ns, local)) = tree.xsi_type.as_deref() else { continue };
                 if type_ns.is_empty() {
                     continue;
                 }

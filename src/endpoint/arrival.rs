@@ -88,7 +88,8 @@ impl Arrival<'_> {
         body: Bytes,
     ) -> Result<Envelope, Response<BoxBody>> {
         let body: DocumentStream = Box::pin(stream::iter([Ok(body)]));
-        match soap::receive(content_type, body, self.endpoint.soap_limits).await {
+        let limits = self.endpoint.soap_limits;
+        match soap::receive_root(content_type, body, limits, Envelope::read_request).await {
             Ok(received) => Ok(received.envelope),
             Err(unreceived) => {
                 let malformed = match unreceived {

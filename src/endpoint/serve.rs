@@ -158,7 +158,7 @@ impl SoapEndpoint {
         let is_here = |path: &str| is_home || !WITHIN.contains(&path);
         let called = request.uri().path();
         if called == NOTIFICATIONS && is_home && !self.managers.is_empty() {
-            return self.notified(connected, request, received).await;
+            return Box::pin(self.notified(connected, request, received)).await;
         }
         let Some(here) = PATHS.iter().position(|path| *path == called && is_here(path)) else {
             return empty(StatusCode::NOT_FOUND);
@@ -168,7 +168,7 @@ impl SoapEndpoint {
         }
         // INVARIANT: the listener lets only mapped certificates in, and only of this side.
         let Some(system) = self.systems.get(&connected.peer) else {
-            return self.not_for(&connected, received, "the PIX manager asks nothing").await;
+            return Box::pin(self.not_for(&connected, received, "the PIX manager asks nothing")).await;
         };
         let arrival = Arrival {
             endpoint: self,
@@ -182,12 +182,13 @@ impl SoapEndpoint {
         };
         let Some(place) = Place::take(system, &self.places) else {
             self.metrics.throttled(&arrival.connected.peer.0, "in_flight");
-            return self.beyond(here, arrival, request, Refusal::Throttled(CROWDED_MS), false).await;
+            let refusal = Refusal::Throttled(CROWDED_MS);
+            return Box::pin(self.beyond(here, arrival, request, refusal, false)).await;
         };
         // Before anything of the message is read or verified: whose it is, the certificate says.
         if let Err(refusal) = self.broker.admits(&arrival.connected.peer) {
             drop(place);
-            return self.beyond(here, arrival, request, refusal, true).await;
+            return Box::pin(self.beyond(here, arrival, request, refusal, true)).await;
         }
         // Boxed, as all that parses is: a connection keeps room for a request's future and moves it, also
         // where the request is refused.

@@ -1,7 +1,7 @@
 //! The key of a Japanese address (japan.md 2.2): town and lot without prefecture and building, and the
 //! room. Same building, other room is another key on purpose.
 
-use super::fold::{FOLDED, plain};
+use super::fold::{FOLDED, gathered, plain};
 
 /// An address as far as its lot number, and the room after it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct AddressKey {
 
 /// The key of an address; None when nothing is left.
 pub fn address(text: &str) -> Option<AddressKey> {
-    let text: String = plain(text).chars().filter(|c| !c.is_whitespace()).collect();
+    let text = gathered(text.len(), plain(text).chars().filter(|c| !c.is_whitespace()));
     let text = without_prefecture(&text).replace("大字", "");
     let text = numerals(&text);
     let (mut lot, rest) = split_lot(&text);
@@ -38,16 +38,20 @@ pub fn address(text: &str) -> Option<AddressKey> {
 
 // Town and numbers, and what follows them.
 fn split_lot(text: &str) -> (String, &str) {
-    let mut lot = String::new();
+    let mut lot = String::with_capacity(text.len());
     let mut rest = text;
     while let Some(c) = rest.chars().next() {
-        let marker = ["丁目", "番地の", "番地", "番", "号室", "号", "の", "ノ"]
-            .into_iter()
-            .find(|m| rest.starts_with(m));
+        let marker = || {
+            ["丁目", "番地の", "番地", "番", "号室", "号", "の", "ノ"]
+                .into_iter()
+                .find(|m| rest.starts_with(m))
+        };
         if c.is_ascii_digit() {
             lot.push(c);
             rest = rest.get(1..).unwrap_or_default();
-        } else if let Some(marker) = marker.filter(|_| ends_in_digit(&lot)) {
+        } else if ends_in_digit(&lot)
+            && let Some(marker) = marker()
+        {
             lot.push('-');
             rest = rest.get(marker.len()..).unwrap_or_default();
         } else if is_dash(c) && ends_in_digit(&lot) {
@@ -89,10 +93,10 @@ fn without_prefecture(text: &str) -> String {
 
 // Kanji numerals before 丁目, 番 and 号 become digits: 三丁目, 二十一番.
 fn numerals(text: &str) -> String {
-    let mut out = String::new();
+    let mut out = String::with_capacity(text.len());
     let mut run = String::new();
     for (at, c) in text.char_indices() {
-        if "一二三四五六七八九十".contains(c) {
+        if matches!(c, '一' | '二' | '三' | '四' | '五' | '六' | '七' | '八' | '九' | '十') {
             run.push(c);
             continue;
         }

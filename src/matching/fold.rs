@@ -127,7 +127,14 @@ pub fn plain(text: &str) -> String {
     if text.chars().all(is_stable) {
         return text.to_owned();
     }
-    text.chars().filter(|c| !is_variation_selector(*c)).nfkc().collect()
+    gathered(text.len(), text.chars().filter(|c| !is_variation_selector(*c)).nfkc())
+}
+
+// With room for what is expected: texts are short, and would grow letter by letter.
+pub(super) fn gathered(bytes: usize, letters: impl Iterator<Item = char>) -> String {
+    let mut text = String::with_capacity(bytes);
+    text.extend(letters);
+    text
 }
 
 /// The key of a name in kanji, or in any script that is not kana.
@@ -150,18 +157,18 @@ pub fn kanji(text: &str) -> String {
 
 /// The key of a name in kana.
 pub fn kana(text: &str) -> String {
-    let folded: String = plain(text).chars().filter(|c| !is_blank(*c)).map(katakana).map(large).collect();
+    let letters = plain(text);
+    let letters = letters.chars().filter(|c| !is_blank(*c)).map(katakana).map(large);
+    let folded = gathered(text.len(), letters);
     // What stood apart by a blank may compose now.
     plain(&folded)
 }
 
 /// The coarser key of a kana key: no long mark, no voicing, long vowels short.
 pub fn skeleton(kana: &str) -> String {
-    let decomposed: String =
-        kana.nfd().filter(|c| !matches!(c, '\u{3099}' | '\u{309a}' | 'ー' | '-')).collect();
-    let mut key = String::new();
+    let mut key = String::with_capacity(kana.len());
     let mut last = None;
-    for c in decomposed.chars() {
+    for c in kana.nfd().filter(|c| !matches!(c, '\u{3099}' | '\u{309a}' | 'ー' | '-')) {
         let is_lengthening = match (last, c) {
             (Some(before), 'ウ') => vowel(before) == 'オ' || vowel(before) == 'ウ',
             (Some(before), 'オ') => vowel(before) == 'オ',
@@ -277,7 +284,7 @@ fn vowel(c: char) -> char {
 pub fn phone(text: &str) -> Option<String> {
     let text = plain(text);
     let is_international = text.trim_start().starts_with("+81");
-    let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+    let digits = gathered(text.len(), text.chars().filter(char::is_ascii_digit));
     let national = if is_international { digits.get(2..).unwrap_or_default() } else { &digits };
     let from = national.len().checked_sub(9)?;
     let last = national.get(from..)?;
@@ -288,6 +295,6 @@ pub fn phone(text: &str) -> Option<String> {
 
 /// Digits of a postcode; None when there are not seven.
 pub fn postcode(text: &str) -> Option<String> {
-    let digits: String = plain(text).chars().filter(char::is_ascii_digit).collect();
+    let digits = gathered(text.len(), plain(text).chars().filter(char::is_ascii_digit));
     (digits.len() == 7 && digits != "0000000").then_some(digits)
 }

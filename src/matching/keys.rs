@@ -207,7 +207,7 @@ fn aliases(name: &PersonName) -> (PersonName, Option<PersonName>) {
             ']' | '〕' | '】' | '〉' | '》' | '」' | '}' => ')',
             c => c,
         };
-        fold::plain(text).chars().map(round).collect()
+        fold::gathered(text.len(), fold::plain(text).chars().map(round))
     };
     let cut = |text: &str| -> Option<(String, String, String)> {
         let (before, rest) = text.split_once('(')?;
@@ -250,16 +250,47 @@ const NEWBORN: [&str; 13] = [
 ];
 const TEST: [&str; 9] =
     ["テスト", "てすと", "test", "ダミー", "dummy", "試験患者", "架空", "サンプル", "動作確認"];
+const UNKNOWN: [&str; 4] = ["不明", "氏名不詳", "身元不明", "unknown"];
+
+// Whether a word of these lists may begin with it: a name has none of these letters, or few.
+const fn may_begin_a_word(c: char) -> bool {
+    matches!(
+        c,
+        'ベ' | 'べ'
+            | '新'
+            | '男'
+            | '女'
+            | '双'
+            | '胎'
+            | '赤'
+            | 'b'
+            | 'n'
+            | 'テ'
+            | 'て'
+            | 't'
+            | 'ダ'
+            | 'd'
+            | '試'
+            | '架'
+            | 'サ'
+            | '動'
+            | '不'
+            | '氏'
+            | '身'
+            | 'u'
+    )
+}
 
 fn is_placeholder_name(name: &PersonName) -> bool {
     let whole = fold::plain(&format!("{}{}", name.family, name.given)).to_lowercase();
-    let is_newborn = NEWBORN.iter().any(|word| whole.contains(word))
-        || (whole.contains('第') && whole.ends_with(['子', '児']))
-        || ["ノコ", "の子", "ノ子"].iter().any(|word| whole.ends_with(word));
-    let is_test = TEST.iter().any(|word| whole.contains(word))
-        || ["患者", "カンジャ", "かんじゃ"].contains(&fold::plain(&name.family).trim());
-    let is_unknown = ["不明", "氏名不詳", "身元不明", "unknown"].iter().any(|word| whole.contains(word));
-    is_newborn || is_test || is_unknown
+    let lists = [NEWBORN.as_slice(), TEST.as_slice(), UNKNOWN.as_slice()];
+    let begins_a_word =
+        |rest: &str| lists.iter().any(|words| words.iter().any(|word| rest.starts_with(word)));
+    let mut beginnings = whole.char_indices().filter(|(_, c)| may_begin_a_word(*c));
+    beginnings.any(|(at, _)| whole.get(at..).is_some_and(begins_a_word))
+        || (whole.ends_with(['子', '児']) && whole.contains('第'))
+        || ["ノコ", "の子", "ノ子"].iter().any(|word| whole.ends_with(word))
+        || ["患者", "カンジャ", "かんじゃ"].contains(&fold::plain(&name.family).trim())
 }
 
 fn is_placeholder_date(date: PartialDate) -> bool {
@@ -268,7 +299,9 @@ fn is_placeholder_date(date: PartialDate) -> bool {
 
 fn insurance(insurance: &Insurance) -> Option<InsuranceKey> {
     let narrow = |text: &str| -> String {
-        fold::plain(text).chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_uppercase()).collect()
+        let letters = fold::plain(text);
+        let letters = letters.chars().filter(|c| c.is_alphanumeric()).map(|c| c.to_ascii_uppercase());
+        fold::gathered(text.len(), letters)
     };
     let insurer = narrow(&insurance.insurer);
     let number = narrow(&insurance.number);
@@ -280,4 +313,23 @@ fn insurance(insurance: &Insurance) -> Option<InsuranceKey> {
     let branch = narrow(&insurance.branch).trim_start_matches('0').to_owned();
     let branch = Some(branch).filter(|_| !insurance.branch.trim().is_empty());
     Some(InsuranceKey { number: format!("{insurer:0>8}:{symbol}:{number}"), branch })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_word_of_a_placeholder_is_found_wherever_it_stands() {
+        for word in NEWBORN.iter().chain(&TEST).chain(&UNKNOWN) {
+            assert!(word.chars().next().is_some_and(may_begin_a_word), "{word}");
+            for family in [(*word).to_owned(), format!("山{word}"), word.to_uppercase()] {
+                let name = PersonName { family, given: "本".to_owned(), ..PersonName::default() };
+                assert!(is_placeholder_name(&name), "{word}");
+            }
+        }
+        let name =
+            PersonName { family: "山田".to_owned(), given: "太郎".to_owned(), ..PersonName::default() };
+        assert!(!is_placeholder_name(&name));
+    }
 }

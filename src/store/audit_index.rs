@@ -182,8 +182,11 @@ impl Store {
         if unsigned(at.unwrap_or_default()) != from.next {
             return Ok(false);
         }
-        for event in events {
-            insert(&mut transaction, event).await?;
+        // Each statement is a way to the database's thread and back.
+        let whole = events.chunks_exact(TOGETHER);
+        let rest = whole.remainder().chunks(1);
+        for together in whole.chain(rest) {
+            insert(together).build().execute(&mut *transaction).await?;
         }
         let patients = |event: &'_ IndexedEvent| -> Vec<(String, String, i64)> {
             let sequence = signed(event.sequence);
@@ -294,50 +297,47 @@ fn selection(query: &AuditQuery) -> QueryBuilder<Sqlite> {
     sql
 }
 
-async fn insert(
-    transaction: &mut sqlx::Transaction<'static, Sqlite>,
-    event: &IndexedEvent,
-) -> Result<(), StoreError> {
-    let patients: Vec<&str> = event.patients.iter().map(|cx| cx.reveal().as_str()).collect();
-    let documents = event.documents.reveal();
-    let as_json = serde_json::to_string(documents).unwrap_or_default();
-    sqlx::query(
+/// Events of one statement, which is prepared once for so many and once for one.
+const TOGETHER: usize = 32;
+
+fn insert(events: &[IndexedEvent]) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new(
         "INSERT INTO audit_event (sequence, at_micros, kind, ending, request, side, transaction_name,
             operation, system, community, organization, organization_name, person, person_name, roles,
             purpose, shown, withheld, bytes, emergency, more_attributes, closes, replaces, count, patients,
-            documents)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
-            $21, $22, $23, $24, $25, $26)",
-    )
-    .bind(signed(event.sequence))
-    .bind(event.at_micros)
-    .bind(&event.kind)
-    .bind(&event.ending)
-    .bind(&event.request)
-    .bind(&event.side)
-    .bind(&event.transaction)
-    .bind(&event.operation)
-    .bind(&event.system)
-    .bind(&event.community)
-    .bind(&event.organization)
-    .bind(&event.organization_name)
-    .bind(&event.person)
-    .bind(&event.person_name)
-    .bind(&event.roles)
-    .bind(&event.purpose)
-    .bind(signed(event.shown))
-    .bind(signed(event.withheld))
-    .bind(event.bytes.map(signed))
-    .bind(event.emergency)
-    .bind(event.more_attributes)
-    .bind(event.closes.map(signed))
-    .bind(event.replaces.map(signed))
-    .bind(signed(event.count))
-    .bind(patients.join("\n"))
-    .bind(as_json)
-    .execute(&mut **transaction)
-    .await?;
-    Ok(())
+            documents) ",
+    );
+    sql.push_values(events, |mut row, event| {
+        let patients: Vec<&str> = event.patients.iter().map(|cx| cx.reveal().as_str()).collect();
+        let documents = serde_json::to_string(event.documents.reveal()).unwrap_or_default();
+        row.push_bind(signed(event.sequence))
+            .push_bind(event.at_micros)
+            .push_bind(event.kind.clone())
+            .push_bind(event.ending.clone())
+            .push_bind(event.request.clone())
+            .push_bind(event.side.clone())
+            .push_bind(event.transaction.clone())
+            .push_bind(event.operation.clone())
+            .push_bind(event.system.clone())
+            .push_bind(event.community.clone())
+            .push_bind(event.organization.clone())
+            .push_bind(event.organization_name.clone())
+            .push_bind(event.person.clone())
+            .push_bind(event.person_name.clone())
+            .push_bind(event.roles.clone())
+            .push_bind(event.purpose.clone())
+            .push_bind(signed(event.shown))
+            .push_bind(signed(event.withheld))
+            .push_bind(event.bytes.map(signed))
+            .push_bind(event.emergency)
+            .push_bind(event.more_attributes)
+            .push_bind(event.closes.map(signed))
+            .push_bind(event.replaces.map(signed))
+            .push_bind(signed(event.count))
+            .push_bind(patients.join("\n"))
+            .push_bind(documents);
+    });
+    sql
 }
 
 fn event_of(row: &SqliteRow) -> Result<IndexedEvent, StoreError> {

@@ -124,7 +124,7 @@ impl Verdict {
 }
 
 /// Writes an answer.
-pub(super) fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> String {
+pub(super) fn write(verdict: &Verdict, echo: &Echo<'_>, addressing: &Addressing) -> String {
     let mut writer = begin(RESPONSE_ROOT, "NE", addressing);
     acknowledge(&mut writer, verdict, &echo.message);
     begin_act(&mut writer, "PRPA_TE201306UV02");

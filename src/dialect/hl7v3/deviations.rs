@@ -18,7 +18,7 @@ pub fn deviations(body: &Tree) -> Vec<Warning> {
         let patients =
             act.all(NS, "subject").filter_map(|s| s.path(NS, &["registrationEvent", "subject1", "patient"]));
         for value in patients.filter_map(|p| p.path(NS, &["subjectOf1", "queryMatchObservation", "value"])) {
-            if value.xsi_type.as_ref().is_none_or(|(ns, name)| ns != NS || name != "INT") {
+            if value.xsi_type.as_deref().is_none_or(|(ns, name)| ns != NS || name != "INT") {
                 found.insert("xsi-type-wrong", "queryMatchObservation/value is not of type INT");
             }
         }
@@ -135,7 +135,7 @@ fn everywhere(tree: &Tree, found: &mut Found) {
         _ => {}
     }
     if tree.element.attribute_ns(XSI, "type").is_some()
-        && tree.xsi_type.as_ref().is_some_and(|(ns, _)| ns != NS)
+        && tree.xsi_type.as_deref().is_some_and(|(ns, _)| ns != NS)
     {
         found.insert("xsi-type-wrong", "an xsi:type outside the HL7 namespace");
     }

@@ -138,7 +138,7 @@ fn unknown_authorities(request: &Envelope, unknown: &[Authority]) -> Verdict {
     Verdict::errors(details)
 }
 
-fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> String {
+fn write(verdict: &Verdict, echo: &Echo<'_>, addressing: &Addressing) -> String {
     let mut writer = begin(PIX_RESPONSE_ROOT, "NE", addressing);
     acknowledge(&mut writer, verdict, &echo.message);
     begin_act(&mut writer, "PRPA_TE201310UV02");

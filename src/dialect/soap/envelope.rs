@@ -5,6 +5,8 @@ use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use smol_str::SmolStr;
+
 use super::duration::duration;
 use super::{copy, ns};
 use crate::model::{Malformed, MessageId, Warning};
@@ -43,6 +45,9 @@ pub struct Header {
 /// is answered: each takes some hundred bytes. Requests have a few hundred.
 const KEPT_NODES_MAX: usize = 2_000;
 
+/// Requests are a few KiB; what is larger is read no further than has been judged.
+const READ_AT_ONCE_BYTES_MAX: usize = 64 << 10;
+
 /// A message's root part, read as far as the header. Debug prints no content.
 #[derive(Clone)]
 pub struct Envelope {
@@ -52,6 +57,8 @@ pub struct Envelope {
     /// What was put up with.
     pub warnings: Vec<Warning>,
     is_bare: bool,
+    /// Name of the body's only child, where it stands right behind the header.
+    payload: Option<(Arc<str>, SmolStr)>,
     /// The body, once somebody has read it; None when it is too large to be kept.
     body: Arc<OnceLock<Option<Arc<Tree>>>>,
 }
@@ -77,8 +84,24 @@ impl Envelope {
     /// # Errors
     /// As [`Envelope::read`].
     pub fn read_owned(source: String) -> Result<Self, Malformed> {
+        Self::read_as_far(source, false)
+    }
+
+    /// As [`Envelope::read_owned`], for a request, whose body is wanted as a tree in any case: the header
+    /// is not passed over again for it. What is wrong with the body is told when it is read, as ever.
+    ///
+    /// # Errors
+    /// As [`Envelope::read`].
+    pub fn read_request(source: String) -> Result<Self, Malformed> {
+        let is_small = source.len() <= READ_AT_ONCE_BYTES_MAX;
+        Self::read_as_far(source, is_small)
+    }
+
+    fn read_as_far(source: String, with_body: bool) -> Result<Self, Malformed> {
         let source = Arc::new(without_mark(source));
         let mut header = Header::default();
+        let body = OnceLock::new();
+        let mut payload = None;
         {
             let mut reader = Reader::new(&source);
             let root = reader.root()?;
@@ -89,20 +112,30 @@ impl Envelope {
                 let why = format!("the root element is `{}`, not a SOAP 1.2 Envelope", root.local);
                 return Err(reader.malformed_at(root.at, "not-soap", why));
             }
-            let first = reader.child()?;
-            if let Some(first) = first.filter(|first| first.is(ns::SOAP, "Header")) {
-                let tree = Tree::read(&mut reader, first)?;
-                header.fill(&tree);
+            let mut child = reader.child()?;
+            if child.as_ref().is_some_and(|first| first.is(ns::SOAP, "Header")) {
+                header.read(&mut reader)?;
+                // What is wrong from here on is told by whoever reads the body.
+                child = reader.child().ok().flatten();
+            }
+            if child.is_some_and(|child| child.is(ns::SOAP, "Body"))
+                && let Ok(Some(element)) = reader.child()
+            {
+                payload = Some((Arc::clone(&element.ns), element.local.clone()));
+                if with_body && let Ok((tree, nodes)) = body_from(reader, element, false) {
+                    let _ = body.set((nodes <= KEPT_NODES_MAX).then(|| Arc::new(tree)));
+                }
             }
         }
-        Ok(Self { source, header, warnings: Vec::new(), is_bare: false, body: Arc::default() })
+        let body = Arc::new(body);
+        Ok(Self { source, header, warnings: Vec::new(), is_bare: false, payload, body })
     }
 
     /// Takes a payload without envelope: its root is the body's child.
     pub fn bare(source: &str) -> Self {
         let source = Arc::new(without_mark(source.to_owned()));
         let header = Header::default();
-        Self { source, header, warnings: Vec::new(), is_bare: true, body: Arc::default() }
+        Self { source, header, warnings: Vec::new(), is_bare: true, payload: None, body: Arc::default() }
     }
 
     /// Whether it is a payload without envelope, to which no header rule applies.
@@ -127,6 +160,7 @@ impl Envelope {
             header: Header::default(),
             warnings: Vec::new(),
             is_bare: self.is_bare,
+            payload: None,
             body: Arc::default(),
         }
     }
@@ -179,12 +213,20 @@ impl Envelope {
         WellFormed::check(&self.source)
     }
 
+    /// Whether the body's only child is this element.
+    ///
+    /// # Errors
+    /// As [`Envelope::body`].
+    pub fn holds(&self, ns: &str, local: &str) -> Result<bool, Malformed> {
+        match &self.payload {
+            Some((its_ns, its_local)) => Ok(**its_ns == *ns && its_local == local),
+            None => self.body().map(|(_, payload)| payload.is(ns, local)),
+        }
+    }
+
     fn read_body(&self) -> Result<(Tree, usize), Malformed> {
-        let (mut reader, payload) = self.body()?;
-        let tree = Tree::read(&mut reader, payload)?;
-        let nodes = reader.nodes();
-        self.nothing_follows(reader)?;
-        Ok((tree, nodes))
+        let (reader, payload) = self.body()?;
+        body_from(reader, payload, self.is_bare)
     }
 
     /// Name of the body's only child, after the whole document has been read once.
@@ -195,18 +237,22 @@ impl Envelope {
         let Element { ns, local, .. } = &self.body_tree()?.element;
         Ok((Arc::clone(ns), local.to_string()))
     }
+}
 
-    fn nothing_follows(&self, mut reader: Reader<'_>) -> Result<(), Malformed> {
-        if !self.is_bare {
-            if let Some(second) = reader.child()? {
-                return Err(reader.malformed_at(second.at, "not-soap", "a second element in the Body"));
-            }
-            if let Some(after) = reader.child()? {
-                return Err(reader.malformed_at(after.at, "not-soap", "an element after the Body"));
-            }
+// The payload just begun, the document read to its end; and how many elements and texts were met.
+fn body_from(mut reader: Reader<'_>, payload: Element, is_bare: bool) -> Result<(Tree, usize), Malformed> {
+    let tree = Tree::read(&mut reader, payload)?;
+    let nodes = reader.nodes();
+    if !is_bare {
+        if let Some(second) = reader.child()? {
+            return Err(reader.malformed_at(second.at, "not-soap", "a second element in the Body"));
         }
-        reader.finish()
+        if let Some(after) = reader.child()? {
+            return Err(reader.malformed_at(after.at, "not-soap", "an element after the Body"));
+        }
     }
+    reader.finish()?;
+    Ok((tree, nodes))
 }
 
 fn without_mark(mut source: String) -> String {
@@ -224,12 +270,12 @@ const REFERENCE_PARAMETERS_MAX: usize = 16;
 const REFERENCE_BYTES_MAX: usize = 16 << 10;
 
 impl Header {
-    fn fill(&mut self, tree: &Tree) {
-        let text = |tree: &Tree| Some(tree.text().trim().to_owned()).filter(|text| !text.is_empty());
+    // The header element just begun, to its end. Blocks that nothing is taken out of are passed over.
+    fn read(&mut self, reader: &mut Reader<'_>) -> Result<(), Malformed> {
         self.is_present = true;
         let mut seen: Vec<&'static str> = Vec::new();
-        for block in tree.elements() {
-            let known = match (&*block.element.ns, block.name()) {
+        while let Some(block) = reader.child()? {
+            let known = match (&*block.ns, block.local.as_str()) {
                 (ns::WSA, "Action") => "Action",
                 (ns::WSA, "MessageID") => "MessageID",
                 (ns::WSA, "To") => "To",
@@ -237,31 +283,44 @@ impl Header {
                 (ns::WSSE, "Security") => "Security",
                 (ns::WSA, "RelatesTo" | "From" | "FaultTo") | (ns::XCPD, CORRELATION) => "",
                 (other, local) => {
-                    if must_understand(block) {
+                    if must_understand(&block) {
                         self.not_understood.push((other.to_owned(), local.to_owned()));
                     }
+                    reader.skip()?;
                     continue;
                 }
             };
             if !known.is_empty() && seen.contains(&known) {
                 self.repeated.push(known);
+                reader.skip()?;
                 continue;
             }
             seen.push(known);
-            match block.name() {
-                "Action" => self.action = text(block),
-                "MessageID" => self.message_id = text(block).map(MessageId),
-                "RelatesTo" if self.relates_to.is_none() => self.relates_to = text(block).map(MessageId),
-                "To" => self.to = text(block),
-                // What is said and cannot be read is no leave to remember anything.
-                CORRELATION => {
-                    let said = duration(&text(block).unwrap_or_default());
-                    self.correlation_time_to_live = Some(said.unwrap_or_default());
-                }
-                "ReplyTo" => self.reply_to(block),
-                "Security" => self.security = Some(block.range.clone()),
-                _ => {}
+            if known == "Security" {
+                let at = block.at;
+                reader.skip()?;
+                self.security = Some(at..reader.offset());
+            } else {
+                self.fill(&Tree::read(reader, block)?);
             }
+        }
+        Ok(())
+    }
+
+    fn fill(&mut self, block: &Tree) {
+        let text = |tree: &Tree| Some(tree.text().trim().to_owned()).filter(|text| !text.is_empty());
+        match block.name() {
+            "Action" => self.action = text(block),
+            "MessageID" => self.message_id = text(block).map(MessageId),
+            "RelatesTo" if self.relates_to.is_none() => self.relates_to = text(block).map(MessageId),
+            "To" => self.to = text(block),
+            // What is said and cannot be read is no leave to remember anything.
+            CORRELATION => {
+                let said = duration(&text(block).unwrap_or_default());
+                self.correlation_time_to_live = Some(said.unwrap_or_default());
+            }
+            "ReplyTo" => self.reply_to(block),
+            _ => {}
         }
     }
 
@@ -286,9 +345,9 @@ impl Header {
 }
 
 // Counts in the SOAP namespace only, and for blocks addressed to us.
-fn must_understand(block: &Tree) -> bool {
-    let role = block.element.attribute_ns(ns::SOAP, "role").map(str::trim).unwrap_or_default();
+fn must_understand(block: &Element) -> bool {
+    let role = block.attribute_ns(ns::SOAP, "role").map(str::trim).unwrap_or_default();
     let is_ours = role.is_empty() || role.ends_with("/role/next") || role.ends_with("/role/ultimateReceiver");
-    let must = block.element.attribute_ns(ns::SOAP, "mustUnderstand").map(str::trim);
+    let must = block.attribute_ns(ns::SOAP, "mustUnderstand").map(str::trim);
     is_ours && matches!(must, Some("1" | "true"))
 }

@@ -91,8 +91,7 @@ impl Fault {
     /// # Errors
     /// As [`Envelope::body_tree`].
     pub fn read(envelope: &Envelope) -> Result<Option<Self>, Malformed> {
-        let (_, payload) = envelope.body()?;
-        if !payload.is(ns::SOAP, "Fault") {
+        if !envelope.holds(ns::SOAP, "Fault")? {
             return Ok(None);
         }
         let tree = envelope.body_tree()?;

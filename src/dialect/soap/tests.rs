@@ -292,3 +292,60 @@ fn relates_to_may_be_missing_or_spelt_another_way_but_not_name_another_message()
     assert_eq!(of(None), Ok(Some("relates-to-missing")));
     assert!(matches!(of(Some("urn:uuid:cd")), Err(Failure::Unreadable(_))));
 }
+
+#[test]
+fn a_request_read_at_once_is_the_one_read_step_by_step() {
+    let body = "<q:Ask xmlns:q='urn:q' a='1'>x<q:b/>&amp;y<![CDATA[z]]></q:Ask>";
+    let header = "<w:Action>a</w:Action><w:MessageID>m</w:MessageID><x:o xmlns:x='urn:x' s:mustUnderstand='1'><x:p/></x:o>\
+                  <e:Security xmlns:e='http://docs.oasis-open.org/wss/2004/01/oasis-200401-wss-wssecurity-secext-1.0.xsd'>\
+                  <e:t>t</e:t></e:Security>";
+    let of = |parts: &[&str]| {
+        let parts = parts.concat();
+        format!(
+            "<s:Envelope xmlns:s='http://www.w3.org/2003/05/soap-envelope' \
+             xmlns:w='http://www.w3.org/2005/08/addressing'>{parts}</s:Envelope>"
+        )
+    };
+    let (header, body_of) =
+        (format!("<s:Header>{header}</s:Header>"), |inner: &str| format!("<s:Body>{inner}</s:Body>"));
+    let many = format!("<a>{}</a>", "<b/>".repeat(3_000));
+    let large = format!("<a>{}</a>", "x".repeat(100 << 10));
+    for source in [
+        of(&[&header, &body_of(body)]),
+        of(&[&body_of(body)]),
+        of(&["<s:Header/>", "<other/>", &body_of(body)]),
+        of(&[&header, &body_of("")]),
+        of(&[&header, &body_of("text only")]),
+        of(&[&header]),
+        of(&[&header, &body_of("<a/><b/>")]),
+        of(&[&header, &body_of("<a/>"), "<after/>"]),
+        of(&[&header, &body_of("<a>")]),
+        of(&[&header, &body_of("<a>&unknown;</a>")]),
+        of(&[&header, &body_of("<p:a/>")]),
+        of(&[&header, &body_of(&many)]),
+        of(&[&header, &body_of(&large)]),
+        of(&[&header, &body_of(body)]) + "<second/>",
+        of(&["<s:Header><w:To>&none;</w:To></s:Header>", &body_of(body)]),
+        of(&["<s:Header><x:o/></s:Header>", &body_of(body)]),
+        "<a/>".to_owned(),
+    ] {
+        let (step, once) = (Envelope::read(&source), Envelope::read_request(source.clone()));
+        let (step, once) = match (step, once) {
+            (Ok(step), Ok(once)) => (step, once),
+            (step, once) => {
+                assert_eq!(step.err(), once.err(), "{source}");
+                continue;
+            }
+        };
+        assert_eq!(format!("{:?}", step.header), format!("{:?}", once.header), "{source}");
+        for (ns, local) in [("urn:q", "Ask"), ("", "a"), (ns::SOAP, "Fault")] {
+            let slow = step.body().map(|(_, payload)| payload.is(ns, local));
+            assert_eq!(slow, once.holds(ns, local), "{source}");
+            assert_eq!(slow, step.holds(ns, local), "{source}");
+        }
+        let well_formed = |envelope: &Envelope| envelope.well_formed().map(|whole| whole.text().to_owned());
+        assert_eq!(well_formed(&step), well_formed(&once), "{source}");
+        let told = |envelope: &Envelope| envelope.body_tree().map(|tree| format!("{tree:?}"));
+        assert_eq!(told(&step), told(&once), "{source}");
+    }
+}

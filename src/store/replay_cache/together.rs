@@ -98,9 +98,19 @@ impl Store {
     async fn all_fresh(&self, items: &[Item]) -> Result<bool, StoreError> {
         let json = serde_json::to_string(items).unwrap_or_default();
         let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query(BIND).bind(&json).bind(ROWS).execute(&mut *transaction).await?;
-        let mut bound = HashMap::new();
-        for row in sqlx::query(BOUND).bind(&json).fetch_all(&mut *transaction).await? {
+        // All three on one way to the database's thread and back: what is found not to be fresh is undone.
+        let rows = sqlx::query(BIND_AND_TAKE)
+            .bind(&json)
+            .bind(ROWS)
+            .bind(ATTEMPTS)
+            .fetch_all(&mut *transaction)
+            .await?;
+        let (mut bound, mut attempts) = (HashMap::new(), Vec::new());
+        for row in rows {
+            if row.len() == 1 {
+                attempts.push(row.try_get::<i64, _>(0)?);
+                continue;
+            }
             let (key, system, message): (String, String, String) =
                 (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
             bound.insert(key, (system, message, row.try_get::<i64, _>(3)?));
@@ -114,12 +124,6 @@ impl Store {
         if !items.iter().all(belongs) {
             return Ok(false);
         }
-        let attempts: Vec<i64> = sqlx::query_scalar(TAKE)
-            .bind(&json)
-            .bind(ROWS)
-            .bind(ATTEMPTS)
-            .fetch_all(&mut *transaction)
-            .await?;
         // A message that stands twice among them, or stood there before, is told apart alone.
         if attempts.len() != items.len() || attempts.iter().any(|attempt| *attempt != 1) {
             return Ok(false);
@@ -132,15 +136,17 @@ impl Store {
 /// Messages of one transaction.
 const TOGETHER_MAX: usize = 64;
 
-const BIND: &str = "INSERT INTO replay_assertion (key, system, message, until_us) \
+/// Binds the assertions; tells what they are bound to, four columns each; takes the messages, and tells the
+/// attempt of each, one column.
+const BIND_AND_TAKE: &str = "INSERT INTO replay_assertion (key, system, message, until_us) \
      SELECT unhex(value ->> 'assertion'), unhex(value ->> 'system'), unhex(value ->> 'message'), value ->> 'until' \
      FROM json_each($1) \
      WHERE coalesce((SELECT held FROM replay_size \
      WHERE system = unhex(value ->> 'system') AND kind = 'assertion'), 0) < $2 \
-     ON CONFLICT (key) DO NOTHING";
-const BOUND: &str = "SELECT hex(key), hex(system), hex(message), until_us FROM replay_assertion \
-     WHERE key IN (SELECT unhex(value ->> 'assertion') FROM json_each($1))";
-const TAKE: &str = "INSERT INTO replay_message (key, body, first_us, until_us, attempt, system) \
+     ON CONFLICT (key) DO NOTHING; \
+     SELECT hex(key), hex(system), hex(message), until_us FROM replay_assertion \
+     WHERE key IN (SELECT unhex(value ->> 'assertion') FROM json_each($1)); \
+     INSERT INTO replay_message (key, body, first_us, until_us, attempt, system) \
      SELECT unhex(value ->> 'message'), unhex(value ->> 'body'), value ->> 'now', value ->> 'until', 1, \
      unhex(value ->> 'system') FROM json_each($1) \
      WHERE coalesce((SELECT held FROM replay_size \
