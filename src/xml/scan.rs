@@ -394,20 +394,6 @@ const REFERENCE: u8 = 2;
 const LESS: u8 = 4;
 const LAST_PLANE: u8 = 8;
 
-/// What a byte of a text or value is marked as.
-const MARKS: [u8; 256] = {
-    let mut marks = [0; 256];
-    let mut byte = 0;
-    while byte < 0x20 {
-        marks[byte] = CONTROL;
-        byte += 1;
-    }
-    marks[b'&' as usize] = REFERENCE;
-    marks[b'<' as usize] = LESS;
-    marks[0xef] = LAST_PLANE;
-    marks
-};
-
 /// A text or value: its length, and what its bytes are marked as, all together.
 struct Run {
     length: usize,
@@ -486,8 +472,15 @@ fn run(bytes: &[u8], saying: Saying) -> Option<Run> {
     None
 }
 
-fn mark(byte: u8) -> u8 {
-    MARKS.get(usize::from(byte)).copied().unwrap_or_default()
+/// What a byte of a text or value is marked as.
+const fn mark(byte: u8) -> u8 {
+    match byte {
+        0..0x20 => CONTROL,
+        b'&' => REFERENCE,
+        b'<' => LESS,
+        0xef => LAST_PLANE,
+        _ => 0,
+    }
 }
 
 fn has_noncharacter(text: &str, marks: u8) -> bool {
@@ -502,6 +495,7 @@ struct Name<'a> {
 }
 
 /// What a byte may be in a part of a name: its first, or one of it.
+#[allow(clippy::indexing_slicing, reason = "made by the compiler, which would refuse another place")]
 const IN_NAMES: [u8; 256] = {
     let mut bytes = [0; 256];
     let mut byte = 0;
