@@ -142,7 +142,7 @@ impl Gateway {
         let pieces = (0..bytes / PIECE as u64).map(move |_| Ok(piece.clone()));
         let media_type = "application/pdf".to_owned();
         let body: DocumentStream = Box::pin(stream::iter(pieces));
-        Document { id: id.clone(), media_type, size: Some(bytes), body }
+        Document { id: id.clone(), media_type, size: Some(bytes), body, passing: None }
     }
 
     fn hash(&self, mib: u64) -> String {

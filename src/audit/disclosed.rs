@@ -75,8 +75,8 @@ impl Disclosed for Document {
     }
 
     fn stream(self, index: usize, streams: &Streams) -> Self {
-        let body = streams.wrap(index, self.id.clone(), self.body);
-        Self { body, ..self }
+        let body = streams.wrap(index, self.id.clone(), self.body, self.passing);
+        Self { body, passing: None, ..self }
     }
 }
 

@@ -19,7 +19,7 @@ use super::handle::{Durable, Handle};
 use super::judge::Judge;
 use super::record::digest;
 use super::references::DocumentRef;
-use crate::model::{DocumentId, DocumentStream, Interrupted, RequestContext};
+use crate::model::{DocumentId, DocumentStream, Interrupted, PassingHash, RequestContext};
 use crate::policy::Permit;
 
 /// The documents of one answer.
@@ -72,8 +72,18 @@ impl Streams {
     }
 
     /// Lets a body run through the counter.
-    pub(super) fn wrap(&self, index: usize, id: DocumentId, inner: DocumentStream) -> DocumentStream {
+    pub(super) fn wrap(
+        &self,
+        index: usize,
+        id: DocumentId,
+        inner: DocumentStream,
+        passing: Option<PassingHash>,
+    ) -> DocumentStream {
+        if let Some(passing) = &passing {
+            passing.take_over();
+        }
         Box::pin(Body {
+            passing,
             group: Arc::clone(&self.0),
             index,
             id,
@@ -126,6 +136,8 @@ struct Body {
     version: u64,
     bytes: u64,
     digest: Option<Digest>,
+    /// A hash that is made along.
+    passing: Option<PassingHash>,
     /// The closing record on its way to the disk.
     closing: Option<Pin<Box<Timeout<oneshot::Receiver<()>>>>>,
 }
@@ -189,8 +201,10 @@ impl Stream for Body {
                         return this.interrupt(interrupted);
                     }
                     this.bytes += chunk.len() as u64;
-                    if let Some(digest) = this.digest.as_mut() {
-                        digest.update(&chunk);
+                    match (&mut this.digest, &this.passing) {
+                        (Some(digest), Some(passing)) => passing.pass(&chunk, digest),
+                        (Some(digest), None) => digest.update(&chunk),
+                        (None, _) => {}
                     }
                     return Poll::Ready(Some(Ok(chunk)));
                 }

@@ -12,7 +12,8 @@ use super::pipeline::Broker;
 use super::resolve::About;
 use super::target::Target;
 use crate::model::{
-    Document, DocumentEntry, DocumentRetrieve, DocumentStream, Interrupted, Outbound, RequestContext,
+    Document, DocumentEntry, DocumentRetrieve, DocumentStream, Interrupted, Outbound, PassingHash,
+    RequestContext,
 };
 
 impl Broker {
@@ -52,8 +53,8 @@ struct Held {
     last: Option<Bytes>,
     bytes: u64,
     size: Option<u64>,
-    /// SHA-1 as announced, and as it grows.
-    hash: Option<(Vec<u8>, Digest)>,
+    /// SHA-1 as announced, and as it grows with what is passed on.
+    hash: Option<(Vec<u8>, PassingHash)>,
     /// The peer's file says to tell and pass it on.
     is_let_pass: bool,
     differs: Box<dyn FnOnce() + Send>,
@@ -72,10 +73,11 @@ fn held_to(
     let hash = announced
         .filter(|hash| hash.len() == SHA1_BYTES)
         .filter(|hash| *hash != digest(&SHA1_FOR_LEGACY_USE_ONLY, b"").as_ref())
-        .map(|hash| (hash, Digest::new(&SHA1_FOR_LEGACY_USE_ONLY)));
+        .map(|hash| (hash, PassingHash::new(Digest::new(&SHA1_FOR_LEGACY_USE_ONLY))));
     if hash.is_none() && size.is_none() {
         return document;
     }
+    let passing = hash.as_ref().map(|(_, passing)| passing.clone());
     let held = Held {
         body: document.body,
         last: None,
@@ -85,7 +87,7 @@ fn held_to(
         is_let_pass,
         differs: Box::new(differs),
     };
-    Document { body: Box::pin(stream::unfold(Some(held), next)), ..document }
+    Document { body: Box::pin(stream::unfold(Some(held), next)), passing, ..document }
 }
 
 async fn next(held: Option<Held>) -> Option<(Result<Bytes, Interrupted>, Option<Held>)> {
@@ -97,10 +99,10 @@ async fn next(held: Option<Held>) -> Option<(Result<Bytes, Interrupted>, Option<
                 if !held.is_let_pass && held.size.is_some_and(|size| held.bytes > size) {
                     return held.broken();
                 }
-                if let Some((_, digest)) = &mut held.hash {
-                    digest.update(&piece);
-                }
                 if let Some(before) = held.last.replace(piece) {
+                    if let Some((_, passing)) = &held.hash {
+                        passing.given_on(&before);
+                    }
                     return Some((Ok(before), Some(held)));
                 }
             }
@@ -118,7 +120,8 @@ async fn next(held: Option<Held>) -> Option<(Result<Bytes, Interrupted>, Option<
 impl Held {
     fn is_as_announced(&mut self) -> bool {
         let is_whole = self.size.is_none_or(|size| size == self.bytes);
-        is_whole && self.hash.take().is_none_or(|(hash, digest)| digest.finish().as_ref() == hash)
+        let last = self.last.as_deref().unwrap_or_default();
+        is_whole && self.hash.take().is_none_or(|(hash, passing)| passing.finish(last) == hash)
     }
 
     fn broken(self) -> Option<(Result<Bytes, Interrupted>, Option<Self>)> {
@@ -138,7 +141,7 @@ mod tests {
         let hash = of.map(|text| {
             (
                 digest(&SHA1_FOR_LEGACY_USE_ONLY, text.as_bytes()).as_ref().to_vec(),
-                Digest::new(&SHA1_FOR_LEGACY_USE_ONLY),
+                PassingHash::new(Digest::new(&SHA1_FOR_LEGACY_USE_ONLY)),
             )
         });
         let told = Arc::new(AtomicUsize::new(0));
@@ -192,7 +195,8 @@ mod tests {
                 telling.fetch_add(1, Ordering::Relaxed);
             };
             let body: DocumentStream = Box::pin(stream::iter([Ok(Bytes::from_static(b"anew"))]));
-            let document = Document { id: entry.id.clone(), media_type: String::new(), size: None, body };
+            let document =
+                Document { id: entry.id.clone(), media_type: String::new(), size: None, body, passing: None };
             let pieces: Vec<_> = held_to(document, &entry, is_let_pass, differs).body.collect().await;
             let text: Vec<u8> = pieces.into_iter().flatten().flatten().collect();
             assert_eq!(String::from_utf8_lossy(&text), expected, "{size:?} {hash:?} {is_let_pass}");

@@ -6,7 +6,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::{DocumentId, Finding, Subject};
+use super::{DocumentId, Finding, PassingHash, Subject};
 
 /// Why a body ended before its end. The texts name no patient and no file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -38,6 +38,8 @@ pub struct Document {
     pub size: Option<u64>,
     /// The body. Dropping it skips the rest.
     pub body: DocumentStream,
+    /// What whoever hashes the body may take over and make along.
+    pub passing: Option<PassingHash>,
 }
 
 impl fmt::Debug for Document {

@@ -8,6 +8,7 @@ mod document_query;
 mod document_stream;
 mod finding;
 mod ids;
+mod passing_hash;
 mod patient_match;
 mod patient_record;
 mod person;
@@ -32,6 +33,7 @@ pub use ids::{
     Authority, Code, CommunityId, DocumentId, MessageId, ObjectId, Oid, PatientId, QueryId, RepositoryId,
     RequestId, TargetName,
 };
+pub use passing_hash::PassingHash;
 pub use patient_match::{FoundPatient, Grade, GradedRecord, PatientMatch};
 pub use patient_record::{PatientRecord, RecordChange};
 pub use person::{Address, Attribute, Demographics, Insurance, NameScript, PersonName, Sex};

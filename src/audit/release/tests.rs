@@ -11,8 +11,9 @@ use super::super::verify::verify_disk;
 use super::*;
 use crate::model::{CommunityId, Endpoint, FarEnd, FoundPatient, Leg, MessageId, QueryId};
 use crate::model::{
-    Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Means, Oid, Organization, PatientIdLookup,
-    Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp, Vouched, Voucher,
+    Document, DocumentId, DocumentRetrieve, Finding, Interrupted, Means, Oid, Organization, PassingHash,
+    PatientIdLookup, Person, Purpose, RepositoryId, RequestId, Requester, Role, Side, Timestamp, Vouched,
+    Voucher,
 };
 use crate::store::AuditPosition;
 
@@ -145,6 +146,7 @@ fn document(unique: &str, chunks: Vec<Result<Bytes, Interrupted>>) -> Document {
         media_type: "text/html".to_owned(),
         size: Some(100),
         body: Box::pin(futures_util::stream::iter(chunks)),
+        passing: None,
     }
 }
 
@@ -422,6 +424,27 @@ async fn the_closing_record_has_the_bytes_and_hashes_that_left_and_the_last_end_
     assert_eq!((last.kind, last.ending, last.bytes), (Kind::Close, Ending::Complete, Some(7)));
     let hashes: Vec<_> = last.documents.iter().map(|d| d.sha256.unwrap().to_vec()).collect();
     assert_eq!(hashes, [sha256(b"abcd").to_vec(), sha256(b"efg").to_vec()]);
+}
+
+#[tokio::test]
+async fn a_hash_that_comes_with_a_document_is_made_of_what_leaves_and_of_nothing_that_is_stopped() {
+    use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY, digest};
+
+    let world = world();
+    let chunks = ["ab", "cd", "ef"].map(|chunk| Ok(Bytes::from_static(chunk.as_bytes()))).to_vec();
+    let passing = PassingHash::new(Context::new(&SHA1_FOR_LEGACY_USE_ONLY));
+    let document = Document { passing: Some(passing.clone()), ..document("1", chunks) };
+    let mut body = world.retrieve(vec![document]).await.unwrap().remove(0).body;
+    assert!(body.next().await.unwrap().is_ok());
+    // Its own side leaves it alone.
+    passing.given_on(b"cd");
+    assert!(body.next().await.unwrap().is_ok());
+    world.judge.withdrawn.store(true, SeqCst);
+    world.judge.version.store(1, SeqCst);
+    assert_eq!(body.next().await, Some(Err(Interrupted::Withdrawn)));
+    assert_eq!(passing.finish(b"!"), digest(&SHA1_FOR_LEGACY_USE_ONLY, b"abcd!").as_ref());
+    let last = world.last().await;
+    assert_eq!(last.documents[0].sha256.unwrap().to_vec(), sha256(b"abcd").to_vec());
 }
 
 #[tokio::test]

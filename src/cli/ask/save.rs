@@ -159,6 +159,7 @@ mod tests {
             media_type: "text/html".to_owned(),
             size: None,
             body: Box::pin(futures_util::stream::iter(pieces)),
+            passing: None,
         }
     }
 

@@ -44,7 +44,7 @@ pub(super) async fn fetch(index: &Index, id: &DocumentId) -> Result<Document, Re
         Unopened::Changed | Unopened::Unreadable => changed(),
     })?;
     let entry = held.entry(index.reader());
-    Ok(Document { id: id.clone(), media_type: entry.media_type, size: entry.size, body })
+    Ok(Document { id: id.clone(), media_type: entry.media_type, size: entry.size, body, passing: None })
 }
 
 /// The UUID in a unique id of ours, `2.25.<decimal>` and nothing else.

@@ -75,7 +75,8 @@ async fn gateway(holder: Holder) -> Gateway {
                 let content = document.content();
                 let size = Some(content.len() as u64);
                 let body = Box::pin(futures_util::stream::iter([Ok(Bytes::from_static(content))]));
-                found.push(Document { id, media_type: document.media_type.to_owned(), size, body });
+                let media_type = document.media_type.to_owned();
+                found.push(Document { id, media_type, size, body, passing: None });
             }
             arrived.answer::<CrossGatewayRetrieve>(Ok(Answer::found(found)))
         }

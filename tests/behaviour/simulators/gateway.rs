@@ -251,5 +251,6 @@ pub fn document(id: &DocumentId, content: &'static str) -> Document {
         media_type: "text/html".to_owned(),
         size: Some(content.len() as u64),
         body: Box::pin(futures_util::stream::iter([Ok(Bytes::from_static(content.as_bytes()))])),
+        passing: None,
     }
 }
