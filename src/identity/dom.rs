@@ -1,6 +1,8 @@
 //! Looking at the signature crate's document by namespace and local name, and taking an element out
 //! of it as a tree of ours.
 
+use std::sync::Arc;
+
 use bergshamra::xml::{Document, NodeId, NodeKind};
 
 use crate::xml::{Attribute, Element, Node, Tree};
@@ -33,30 +35,59 @@ pub(super) fn attribute<'d>(doc: &'d Document<'_>, node: NodeId, local: &str) ->
 /// Copies an element, the same nodes the digest is made over, leaving one child out. Text around
 /// comments is joined: canonicalization drops comments, so a reader must not stop at one.
 pub(super) fn tree(doc: &Document<'_>, node: NodeId, without: Option<NodeId>) -> Tree {
-    let mut element = Element { ns: "".into(), local: "".into(), attributes: Vec::new(), at: 0 };
-    if let Some(found) = doc.element(node) {
-        element.ns = found.name.namespace_uri.as_deref().unwrap_or_default().into();
-        element.local = (&*found.name.local_name).into();
-        element.attributes = found.attributes.iter().map(copied).collect();
-    }
-    let mut nodes: Vec<Node> = Vec::new();
-    for child in doc.children(node).into_iter().filter(|child| Some(*child) != without) {
-        match doc.node_kind(child) {
-            Some(NodeKind::Element(_)) => nodes.push(Node::Element(tree(doc, child, None))),
-            Some(NodeKind::Text(text) | NodeKind::CData(text)) => match nodes.last_mut() {
-                Some(Node::Text(run)) => run.push_str(text),
-                _ => nodes.push(Node::Text(text.to_string())),
-            },
-            _ => {}
-        }
-    }
-    Tree { element, children: nodes, range: 0..0, xsi_type: None }
+    Copying { doc, namespaces: vec!["".into()] }.tree(node, without)
 }
 
-fn copied(attribute: &bergshamra::xml::Attribute<'_>) -> Attribute {
-    Attribute {
-        ns: attribute.name.namespace_uri.as_deref().unwrap_or_default().into(),
-        local: (&*attribute.name.local_name).into(),
-        value: (&*attribute.value).into(),
+/// A copy under way, with the namespaces met: most of an assertion is of one or two.
+struct Copying<'d, 's> {
+    doc: &'d Document<'s>,
+    namespaces: Vec<Arc<str>>,
+}
+
+impl Copying<'_, '_> {
+    fn tree(&mut self, node: NodeId, without: Option<NodeId>) -> Tree {
+        let mut element =
+            Element { ns: self.namespace(None), local: "".into(), attributes: Vec::new(), at: 0 };
+        if let Some(found) = self.doc.element(node) {
+            element.ns = self.namespace(found.name.namespace_uri.as_deref());
+            element.local = (&*found.name.local_name).into();
+            element.attributes = found.attributes.iter().map(|attribute| self.attribute(attribute)).collect();
+        }
+        let children = self.doc.children(node);
+        let mut nodes: Vec<Node> = Vec::with_capacity(children.len());
+        for child in children.into_iter().filter(|child| Some(*child) != without) {
+            match self.doc.node_kind(child) {
+                Some(NodeKind::Element(_)) => nodes.push(Node::Element(self.tree(child, None))),
+                Some(NodeKind::Text(text) | NodeKind::CData(text)) => match nodes.last_mut() {
+                    Some(Node::Text(run)) => run.push_str(text),
+                    _ => nodes.push(Node::Text(text.to_string())),
+                },
+                _ => {}
+            }
+        }
+        Tree { element, children: nodes, range: 0..0, xsi_type: None }
+    }
+
+    fn attribute(&mut self, attribute: &bergshamra::xml::Attribute<'_>) -> Attribute {
+        Attribute {
+            ns: self.namespace(attribute.name.namespace_uri.as_deref()),
+            local: (&*attribute.name.local_name).into(),
+            value: (&*attribute.value).into(),
+        }
+    }
+
+    fn namespace(&mut self, uri: Option<&str>) -> Arc<str> {
+        let uri = uri.unwrap_or_default();
+        if let Some(known) = self.namespaces.iter().find(|known| ***known == *uri) {
+            return Arc::clone(known);
+        }
+        let new: Arc<str> = uri.into();
+        if self.namespaces.len() < NAMESPACES_KEPT {
+            self.namespaces.push(Arc::clone(&new));
+        }
+        new
     }
 }
+
+/// More namespaces than any assertion needs are not remembered.
+const NAMESPACES_KEPT: usize = 8;

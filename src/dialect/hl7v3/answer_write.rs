@@ -124,7 +124,7 @@ impl Verdict {
 }
 
 /// Writes an answer.
-pub(super) fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> String {
+pub(super) fn write(verdict: &Verdict, echo: &Echo<'_>, addressing: &Addressing) -> String {
     let mut writer = begin(RESPONSE_ROOT, "NE", addressing);
     acknowledge(&mut writer, verdict, &echo.message);
     begin_act(&mut writer, "PRPA_TE201306UV02");
@@ -134,7 +134,7 @@ pub(super) fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> 
     issue(&mut writer, verdict);
     begin_query_ack(&mut writer, verdict, &echo.query);
     writer.end();
-    writer.raw(&copy(&echo.parameters, NS, &[]));
+    writer.raw(&copy(echo.parameters, NS, &[]));
     writer.finish()
 }
 

@@ -138,7 +138,7 @@ fn unknown_authorities(request: &Envelope, unknown: &[Authority]) -> Verdict {
     Verdict::errors(details)
 }
 
-fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> String {
+fn write(verdict: &Verdict, echo: &Echo<'_>, addressing: &Addressing) -> String {
     let mut writer = begin(PIX_RESPONSE_ROOT, "NE", addressing);
     acknowledge(&mut writer, verdict, &echo.message);
     begin_act(&mut writer, "PRPA_TE201310UV02");
@@ -147,7 +147,7 @@ fn write(verdict: &Verdict, echo: &Echo, addressing: &Addressing) -> String {
     }
     begin_query_ack(&mut writer, verdict, &echo.query);
     writer.end();
-    writer.raw(&copy(&echo.parameters, NS, &[]));
+    writer.raw(&copy(echo.parameters, NS, &[]));
     writer.finish()
 }
 

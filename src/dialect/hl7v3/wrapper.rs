@@ -15,7 +15,7 @@ pub(super) const XSI: &str = "http://www.w3.org/2001/XMLSchema-instance";
 
 /// Begins a message up to and with its sender. `accept` is the acceptAckCode.
 pub(super) fn begin(interaction: &str, accept: &str, addressing: &Addressing) -> Writer {
-    let mut writer = Writer::new();
+    let mut writer = Writer::with_capacity(8 << 10);
     writer.start(interaction).attribute("xmlns", NS).attribute("xmlns:xsi", XSI);
     writer.attribute("ITSVersion", "XML_1.0");
     // Validators want an extension of the message's own id.
@@ -70,32 +70,33 @@ pub(super) fn begin_act(writer: &mut Writer, trigger: &str) {
 
 /// What an answer repeats of a request.
 #[derive(Debug)]
-pub(super) struct Echo {
+pub(super) struct Echo<'a> {
     /// The request's message id.
     pub message: QueryId,
     /// Its queryId.
     pub query: QueryId,
     /// Its queryByParameter.
-    pub parameters: Tree,
+    pub parameters: &'a Tree,
 }
 
-impl Echo {
+impl<'a> Echo<'a> {
     /// From a request's body; None when message id or queryId cannot be read.
-    pub(super) fn of(body: &Tree) -> Option<Self> {
+    pub(super) fn of(body: &'a Tree) -> Option<Self> {
         let message = body.first(NS, "id").and_then(instance)?;
         let parameters = body.path(NS, &["controlActProcess", "queryByParameter"])?;
         let query = parameters.first(NS, "queryId").and_then(instance)?;
-        Some(Self { message, query, parameters: parameters.clone() })
+        Some(Self { message, query, parameters })
     }
 
     /// The answer to a request, or a fault where there is nothing to echo.
-    pub(super) fn answered(request: &Envelope, write: impl FnOnce(&Self) -> String) -> Reply {
-        let echo = request.body_tree().and_then(|body| {
+    pub(super) fn answered(request: &Envelope, write: impl FnOnce(&Echo<'_>) -> String) -> Reply {
+        let written = request.body_tree().and_then(|body| {
             let why = "message id or queryId cannot be read";
-            Self::of(&body).ok_or_else(|| Malformed::new("missing-element", "", why))
+            let echo = Echo::of(&body).ok_or_else(|| Malformed::new("missing-element", "", why))?;
+            Ok(write(&echo))
         });
-        match echo {
-            Ok(echo) => Reply::Payload(Payload { xml: write(&echo), attachments: Vec::new() }),
+        match written {
+            Ok(xml) => Reply::Payload(Payload { xml, attachments: Vec::new() }),
             Err(malformed) => Reply::Fault(Fault::malformed(&malformed)),
         }
     }
