@@ -134,7 +134,7 @@ pub(super) fn write(verdict: &Verdict, echo: &Echo<'_>, addressing: &Addressing)
     issue(&mut writer, verdict);
     begin_query_ack(&mut writer, verdict, &echo.query);
     writer.end();
-    writer.raw(&copy(&echo.parameters, NS, &[]));
+    writer.raw(&copy(echo.parameters, NS, &[]));
     writer.finish()
 }
 

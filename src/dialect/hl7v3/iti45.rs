@@ -147,7 +147,7 @@ fn write(verdict: &Verdict, echo: &Echo<'_>, addressing: &Addressing) -> String 
     }
     begin_query_ack(&mut writer, verdict, &echo.query);
     writer.end();
-    writer.raw(&copy(&echo.parameters, NS, &[]));
+    writer.raw(&copy(echo.parameters, NS, &[]));
     writer.finish()
 }
 

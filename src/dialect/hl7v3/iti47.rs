@@ -81,7 +81,7 @@ impl Transaction for PdqQuery {
     ) -> Reply {
         match said(request, profile, answer) {
             Ok((verdict, page)) => Echo::answered(request, |echo| {
-                let parameters = copy(&echo.parameters, NS, &[]);
+                let parameters = copy(echo.parameters, NS, &[]);
                 write(&verdict, &page, addressing, (&echo.message, &echo.query, &parameters))
             }),
             Err(fault) => Reply::Fault(fault),
