@@ -181,7 +181,7 @@ impl Paces {
         let pace = self.start(CUT.try_with(CancellationToken::clone).ok());
         // Without a window HTTP/2 does not even ask for the first piece.
         pace.waits(Instant::now());
-        UnsyncBoxBody::new(WatchedBody { inner, pace, handed: 0, rest: Bytes::new() })
+        UnsyncBoxBody::new(WatchedBody { inner, pace, handed: 0, rest: Bytes::new(), broken: None })
     }
 }
 
@@ -196,6 +196,8 @@ struct WatchedBody {
     handed: u64,
     /// What is left of a larger piece.
     rest: Bytes,
+    /// How it broke: told once what was before has been sent.
+    broken: Option<Interrupted>,
 }
 
 impl WatchedBody {
@@ -219,6 +221,9 @@ impl Body for WatchedBody {
         let this = &mut *self;
         // Whoever asks for the next piece has taken the one before.
         this.pace.took(std::mem::take(&mut this.handed), Instant::now());
+        if let Some(broken) = this.broken.take() {
+            return Poll::Ready(Some(Err(broken)));
+        }
         if !this.rest.is_empty() {
             let rest = std::mem::take(&mut this.rest);
             return Poll::Ready(Some(Ok(this.hand_over(rest))));
@@ -226,14 +231,21 @@ impl Body for WatchedBody {
         let Some(frame) = ready!(Pin::new(&mut this.inner).poll_frame(task)) else {
             return Poll::Ready(None);
         };
-        Poll::Ready(Some(frame.map(|frame| match frame.into_data() {
-            Ok(bytes) => this.hand_over(bytes),
-            Err(trailers) => trailers,
-        })))
+        match frame.map(Frame::into_data) {
+            Ok(Ok(bytes)) => Poll::Ready(Some(Ok(this.hand_over(bytes)))),
+            Ok(Err(trailers)) => Poll::Ready(Some(Ok(trailers))),
+            // hyper throws away what it has not sent yet when a body fails, the head included: whoever reads
+            // would not see a message that breaks, but none. It sends while a body has nothing to give.
+            Err(broken) => {
+                this.broken = Some(broken);
+                task.waker().wake_by_ref();
+                Poll::Pending
+            }
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.rest.is_empty() && self.inner.is_end_stream()
+        self.rest.is_empty() && self.broken.is_none() && self.inner.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -371,5 +383,21 @@ mod tests {
             (Pace::new(PaceLimits { bytes_per_second_min: 0, ..LIMITS }, None), Instant::now());
         assert!(!is_cut(&pace, start, 9, 1));
         assert!(is_cut(&pace, at(start, 10_000), 10, 1));
+    }
+
+    #[tokio::test]
+    async fn what_came_before_a_body_broke_may_be_sent_before_it_is_told_that_it_broke() {
+        let paces = Paces::new(LIMITS);
+        let broken = || Interrupted::Broken("it differs".to_owned());
+        let pieces = futures_util::stream::iter([Ok(Frame::data(Bytes::from_static(b"a"))), Err(broken())]);
+        let mut body = paces.body(UnsyncBoxBody::new(http_body_util::StreamBody::new(pieces)));
+        let mut poll = || {
+            let mut task = Context::from_waker(std::task::Waker::noop());
+            let frame = Pin::new(&mut body).poll_frame(&mut task);
+            frame.map(|frame| frame.map(|frame| frame.map(|frame| frame.into_data().unwrap_or_default())))
+        };
+        assert_eq!(poll(), Poll::Ready(Some(Ok(Bytes::from_static(b"a")))));
+        assert_eq!(poll(), Poll::Pending, "now it is sent");
+        assert_eq!(poll(), Poll::Ready(Some(Err(broken()))));
     }
 }
