@@ -114,7 +114,7 @@ impl Link {
 pub(super) struct DrivenBody {
     body: Option<Incoming>,
     link: Option<Link>,
-    /// From the first poll to the end of the body.
+    /// From the first poll to the last byte of the body.
     driver: Option<Arc<Driver>>,
     wakes: Arc<Wakes>,
     waker: Waker,
@@ -148,8 +148,12 @@ impl DrivenBody {
         for _ in 0..POLLS_MAX {
             if let Poll::Ready(frame) = Pin::new(&mut *body).poll_frame(&mut own) {
                 self.wakes.end(None);
-                if !matches!(frame, Some(Ok(_))) {
-                    self.finish();
+                match frame {
+                    // A connection may serve the next request once the last byte of this answer has come,
+                    // however long its reader takes to ask for what is behind it.
+                    Some(Ok(_)) if body.is_end_stream() => self.give_back(),
+                    Some(Ok(_)) => {}
+                    _ => self.finish(),
                 }
                 return Poll::Ready(frame);
             }
@@ -167,6 +171,10 @@ impl DrivenBody {
     /// Ends the reading. The body goes first, so that its connection sees that nobody reads it any more.
     pub(super) fn finish(&mut self) {
         self.body = None;
+        self.give_back();
+    }
+
+    fn give_back(&mut self) {
         if let Some(driver) = self.driver.take() {
             driver.give_back();
         }

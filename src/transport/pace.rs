@@ -196,7 +196,7 @@ struct WatchedBody {
     handed: u64,
     /// What is left of a larger piece.
     rest: Bytes,
-    /// How it broke: told once what was before has been sent.
+    /// How it broke: told a turn later, so that what was before can be sent.
     broken: Option<Interrupted>,
 }
 

@@ -182,3 +182,18 @@ async fn a_reader_does_not_keep_its_thread_though_there_is_always_more() {
     other.abort();
     assert!(*turns.lock().unwrap() > 10);
 }
+
+#[tokio::test]
+async fn a_connection_serves_the_next_request_while_the_reader_of_its_last_answer_takes_its_time() {
+    let mut pair = pair().await;
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        let mut body = pair.ask("HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nbody").await;
+        // Read to its last byte, but not asked for what is behind it: as a package is after its last boundary.
+        assert_eq!(next(&mut body).await.as_deref(), Some(b"body".as_slice()));
+        held.push(body);
+    }
+    for mut body in held {
+        assert!(next(&mut body).await.is_none());
+    }
+}
