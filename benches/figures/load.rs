@@ -55,10 +55,13 @@ async fn work(arguments: &Arguments) {
     let config = Arc::new(tls::client(&certs, &format!("portal-{key}")));
     let port: u16 = arguments.number("port");
     let connections: usize = arguments.number("connections");
-    let mut senders = Vec::new();
+    // Each connection begins with its first message where there is a warm-up: some servers keep a thread at
+    // each one until that comes, and have fewer threads.
+    let mut senders: Vec<Option<Sender>> = Vec::new();
     for _ in 0..connections {
-        senders.push(connect(port, Arc::clone(&config)).await);
+        senders.push(if warm > 0 { None } else { Some(connect(port, Arc::clone(&config)).await) });
     }
+    let to = (port, config);
     let rate = arguments.number("rate");
     let is_stream = kind == "retrieve";
     let expected = Expected { is_stream, size, rate, seconds_max: arguments.number("seconds_max") };
@@ -68,12 +71,12 @@ async fn work(arguments: &Arguments) {
     }
     let measured = messages.split_off(warm);
     if warm > 0 {
-        let done = send_all(&mut senders, messages, expected).await;
+        let done = send_all(&mut senders, &to, messages, expected).await;
         assert_eq!(done.wrong, 0, "wrong answers while warming up: {}", done.why);
     }
     println!("ready");
     wait_for_a_line();
-    let mut done = send_all(&mut senders, measured, expected).await;
+    let mut done = send_all(&mut senders, &to, measured, expected).await;
     done.micros.sort_unstable();
     let percentile = |part: usize| done.micros.get(done.micros.len() * part / 100).copied().unwrap_or(0);
     let (p50, p99) = (percentile(50), percentile(99));
@@ -103,7 +106,12 @@ struct Done {
     bytes: u64,
 }
 
-async fn send_all(senders: &mut [Sender], messages: Vec<Message>, expected: Expected) -> Done {
+async fn send_all(
+    senders: &mut [Option<Sender>],
+    (port, config): &(u16, Arc<rustls::ClientConfig>),
+    messages: Vec<Message>,
+    expected: Expected,
+) -> Done {
     let (messages, next) = (Arc::new(messages), Arc::new(AtomicUsize::new(0)));
     let bytes = AtomicU64::new(0);
     let started = Instant::now();
@@ -111,6 +119,10 @@ async fn send_all(senders: &mut [Sender], messages: Vec<Message>, expected: Expe
         let (messages, next, bytes) = (Arc::clone(&messages), Arc::clone(&next), &bytes);
         async move {
             let (mut micros, mut wrong, mut why) = (Vec::new(), 0, String::new());
+            let sender = match sender {
+                Some(sender) => sender,
+                none => none.insert(connect(*port, Arc::clone(config)).await),
+            };
             while let Some(message) = messages.get(next.fetch_add(1, Ordering::Relaxed)) {
                 let began = Instant::now();
                 let answered = tokio::time::timeout(ANSWERED_WITHIN, ask(sender, message, expected)).await;
