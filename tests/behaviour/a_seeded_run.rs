@@ -115,8 +115,8 @@ async fn whatever_fails_every_answer_is_recorded_in_time_and_complete_or_says_wh
         assert!(since.elapsed() < PATIENT_TIMEOUT, "request {number} took {:?}", since.elapsed());
         assert!([200, 500].contains(&reply.status));
         let id = message.sent.message.0.as_bytes();
-        assert!(okayama.records().hold(id), "request {number} was answered without a record");
         let text = reply.text();
+        assert!(okayama.records().hold(id), "request {number} to {} without a record: {text}", message.path);
         if !is_home {
             // What was asked stands in the answer; the hospital's numbers were not asked.
             for word in ["0000012345", "0000054321", "0000067890", "theirs"] {
