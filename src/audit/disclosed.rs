@@ -87,7 +87,7 @@ fn document(id: &DocumentId, entry: Option<&DocumentEntry>) -> DocumentRef {
         home: id.community.0.to_string(),
         repository: id.repository.0.to_string(),
         unique: id.unique.clone(),
-        kind: kind.or_else(|| entry.map(|entry| entry.type_code.value.clone())).unwrap_or_default(),
+        kind: kind.or_else(|| entry.map(|entry| entry.type_code.value.to_string())).unwrap_or_default(),
         facility: origin.map(|origin| origin.facility.clone()).unwrap_or_default(),
         size: entry.and_then(|entry| entry.size),
         bytes_sent: None,

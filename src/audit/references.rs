@@ -123,9 +123,9 @@ impl From<&model::Requester> for RequesterRef {
         };
         let Some(vouched) = &requester.vouched else { return nobody };
         let codes = vouched.role_codes.iter().map(|code| CodeRef {
-            value: code.value.clone(),
-            system: code.system.clone(),
-            display: code.display.clone(),
+            value: code.value.to_string(),
+            system: code.system.to_string(),
+            display: code.display.to_string(),
         });
         Self {
             organization: vouched.organization.id.clone(),

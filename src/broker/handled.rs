@@ -2,6 +2,7 @@
 //! answer is concluded to, and what is remembered of it.
 
 use std::collections::HashSet;
+use std::hash::{Hash, Hasher};
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -14,9 +15,9 @@ use super::resolve::{About, Resolver};
 use super::subjects::Counted;
 use crate::audit::Disclosed;
 use crate::model::{
-    Answer, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve, FoundPatient,
-    Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey, Refusal, RegistryObject,
-    Reported, Request, RequestContext, ReturnType, Severity, Side,
+    Answer, CommunityId, Criteria, Demographics, Document, DocumentId, DocumentQuery, DocumentRetrieve,
+    FoundPatient, Grade, GradedRecord, ObjectId, PatientDiscovery, PatientId, PatientMatch, Phi, QueryKey,
+    Refusal, RegistryObject, Reported, Request, RequestContext, ReturnType, Severity, Side,
 };
 use crate::policy::{Filtered, HospitalNumber, Standing as Consent};
 
@@ -319,14 +320,39 @@ impl Handled for DocumentQuery {
 // Two numbers of a person may stand for one record, and two gateways for one community: an object that
 // comes twice is one.
 fn once_each(found: Vec<RegistryObject>) -> Vec<RegistryObject> {
-    let mut known = HashSet::new();
-    let is_first: Vec<bool> = found
-        .iter()
-        .map(|object| {
-            known.insert((object.entry().map(|entry| &entry.id), object.community(), object.object()))
-        })
-        .collect();
+    let mut known = HashSet::with_capacity(found.len());
+    let is_first: Vec<bool> = found.iter().map(|object| known.insert(Once(object))).collect();
+    if known.len() == found.len() {
+        return found;
+    }
     found.into_iter().zip(is_first).filter_map(|(object, is_first)| is_first.then_some(object)).collect()
+}
+
+/// An object by its ids; all of them but the community are hashed, as a peer may choose any.
+struct Once<'a>(&'a RegistryObject);
+
+impl Once<'_> {
+    fn ids(&self) -> (Option<&DocumentId>, &CommunityId, &ObjectId) {
+        (self.0.entry().map(|entry| &entry.id), self.0.community(), self.0.object())
+    }
+}
+
+impl PartialEq for Once<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.ids() == other.ids()
+    }
+}
+
+impl Eq for Once<'_> {}
+
+impl Hash for Once<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.0.object().hash(state);
+        if let Some(entry) = self.0.entry() {
+            entry.id.unique.hash(state);
+            entry.id.repository.hash(state);
+        }
+    }
 }
 
 impl Handled for DocumentRetrieve {

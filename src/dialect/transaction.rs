@@ -67,8 +67,9 @@ pub struct Payload {
 pub struct Listing {
     /// The child of s:Body as far as the list.
     pub before: String,
-    /// What is in the list. One that cannot be written breaks the message.
-    pub objects: Box<dyn Iterator<Item = Result<String, Malformed>> + Send>,
+    /// Writes the next one of the list behind what it is given; None at the end. One that cannot be written
+    /// breaks the message.
+    pub next: Box<dyn FnMut(&mut String) -> Option<Result<(), Malformed>> + Send>,
     /// What stands behind the list.
     pub after: String,
 }

@@ -202,9 +202,9 @@ fn body(root: &str, vouched: Option<&Vouched>) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
     context.update(root.as_bytes());
     if let Some(vouched) = vouched.filter(|vouched| vouched.by.means != Means::Assertion) {
-        let roles = vouched.role_codes.iter().flat_map(|code| [&code.value, &code.system]);
+        let roles = vouched.role_codes.iter().flat_map(|code| [code.value.as_str(), &code.system]);
         let person = [&vouched.by.issuer, &vouched.person.id, &vouched.organization.id];
-        for part in person.into_iter().chain(roles).map(String::as_str).chain([vouched.purpose.code()]) {
+        for part in person.into_iter().map(String::as_str).chain(roles).chain([vouched.purpose.code()]) {
             context.update(&(part.len() as u64).to_be_bytes());
             context.update(part.as_bytes());
         }

@@ -181,7 +181,10 @@ impl<T> Answer<T> {
 
     /// Takes another answer in.
     pub fn merge(&mut self, other: Self) {
-        self.found.extend(other.found);
+        match self.found.is_empty() {
+            true => self.found = other.found,
+            false => self.found.extend(other.found),
+        }
         self.references.extend(other.references);
         self.witnesses.extend(other.witnesses);
         self.unavailable.extend(other.unavailable);

@@ -179,7 +179,7 @@ impl DocumentEntry {
                     let number = origin.patient.value.reveal().as_str();
                     metadata.references.retain(|reference| !carries(reference.reveal(), number));
                     if carries(&metadata.title, number) {
-                        metadata.title.clone_from(&self.type_code.display);
+                        self.type_code.display.as_str().clone_into(&mut metadata.title);
                     }
                 }
                 Encoded::Metadata(Arc::new(metadata))

@@ -2,6 +2,8 @@
 //! Wire forms are those of ITI TF-3 4.2.3.1 (CX) and ITI TF-2 Appendix E (home community).
 
 use std::fmt;
+
+use smol_str::SmolStr;
 use std::sync::Arc;
 
 use super::Phi;
@@ -129,14 +131,27 @@ pub struct ObjectId(pub Phi<String>);
 impl ObjectId {
     /// Without `urn:uuid:` and in lower case, for comparing.
     pub fn folded(&self) -> String {
-        let lower = self.0.reveal().trim().to_ascii_lowercase();
-        lower.strip_prefix("urn:uuid:").map_or(lower.clone(), str::to_owned)
+        self.bare().to_ascii_lowercase()
+    }
+
+    // Without `urn:uuid:`, in whatever case.
+    fn bare(&self) -> &str {
+        const PREFIX: &str = "urn:uuid:";
+        let id = self.0.reveal().trim();
+        match id.split_at_checked(PREFIX.len()) {
+            Some((prefix, bare)) if prefix.eq_ignore_ascii_case(PREFIX) => bare,
+            _ => id,
+        }
+    }
+
+    fn lower(&self) -> impl Iterator<Item = u8> {
+        self.bare().bytes().map(|byte| byte.to_ascii_lowercase())
     }
 }
 
 impl PartialEq for ObjectId {
     fn eq(&self, other: &Self) -> bool {
-        self.folded() == other.folded()
+        self.bare().eq_ignore_ascii_case(other.bare())
     }
 }
 
@@ -150,13 +165,21 @@ impl PartialOrd for ObjectId {
 
 impl Ord for ObjectId {
     fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.folded().cmp(&other.folded())
+        self.lower().cmp(other.lower())
     }
 }
 
 impl std::hash::Hash for ObjectId {
     fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
-        self.folded().hash(state);
+        // In pieces of one length, so that those that are equal are fed alike.
+        let mut piece = [0; 64];
+        for part in self.bare().as_bytes().chunks(piece.len()) {
+            let lower = piece.get_mut(..part.len()).unwrap_or_default();
+            lower.copy_from_slice(part);
+            lower.make_ascii_lowercase();
+            state.write(lower);
+        }
+        state.write_u8(0xff);
     }
 }
 
@@ -212,23 +235,23 @@ impl fmt::Display for TargetName {
 #[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Code {
     /// The code.
-    pub value: String,
+    pub value: SmolStr,
     /// The coding scheme.
-    pub system: String,
+    pub system: SmolStr,
     /// Display name, may be empty.
-    pub display: String,
+    pub display: SmolStr,
 }
 
 impl Code {
     /// From its three parts.
-    pub fn new(value: impl Into<String>, system: impl Into<String>, display: impl Into<String>) -> Self {
+    pub fn new(value: impl Into<SmolStr>, system: impl Into<SmolStr>, display: impl Into<SmolStr>) -> Self {
         Self { value: value.into(), system: system.into(), display: display.into() }
     }
 
     /// Same code of the same scheme; `urn:oid:` before a scheme does not count.
     pub fn same(&self, other: &Self) -> bool {
-        let bare = |s: &str| s.strip_prefix("urn:oid:").unwrap_or(s).to_owned();
-        self.value == other.value && bare(&self.system) == bare(&other.system)
+        let bare = |code: &Self| code.system.strip_prefix("urn:oid:").unwrap_or(&code.system).to_owned();
+        self.value == other.value && bare(self) == bare(other)
     }
 }
 

@@ -5,6 +5,8 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::consent::{Asked, ConsentBook, HospitalNumber, Standing};
 use super::entities::{Action, ConsentWord, EntryClass, Principal, Question, Resource};
 use super::permit::Decision;
@@ -196,11 +198,11 @@ impl<'a> Disclosure<'a> {
                 community: self.own.clone(),
                 own: true,
                 facility: Some(facility.to_owned()),
-                department: department.to_owned(),
-                kind: kind.to_owned(),
-                class_code: String::new(),
-                type_code: String::new(),
-                confidentiality: BTreeSet::from(["N".to_owned()]),
+                department: department.into(),
+                kind: kind.into(),
+                class_code: SmolStr::default(),
+                type_code: SmolStr::default(),
+                confidentiality: BTreeSet::from(["N".into()]),
                 original: false,
                 as_is: false,
             }),

@@ -7,6 +7,7 @@ use std::str::FromStr;
 use cedar_policy::{
     Context, Entities, Entity, EntityId, EntityTypeName, EntityUid, Request, RestrictedExpression,
 };
+use smol_str::SmolStr;
 
 use crate::model::{CommunityId, DocumentEntry, Operation, Purpose, RequestContext, Role, Side};
 use crate::policy::consent::bare;
@@ -104,8 +105,8 @@ impl Resource {
             Self::Facility(code) => code.len(),
             Self::Entry(class) => {
                 let codes = [&class.department, &class.kind, &class.class_code, &class.type_code];
-                let codes = codes.into_iter().chain(&class.facility).chain(&class.confidentiality);
-                codes.map(String::len).sum()
+                let codes = codes.into_iter().chain(&class.confidentiality).map(SmolStr::len);
+                codes.chain(class.facility.as_ref().map(String::len)).sum()
             }
         }
     }
@@ -117,11 +118,11 @@ pub(super) struct EntryClass {
     pub(super) community: CommunityId,
     pub(super) own: bool,
     pub(super) facility: Option<String>,
-    pub(super) department: String,
-    pub(super) kind: String,
-    pub(super) class_code: String,
-    pub(super) type_code: String,
-    pub(super) confidentiality: BTreeSet<String>,
+    pub(super) department: SmolStr,
+    pub(super) kind: SmolStr,
+    pub(super) class_code: SmolStr,
+    pub(super) type_code: SmolStr,
+    pub(super) confidentiality: BTreeSet<SmolStr>,
     pub(super) original: bool,
     pub(super) as_is: bool,
 }
@@ -133,10 +134,10 @@ impl EntryClass {
             community: community.clone(),
             own: community == own,
             facility: None,
-            department: "-".to_owned(),
-            kind: String::new(),
-            class_code: String::new(),
-            type_code: String::new(),
+            department: "-".into(),
+            kind: SmolStr::default(),
+            class_code: SmolStr::default(),
+            type_code: SmolStr::default(),
             confidentiality: BTreeSet::new(),
             original: false,
             as_is: false,
@@ -149,8 +150,8 @@ impl EntryClass {
             community: entry.id.community.clone(),
             own: entry.id.community == *own,
             facility: origin.map(|o| o.facility.clone()),
-            department: origin.map_or_else(|| "-".to_owned(), |o| o.department.clone()),
-            kind: origin.map(|o| o.kind.clone()).unwrap_or_default(),
+            department: origin.map_or("-", |o| &o.department).into(),
+            kind: origin.map_or("", |o| &o.kind).into(),
             class_code: entry.class.value.clone(),
             type_code: entry.type_code.value.clone(),
             confidentiality: entry.confidentiality.iter().map(|code| code.value.clone()).collect(),

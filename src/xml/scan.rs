@@ -10,6 +10,7 @@ use memchr::{memchr, memmem};
 
 use super::Limits;
 use super::read::NAMESPACE_BYTES_MAX;
+use run::{CONTROL, GREATER, LAST_PLANE, LESS, REFERENCE, Run, Saying, run};
 
 /// Not for this pass; it says nothing about whether the markup is well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,16 @@ pub struct Scanner<'a> {
     nodes: usize,
     /// Whether comments, and an XML declaration at the beginning, are passed over.
     passes_comments: bool,
+    used: Used,
+}
+
+/// Which outer namespaces the markup uses.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// By bit: those of the first 64 that stand in front of the name of an element or attribute.
+    pub outer: u64,
+    /// Whether an attribute has a prefix other than `xml`: the value of such a one may name one too (xsi:type).
+    pub is_any_qualified: bool,
 }
 
 impl<'a> Scanner<'a> {
@@ -100,12 +111,18 @@ impl<'a> Scanner<'a> {
             limits,
             nodes: 0,
             passes_comments: false,
+            used: Used::default(),
         }
     }
 
     /// Begins at the beginning of a document; comments and an XML declaration are passed over.
     pub(super) fn of_document(source: &'a str, limits: Limits) -> Self {
         Self { passes_comments: true, ..Self::new(source, 0, &[], limits) }
+    }
+
+    /// Which outer namespaces the markup used since this was asked last.
+    pub fn take_used(&mut self) -> Used {
+        std::mem::take(&mut self.used)
     }
 
     /// Offset behind the last token.
@@ -182,15 +199,13 @@ impl<'a> Scanner<'a> {
             if marks & CONTROL != 0 && !is_blank() || has_noncharacter(text, marks) {
                 return Err(NotPlain);
             }
-            if marks & REFERENCE != 0 {
-                resolved(text)?;
-                // The reader counts each reference and each run around it.
-                nodes += 2 * text.bytes().filter(|b| *b == b'&').count();
+            if marks & GREATER != 0 && memmem::find(text.as_bytes(), b"]]>").is_some() {
+                return Err(NotPlain);
             }
-        }
-        let has_end_of_section = || memmem::find(text.as_bytes(), b"]]>").is_some();
-        if memchr(b']', text.as_bytes()).is_some() && has_end_of_section() {
-            return Err(NotPlain);
+            if marks & REFERENCE != 0 {
+                // The reader counts each reference and each run around it.
+                nodes += 2 * references(text)?;
+            }
         }
         self.count(nodes)?;
         if text.len() > self.limits.text_bytes {
@@ -234,7 +249,7 @@ impl<'a> Scanner<'a> {
         self.counted = 0;
         while self.one_attribute()? {}
         self.check_attributes()?;
-        let ns = self.resolve(prefix)?;
+        let ns = self.namespace(prefix)?;
         Ok(Token::Start(Tag { ns, local, at, after_name }))
     }
 
@@ -277,7 +292,7 @@ impl<'a> Scanner<'a> {
                 return Err(NotPlain);
             }
             if has_references {
-                resolved(raw)?;
+                references(raw)?;
             }
         }
         if length > self.limits.text_bytes {
@@ -329,12 +344,14 @@ impl<'a> Scanner<'a> {
 
     // Prefixes may be declared behind their use. Two prefixes may stand for one namespace: two attributes
     // of one local name, both with a prefix, are the reader's.
-    fn check_attributes(&self) -> Result<(), NotPlain> {
-        for (index, attribute) in self.attributes.iter().enumerate() {
+    fn check_attributes(&mut self) -> Result<(), NotPlain> {
+        for index in 0..self.attributes.len() {
+            let Some(attribute) = self.attributes.get(index).copied() else { break };
             if attribute.prefix.is_empty() {
                 continue;
             }
-            self.resolve(attribute.prefix)?;
+            self.used.is_any_qualified |= attribute.prefix != "xml";
+            self.namespace(attribute.prefix)?;
             let is_twice =
                 |known: &PlainAttribute<'_>| !known.prefix.is_empty() && known.local == attribute.local;
             if self.attributes.iter().skip(index + 1).any(is_twice) {
@@ -342,6 +359,21 @@ impl<'a> Scanner<'a> {
             }
         }
         Ok(())
+    }
+
+    // As `resolve`, noting that it is used.
+    fn namespace(&mut self, prefix: &str) -> Result<&'a str, NotPlain> {
+        let place = self.scope.iter().rposition(|(known, ..)| *known == prefix);
+        match place.and_then(|place| Some((place, *self.scope.get(place)?))) {
+            Some((place, (_, uri, at))) if prefix != "xml" => {
+                if at == 0 {
+                    self.used.outer |=
+                        u32::try_from(place).ok().and_then(|bit| 1_u64.checked_shl(bit)).unwrap_or(0);
+                }
+                Ok(uri)
+            }
+            _ => self.resolve(prefix),
+        }
     }
 
     /// The namespace of a prefix where the pass stands; of none the default one.
@@ -389,100 +421,6 @@ fn declaration(rest: &str) -> Result<usize, NotPlain> {
     Ok(length + 8)
 }
 
-const CONTROL: u8 = 1;
-const REFERENCE: u8 = 2;
-const LESS: u8 = 4;
-const LAST_PLANE: u8 = 8;
-
-/// A text or value: its length, and what its bytes are marked as, all together.
-struct Run {
-    length: usize,
-    marks: u8,
-}
-
-/// Bytes that say something in a text or in a value, eight looked at in one word.
-#[derive(Debug, Clone, Copy)]
-struct Saying {
-    end: u8,
-    /// Two bytes that differ in one bit are one comparison: that bit taken out of both.
-    pairs: [(u64, u64); 2],
-}
-
-impl Saying {
-    const IN_TEXT: Self = Self { end: b'<', pairs: [(EACH * 0xff, EACH * b'<' as u64), (EACH * 0xff, AND)] };
-    // `"` and `&`, `'` and `&` differ in one bit.
-    const IN_DOUBLE: Self = Self { end: b'"', pairs: [(EACH * 0xfb, EACH * 0x22), (EACH * 0xff, LESS_THAN)] };
-    const IN_SINGLE: Self =
-        Self { end: b'\'', pairs: [(EACH * 0xfe, EACH * 0x26), (EACH * 0xff, LESS_THAN)] };
-
-    /// The high bit of the first byte that says something, and of some behind it; 0 where none does.
-    fn said(self, word: u64) -> u64 {
-        // A byte below 0x20 borrows: exact for the first, as whatever borrows comes first.
-        let mut said = word.wrapping_sub(EACH * 0x20) & !word;
-        for (mask, sought) in self.pairs {
-            said |= zero((word & mask) ^ sought);
-        }
-        said & HIGH
-    }
-}
-
-const EACH: u64 = 0x0101_0101_0101_0101;
-const HIGH: u64 = EACH * 0x80;
-const AND: u64 = EACH * b'&' as u64;
-const LESS_THAN: u64 = EACH * b'<' as u64;
-
-// The high bit of the first byte that is zero, and of some behind it.
-const fn zero(word: u64) -> u64 {
-    word.wrapping_sub(EACH) & !word
-}
-
-// As far as the end, in one go; None where it never comes. Eight bytes at a time.
-fn run(bytes: &[u8], saying: Saying) -> Option<Run> {
-    let (mut length, mut marks) = (0, 0);
-    let mut rest = bytes;
-    while let Some((eight, behind)) = rest.split_first_chunk::<8>() {
-        let word = u64::from_le_bytes(*eight);
-        // Nearly all text is ASCII. One behind the end costs a second look, no more.
-        if word & HIGH != 0 && zero(word ^ (EACH * 0xef)) & HIGH != 0 {
-            marks |= LAST_PLANE;
-        }
-        let said = saying.said(word);
-        if said == 0 {
-            length += 8;
-            rest = behind;
-            continue;
-        }
-        let before = said.trailing_zeros() as usize / 8;
-        let (byte, behind) = rest.get(before..)?.split_first()?;
-        length += before;
-        if *byte == saying.end {
-            return Some(Run { length, marks });
-        }
-        marks |= mark(*byte);
-        length += 1;
-        rest = behind;
-    }
-    for byte in rest {
-        if *byte == saying.end {
-            return Some(Run { length, marks });
-        }
-        marks |= mark(*byte);
-        length += 1;
-    }
-    None
-}
-
-/// What a byte of a text or value is marked as.
-const fn mark(byte: u8) -> u8 {
-    match byte {
-        0..0x20 => CONTROL,
-        b'&' => REFERENCE,
-        b'<' => LESS,
-        0xef => LAST_PLANE,
-        _ => 0,
-    }
-}
-
 fn has_noncharacter(text: &str, marks: u8) -> bool {
     marks & LAST_PLANE != 0 && text.contains(['\u{fffe}', '\u{ffff}'])
 }
@@ -522,6 +460,21 @@ fn part(bytes: &[u8], at: usize) -> Result<usize, NotPlain> {
     Ok(at + rest.iter().position(|byte| !is(*byte, WITHIN)).unwrap_or(rest.len()))
 }
 
+// How many references there are; all of them are named ones.
+fn references(raw: &str) -> Result<usize, NotPlain> {
+    let (mut count, mut rest) = (0, raw);
+    while let Some(at) = memchr(b'&', rest.as_bytes()) {
+        let reference = rest.get(at + 1..).ok_or(NotPlain)?;
+        let known = NAMED.iter().find(|(name, _)| reference.starts_with(name)).ok_or(NotPlain)?;
+        rest = reference.get(known.0.len()..).ok_or(NotPlain)?;
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// The five named references, `;` included, and what they stand for.
+const NAMED: [(&str, char); 5] = [("amp;", '&'), ("lt;", '<'), ("gt;", '>'), ("quot;", '"'), ("apos;", '\'')];
+
 /// A text or value with its references resolved.
 ///
 /// # Errors
@@ -531,27 +484,20 @@ pub fn resolved(raw: &str) -> Result<Cow<'_, str>, NotPlain> {
     let mut text = String::with_capacity(raw.len());
     text.push_str(before);
     loop {
-        let (reference, after) = rest.split_once(';').ok_or(NotPlain)?;
-        text.push(match reference {
-            "amp" => '&',
-            "apos" => '\'',
-            "gt" => '>',
-            "lt" => '<',
-            "quot" => '"',
-            _ => return Err(NotPlain),
-        });
-        match after.split_once('&') {
-            Some((before, next)) => {
-                text.push_str(before);
-                rest = next;
-            }
-            None => {
-                text.push_str(after);
-                return Ok(Cow::Owned(text));
-            }
+        let (name, character) = NAMED.iter().find(|(name, _)| rest.starts_with(name)).ok_or(NotPlain)?;
+        text.push(*character);
+        let after = rest.get(name.len()..).ok_or(NotPlain)?;
+        let (before, next) =
+            after.split_once('&').map_or((after, None), |(before, next)| (before, Some(next)));
+        text.push_str(before);
+        match next {
+            Some(next) => rest = next,
+            None => return Ok(Cow::Owned(text)),
         }
     }
 }
+
+mod run;
 
 #[cfg(test)]
 mod tests;

@@ -163,16 +163,16 @@ async fn another_network_finds_the_one_person_of_all_three_and_is_shown_nothing_
     let World { okayama, one, two, _kept } = world(None, "").await;
     // What must not pass: no kind, restricted, as it is, its number in the id, made when fetched.
     one.file_as("0000024001", "2.25.301", "no kind", |_| {});
-    one.file_as("0000024001", "2.25.302", "no rendition", |entry| entry.format.value = "pdf".to_owned());
+    one.file_as("0000024001", "2.25.302", "no rendition", |entry| entry.format.value = "pdf".into());
     two.file_as("0000027001", "2.999.33.27.5.303", "confidential", |entry| {
-        entry.confidentiality[0].value = "R".to_owned();
+        entry.confidentiality[0].value = "R".into();
     });
     two.file_as("0000027001", "2.999.33.27.5.304", "in words of its own", |entry| {
-        entry.confidentiality[0].value = "秘".to_owned();
+        entry.confidentiality[0].value = "秘".into();
     });
     two.file("0000027001", "2.999.33.27.27001.305", "57833-6", "its number in its id");
     one.file_as("0000024001", "2.25.306", "made anew", |entry| {
-        entry.type_code.system = "2.16.840.1.113883.6.1".to_owned();
+        entry.type_code.system = "2.16.840.1.113883.6.1".into();
         (entry.hash, entry.size) = (None, None);
     });
     let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);

@@ -60,7 +60,7 @@ pub fn entry(entry: &DocumentEntry) -> Shown {
     let standard = format.strip_prefix("urn:jami:ssmix2:1.2:").and_then(|rest| rest.split(':').next());
     let kind = match standard {
         Some(kind) if kind != "extension" => kind.to_owned(),
-        _ => entry.type_code.value.clone(),
+        _ => entry.type_code.value.to_string(),
     };
     let time = |dtm: Option<&crate::model::Dtm>| dtm.map(|dtm| dtm.as_str().to_owned()).unwrap_or_default();
     let (creation, service_start) = (time(view.creation.as_ref()), time(view.service_start.as_ref()));
@@ -71,15 +71,15 @@ pub fn entry(entry: &DocumentEntry) -> Shown {
         unique: entry.id.unique.reveal().clone(),
         title: view.title.clone(),
         kind,
-        class: entry.class.value.clone(),
-        type_code: entry.type_code.value.clone(),
-        format: format.clone(),
+        class: entry.class.value.to_string(),
+        type_code: entry.type_code.value.to_string(),
+        format: format.to_string(),
         media_type: entry.media_type.clone(),
         day: japan_day(if service_start.is_empty() { &creation } else { &service_start }),
         creation,
         service_start,
         institution: institution.split('^').next().unwrap_or_default().to_owned(),
-        department: view.practice_setting.display,
+        department: view.practice_setting.display.into(),
         size: entry.size,
         hash: entry.hash.clone(),
         status: format!("{:?}", entry.availability),

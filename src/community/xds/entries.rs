@@ -131,7 +131,7 @@ fn built_anew(entry: DocumentEntry, view: EntryView, has_kind: bool) -> Option<D
     let metadata = EntryMetadata {
         title: Some(view.title)
             .filter(|title| is_untold(title))
-            .unwrap_or_else(|| entry.type_code.display.clone()),
+            .unwrap_or_else(|| entry.type_code.display.to_string()),
         creation: view.creation?,
         service_start: view.service_start,
         service_stop: view.service_stop,

@@ -155,9 +155,9 @@ pub fn classifications<'t>(tree: &'t Tree, scheme: &'t str) -> impl Iterator<Ite
 /// Codes of a scheme.
 pub fn codes(tree: &Tree, scheme: &str) -> Vec<Code> {
     let read = |classification: &Tree| Code {
-        value: classification.attribute("nodeRepresentation").unwrap_or_default().trim().to_owned(),
-        system: slot(classification, "codingScheme").unwrap_or_default(),
-        display: localized(classification, "Name"),
+        value: classification.attribute("nodeRepresentation").unwrap_or_default().trim().into(),
+        system: slot(classification, "codingScheme").unwrap_or_default().into(),
+        display: localized(classification, "Name").into(),
     };
     classifications(tree, scheme).map(read).collect()
 }

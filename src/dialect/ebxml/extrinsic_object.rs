@@ -11,6 +11,7 @@ use crate::model::{DocumentEntry, Encoded, EntryMetadata, Malformed};
 ///
 /// # Errors
 /// As [`super::splice::splice`].
+#[cfg(test)]
 pub fn encode(entry: &DocumentEntry) -> Result<String, Malformed> {
     let mut out = String::new();
     encode_into(&mut out, entry)?;

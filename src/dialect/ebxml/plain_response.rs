@@ -8,6 +8,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use memchr::memmem;
+use smol_str::SmolStr;
 
 use super::entry::{Scope, object_type_of};
 use super::query_response::{Head, OBJECTS_MAX, scan};
@@ -19,7 +20,7 @@ use crate::model::{
     Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId, Phi, RegistryObject,
     RepositoryId, SharedText, WireBytes, WirePlaces,
 };
-use crate::xml::{Limits, NotPlain, PlainAttribute, Scanner, Tag, Token, resolved};
+use crate::xml::{Limits, NotPlain, PlainAttribute, Scanner, Tag, Token, Used, resolved};
 
 /// Reads an answer whose objects are all entries; gives what stands around them, and them.
 ///
@@ -42,7 +43,7 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
     let scope: Scope = reader.namespaces().into();
     let limits = Limits::default();
     let limits = Limits { depth: limits.depth.saturating_sub(reader.depth()), ..limits };
-    let shared = Shared { sent, whole: message.shared(), finders: finders(&scope), scope: &scope };
+    let shared = Shared { sent, whole: message.shared(), scope: &scope };
     let mut scanner = Scanner::new(source, begin, &scope, limits);
     let mut found = Vec::new();
     while scanner.depth() > 0 || !source.get(scanner.offset()..).ok_or(NotPlain)?.starts_with("</") {
@@ -73,13 +74,6 @@ struct Shared<'m> {
     sent: &'m Sent,
     whole: &'m Arc<String>,
     scope: &'m Scope,
-    /// One for each namespace in scope: how its prefix would show.
-    finders: Vec<memmem::Finder<'static>>,
-}
-
-fn finders(scope: &Scope) -> Vec<memmem::Finder<'static>> {
-    let finder = |(prefix, _): &(String, String)| memmem::Finder::new(&format!("{prefix}:")).into_owned();
-    scope.iter().map(finder).collect()
 }
 
 /// Which of the codes that are read a classification gives.
@@ -160,7 +154,8 @@ fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result
             },
         }
     }
-    let wire = wire(tag, (home, reading.patient.ok_or(NotPlain)?), scanner.offset(), &declared, shared)?;
+    let written = Written { tag, end: scanner.offset(), declared: &declared, used: scanner.take_used() };
+    let wire = wire(&written, (home, reading.patient.ok_or(NotPlain)?), shared)?;
     reading.finish((community, object, media_type, availability), wire, shared.sent)
 }
 
@@ -224,7 +219,7 @@ impl<'a> Reading<'a> {
             },
             [Classification, Slot, ValueList, Value] if self.is_scheme => {
                 if let Some((_, code)) = self.coded.as_mut().filter(|(_, code)| code.system.is_empty()) {
-                    code.system = resolved(text)?.trim().to_owned();
+                    code.system = resolved(text)?.trim().into();
                 }
                 return Ok(());
             }
@@ -290,19 +285,28 @@ impl<'a> Reading<'a> {
     }
 }
 
-fn trimmed(attribute: Option<&PlainAttribute<'_>>) -> Result<String, NotPlain> {
+fn trimmed(attribute: Option<&PlainAttribute<'_>>) -> Result<SmolStr, NotPlain> {
     let value = attribute.map(PlainAttribute::value).transpose()?.unwrap_or_default();
-    Ok(value.trim().to_owned())
+    Ok(value.trim().into())
+}
+
+/// How an entry stands in its message.
+struct Written<'e> {
+    tag: Tag<'e>,
+    end: usize,
+    /// Which of the outer namespaces its start tag declares itself.
+    declared: &'e [bool],
+    /// Which of the outer namespaces it uses.
+    used: Used,
 }
 
 // The entry's bytes, which stay where they are, and where in them stands what an answer of ours changes.
 fn wire(
-    tag: Tag<'_>,
+    written: &Written<'_>,
     (home, patient): (PlainAttribute<'_>, PlainAttribute<'_>),
-    end: usize,
-    declared: &[bool],
     shared: &Shared<'_>,
 ) -> Result<WireBytes, NotPlain> {
+    let Written { tag, end, declared, used } = *written;
     let text = SharedText::part(shared.whole, tag.at..end).ok_or(NotPlain)?;
     let bytes = text.as_str().as_bytes();
     let within = |attribute: PlainAttribute<'_>| {
@@ -311,10 +315,15 @@ fn wire(
         is_double.then_some(from..from + attribute.raw.len())
     };
     let (home, patient) = (within(home).ok_or(NotPlain)?, within(patient).ok_or(NotPlain)?);
+    // Whatever looks like a prefix counts where a value may name one.
+    let is_named = |prefix: &str| {
+        used.is_any_qualified && memmem::find(bytes, format!("{prefix}:").as_bytes()).is_some()
+    };
     let mut declares = 0_u64;
-    for (at, ((prefix, uri), finder)) in shared.scope.iter().zip(&shared.finders).enumerate() {
+    for (at, (prefix, uri)) in shared.scope.iter().enumerate() {
         let bit = 1_u64.checked_shl(u32::try_from(at).map_err(|_| NotPlain)?).ok_or(NotPlain)?;
-        let is_used = if prefix.is_empty() { !uri.is_empty() } else { finder.find(bytes).is_some() };
+        let is_used =
+            if prefix.is_empty() { !uri.is_empty() } else { used.outer & bit != 0 || is_named(prefix) };
         if is_used && declared.get(at) == Some(&false) {
             declares |= bit;
         }

@@ -63,11 +63,12 @@ impl Writing<'_> {
         }
         let errors = self.errors(&answer);
         let (before, after) = self.begin(status(&errors, &answer, false), &errors).split();
-        let objects = answer.found.into_iter().filter_map(|found| match found {
-            RegistryObject::Entry(entry) => Some(extrinsic_object::encode(&entry)),
+        let mut entries = answer.found.into_iter().filter_map(|found| match found {
+            RegistryObject::Entry(entry) => Some(entry),
             RegistryObject::Association(_) | RegistryObject::Package(_) => None,
         });
-        Reply::Listing(Listing { before, objects: Box::new(objects), after })
+        let next = move |out: &mut String| Some(extrinsic_object::encode_into(out, &entries.next()?));
+        Reply::Listing(Listing { before, next: Box::new(next), after })
     }
 
     /// Writes an answer; the status follows from what was found, missed and reported

@@ -63,7 +63,7 @@ fn code() -> impl Strategy<Value = Code> {
 }
 
 fn codes() -> impl Strategy<Value = Vec<Code>> {
-    vec(code().prop_map(|code| Code { display: String::new(), ..code }), 0..6)
+    vec(code().prop_map(|code| Code { display: "".into(), ..code }), 0..6)
 }
 
 pub fn dtm() -> impl Strategy<Value = Dtm> {

@@ -1,6 +1,7 @@
 //! A received registry object put into an answer of ours: its bytes stay, only attributes named here
 //! are set and the namespaces it needs are declared (wire.md 14.3, 24.13).
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::rim_element::RimElement;
@@ -96,6 +97,7 @@ fn by_places(
     patient: &str,
 ) -> Option<()> {
     let slice = wire.text.reveal().as_str();
+    out.reserve(slice.len() + ADDED_BYTES);
     out.push_str(slice.get(..places.after_name)?);
     for (at, (prefix, uri)) in wire.namespaces.iter().enumerate() {
         if places.declares >> at & 1 == 1 {
@@ -193,15 +195,18 @@ impl<'s> StartTag<'s> {
                 // The quotes around it may be single ones.
                 let is_single = self.slice.get(..range.start).is_some_and(|before| before.ends_with('\''));
                 let value = escaped(value);
-                (range, if is_single { value.replace('\'', "&apos;") } else { value })
+                (range, if is_single { value.replace('\'', "&apos;") } else { value.into_owned() })
             }
             None => (self.after_name..self.after_name, format!(" {name}=\"{}\"", escaped(value))),
         }
     }
 }
 
-fn escaped(value: &str) -> String {
-    let mut out = String::with_capacity(value.len());
+fn escaped(value: &str) -> Cow<'_, str> {
+    if !value.bytes().any(|byte| matches!(byte, b'&' | b'<' | b'>' | b'"' | b'\t' | b'\n' | b'\r')) {
+        return Cow::Borrowed(value);
+    }
+    let mut out = String::with_capacity(value.len() + value.len() / 2);
     for c in value.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -214,7 +219,7 @@ fn escaped(value: &str) -> String {
             _ => out.push(c),
         }
     }
-    out
+    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -85,14 +85,15 @@ fn pieces(
     listing: Listing,
     (before, after): (String, String),
 ) -> impl Iterator<Item = Result<Bytes, Interrupted>> + Send {
-    let Listing { before: opening, mut objects, after: closing } = listing;
+    let Listing { before: opening, next: mut write_next, after: closing } = listing;
     let mut behind = Some(closing + &after);
     let mut piece = before + &opening;
+    piece.reserve(ROOM_BYTES);
     std::iter::from_fn(move || {
         behind.as_ref()?;
         while piece.len() < PIECE_BYTES {
-            match objects.next() {
-                Some(Ok(object)) => piece.push_str(&object),
+            match write_next(&mut piece) {
+                Some(Ok(())) => {}
                 Some(Err(malformed)) => {
                     behind = None;
                     return Some(Err(Interrupted::Broken(malformed.to_string())));
@@ -103,7 +104,8 @@ fn pieces(
                 }
             }
         }
-        let next = String::with_capacity(PIECE_BYTES + PIECE_BYTES / 4);
+        let is_last = behind.is_none();
+        let next = String::with_capacity(if is_last { 0 } else { ROOM_BYTES });
         Some(Ok(std::mem::replace(&mut piece, next).into()))
     })
 }
@@ -111,6 +113,8 @@ fn pieces(
 /// Bytes from which a piece of a long list is sent: with one object more and its chunk's frame it is mostly
 /// still within the 64 KiB that TLS takes in one go.
 const PIECE_BYTES: usize = 56 << 10;
+/// For a piece with the object that makes it one.
+const ROOM_BYTES: usize = PIECE_BYTES + PIECE_BYTES / 4;
 
 fn frame_fault(fault: &Fault, message: &MessageId, request: Option<&Header>) -> Framed {
     Framed { status: 500, ..plain(write_fault(fault, Some(message), request)) }

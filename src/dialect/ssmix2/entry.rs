@@ -110,7 +110,11 @@ pub fn entry(
         size: Some(body.size),
         origin: Some(Origin {
             facility: settings.code.clone(),
-            department: if department.value.is_empty() { "-".to_owned() } else { department.value },
+            department: if department.value.is_empty() {
+                "-".to_owned()
+            } else {
+                department.value.to_string()
+            },
             kind: file.kind.code().to_owned(),
             patient,
             original: parts.discloses,
@@ -245,7 +249,7 @@ fn department(read: &ReadFile, settings: &FacilitySettings) -> Code {
 
 fn is_restricted(read: &ReadFile, department: &Code, codes: &[Code], settings: &FacilitySettings) -> bool {
     let mut departments = read.message.as_ref().map(events::departments).unwrap_or_default();
-    departments.insert(department.value.clone());
+    departments.insert(department.value.to_string());
     let begins = |value: &str, of: &std::collections::BTreeSet<String>| {
         of.iter().any(|start| !start.is_empty() && value.starts_with(start.as_str()))
     };

@@ -20,7 +20,7 @@ fn shown(authorizer: &Authorizer, context: &RequestContext, entries: Vec<Documen
     let filtered = authorizer.filter(context, &permit, Answer::found(found));
     let kind = |object: &RegistryObject| match object {
         RegistryObject::Entry(entry) => {
-            entry.origin.as_ref().map_or(entry.class.value.clone(), |o| o.kind.clone())
+            entry.origin.as_ref().map_or_else(|| entry.class.value.to_string(), |o| o.kind.clone())
         }
         RegistryObject::Association(_) | RegistryObject::Package(_) => "other".to_owned(),
     };

@@ -236,7 +236,7 @@ async fn no_lie_of_another_networks_pix_manager_brings_somebody_elses_documents(
     let twin = Someone { given: "花代", given_kana: "ハナヨ", ..HANAKO.clone() };
     hiroshima.register("H-2", &twin);
     hiroshima.file_as("H-2", "2.999.34.7.9", "hers", |entry| {
-        entry.class.display = MARK.to_owned();
+        entry.class.display = MARK.into();
     });
     hiroshima.mood.lock().unwrap().links.insert("N-1".to_owned(), "H-1");
     assert_eq!(from(&ask(&okayama, Of::Ids, place).await, Of::Ids, place), 2);

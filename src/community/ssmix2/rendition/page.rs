@@ -13,7 +13,7 @@ use super::{allergies, basics, imaging, laboratory, medication, movement, privac
 pub(in super::super) fn page(read: &ReadFile, bytes: &[u8], facility: &str) -> Option<String> {
     let (code, title) = match &read.file.kind {
         Kind::Standard(kind) => (kind.code, kind.title.to_owned()),
-        Kind::Extension(kind) => ("", kind.standard.as_ref().unwrap_or(&kind.local).display.clone()),
+        Kind::Extension(kind) => ("", kind.standard.as_ref().unwrap_or(&kind.local).display.to_string()),
     };
     let (title, person, body, source, mut private) = if let Some(message) = &read.message {
         let (person, _) = demographics(message);

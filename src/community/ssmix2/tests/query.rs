@@ -51,7 +51,7 @@ async fn status_class_type_format_and_codes_filter_by_code_and_scheme() {
     };
     let class = lab.class.clone();
     assert_eq!(agrees(&source, of(&|c| c.classes = vec![class.clone()]), |e| e.class == lab.class).await, 2);
-    let wrong_scheme = Code::new(&lab.class.value, "1.2.3", "");
+    let wrong_scheme = Code::new(lab.class.value.clone(), "1.2.3", "");
     assert_eq!(agrees(&source, of(&|c| c.classes = vec![wrong_scheme.clone()]), |_| false).await, 0);
     let named =
         agrees(&source, of(&|c| c.types = vec![lab.type_code.clone()]), |e| e.type_code == lab.type_code)
