@@ -27,7 +27,7 @@ use crate::model::{Purpose, Side, TargetName, Timestamp};
 use crate::policy::{Authorizer, Consents, EmergencyIds, Policies};
 use crate::store::{Store, StoreLock};
 use crate::telemetry::{Health, Metrics, Needed, Status};
-use crate::transport::{Listener, Serving, Trust};
+use crate::transport::{Listener, Serving, Trust, gather_randomness};
 
 /// Why the broker does not start. Each says what, where and what to do next.
 #[derive(Debug, thiserror::Error)]
@@ -202,6 +202,7 @@ pub(super) struct Listeners {
 async fn open(running: &Running) -> Result<Listeners, StartError> {
     let settings = &running.settings;
     let limits = Arc::new(ArcSwap::from_pointee(settings.broker.limits.clone()));
+    gather_randomness().map_err(|e| StartError::room("TLS", e))?;
     let mut soap = Vec::new();
     for config in settings.broker.listeners() {
         let trust = Trust::new(config, &settings.targets).map_err(|e| StartError::room("TLS", e))?;

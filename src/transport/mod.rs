@@ -24,4 +24,6 @@ pub use framing::Unambiguous;
 pub use http::{HttpAnswer, HttpClient, Post};
 pub use listen::{Listener, Rejection, RejectionReason, Serving};
 pub use serving::{BodyFault, BoxBody, Connected, ListenLimits, read_body};
-pub use tls::{TlsError, Trust, client_config, client_config_of, crypto_provider, observe_expiries};
+pub use tls::{
+    TlsError, Trust, client_config, client_config_of, crypto_provider, gather_randomness, observe_expiries,
+};

@@ -50,6 +50,15 @@ pub fn crypto_provider() -> Arc<CryptoProvider> {
     })
 }
 
+/// Gathers the process's first randomness. The library does so when it is needed first, which takes a tenth of
+/// a second of a processor: that should not be within somebody's handshake.
+///
+/// # Errors
+/// When there is none to be had: no handshake could succeed either.
+pub fn gather_randomness() -> Result<(), rustls::Error> {
+    Ok(crypto_provider().secure_random.fill(&mut [0; 32])?)
+}
+
 /// A peer as a listener knows it.
 #[derive(Debug)]
 pub(super) struct KnownPeer {

@@ -4,35 +4,51 @@
 use super::building::Building;
 use super::splice::{Changes, splice_into};
 use super::vocabulary::{REFERENCE_ID_LIST, STABLE, availability_urn, scheme};
-use crate::model::{DocumentEntry, Encoded, EntryMetadata, Malformed};
+use crate::model::{CommunityId, DocumentEntry, Encoded, EntryMetadata, Malformed, PatientId, Phi};
 
-/// The entry for an answer of ours: with its home, and with the patient id it carries in the model
-/// (decisions A6). The prefix `rim` must be declared around it.
-///
-/// # Errors
-/// As [`super::splice::splice`].
+/// One entry for an answer of ours.
 #[cfg(test)]
 pub fn encode(entry: &DocumentEntry) -> Result<String, Malformed> {
     let mut out = String::new();
-    encode_into(&mut out, entry)?;
+    Addressed::of(entry).encode_into(&mut out, entry)?;
     Ok(out)
 }
 
-/// As [`encode`], written behind what stands in `out`; in case of an error nothing is.
-///
-/// # Errors
-/// As [`encode`].
-pub fn encode_into(out: &mut String, entry: &DocumentEntry) -> Result<(), Malformed> {
-    let home = entry.id.community.to_string();
-    match &entry.encoded {
-        Encoded::Ebxml(wire) => {
-            let patient = entry.patient.cx();
-            let changes = Changes { attributes: &[("home", &home)], patient: Some(patient.reveal()) };
-            splice_into(out, wire, changes)
+/// Home and patient as entries are written with them. Those of one answer have them in common.
+pub struct Addressed {
+    community: CommunityId,
+    home: String,
+    patient: PatientId,
+    cx: Phi<String>,
+}
+
+impl Addressed {
+    /// Those of this entry.
+    pub fn of(entry: &DocumentEntry) -> Self {
+        let (community, patient) = (entry.id.community.clone(), entry.patient.clone());
+        Self { home: community.to_string(), cx: patient.cx(), community, patient }
+    }
+
+    /// The entry for an answer of ours: with its home, and with the patient id it carries in the model
+    /// (decisions A6), written behind what stands in `out`; in case of an error nothing is. The prefix `rim`
+    /// must be declared around it. Where home or patient are others than before, these are kept now.
+    ///
+    /// # Errors
+    /// As [`super::splice::splice`].
+    pub fn encode_into(&mut self, out: &mut String, entry: &DocumentEntry) -> Result<(), Malformed> {
+        if self.community != entry.id.community || self.patient != entry.patient {
+            *self = Self::of(entry);
         }
-        Encoded::Metadata(metadata) => {
-            out.push_str(&write(entry, metadata, &home));
-            Ok(())
+        match &entry.encoded {
+            Encoded::Ebxml(wire) => {
+                let changes =
+                    Changes { attributes: &[("home", &self.home)], patient: Some(self.cx.reveal()) };
+                splice_into(out, wire, changes)
+            }
+            Encoded::Metadata(metadata) => {
+                out.push_str(&write(entry, metadata, &self.home));
+                Ok(())
+            }
         }
     }
 }

@@ -17,8 +17,8 @@ use super::vocabulary::{QUERY, RIM, availability, same_uuid, scheme};
 use crate::dialect::Sent;
 use crate::dialect::soap::Envelope;
 use crate::model::{
-    Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId, Phi, RegistryObject,
-    RepositoryId, SharedText, WireBytes, WirePlaces,
+    Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId, Phi,
+    RegistryObject, RepositoryId, SharedText, WireBytes, WirePlaces,
 };
 use crate::xml::{Limits, NotPlain, PlainAttribute, Scanner, Tag, Token, Used, resolved};
 
@@ -45,12 +45,12 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
     let limits = Limits { depth: limits.depth.saturating_sub(reader.depth()), ..limits };
     let shared = Shared { sent, whole: message.shared(), scope: &scope };
     let mut scanner = Scanner::new(source, begin, &scope, limits);
-    let mut found = Vec::new();
+    let (mut found, mut last) = (Vec::new(), Last::default());
     while scanner.depth() > 0 || !source.get(scanner.offset()..).ok_or(NotPlain)?.starts_with("</") {
         match scanner.token()? {
             Token::Text(_) => {}
             Token::Start(tag) if is(&tag, "ExtrinsicObject") && found.len() < OBJECTS_MAX => {
-                found.push(RegistryObject::Entry(entry(&mut scanner, tag, &shared)?));
+                found.push(RegistryObject::Entry(entry(&mut scanner, tag, &shared, &mut last)?));
             }
             Token::Start(_) | Token::End => return Err(NotPlain),
         }
@@ -74,6 +74,47 @@ struct Shared<'m> {
     sent: &'m Sent,
     whole: &'m Arc<String>,
     scope: &'m Scope,
+}
+
+/// What the last entry had that the next mostly has as well: as it stood, and read.
+#[derive(Default)]
+struct Last<'a> {
+    home: &'a str,
+    patient: Option<(&'a str, PatientId)>,
+    repository: Option<(Cow<'a, str>, RepositoryId)>,
+}
+
+impl<'a> Last<'a> {
+    // Whether it is the home that was asked.
+    fn is_asked(&mut self, home: &PlainAttribute<'a>, sent: &Sent) -> Result<bool, NotPlain> {
+        if home.raw.is_empty() || home.raw != self.home {
+            if Oid::parse(&home.value()?).map(CommunityId).is_none_or(|home| home != sent.home) {
+                return Ok(false);
+            }
+            self.home = home.raw;
+        }
+        Ok(true)
+    }
+
+    fn patient(&mut self, cx: &PlainAttribute<'a>) -> Result<PatientId, NotPlain> {
+        match &self.patient {
+            Some((raw, patient)) if *raw == cx.raw => Ok(patient.clone()),
+            _ => {
+                let patient = PatientId::from_cx(&cx.value()?).ok_or(NotPlain)?;
+                Ok(self.patient.insert((cx.raw, patient)).1.clone())
+            }
+        }
+    }
+
+    fn repository(&mut self, text: Cow<'a, str>) -> Result<RepositoryId, NotPlain> {
+        match &self.repository {
+            Some((known, repository)) if *known == text => Ok(repository.clone()),
+            _ => {
+                let repository = Oid::parse(text.trim()).map(RepositoryId).ok_or(NotPlain)?;
+                Ok(self.repository.insert((text, repository)).1.clone())
+            }
+        }
+    }
 }
 
 /// Which of the codes that are read a classification gives.
@@ -124,16 +165,23 @@ struct Reading<'a> {
     texts: usize,
 }
 
-fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result<DocumentEntry, NotPlain> {
+fn entry<'a>(
+    scanner: &mut Scanner<'a>,
+    tag: Tag<'_>,
+    shared: &Shared<'_>,
+    last: &mut Last<'a>,
+) -> Result<DocumentEntry, NotPlain> {
     let value = |name: &str| scanner.attribute(name).map(PlainAttribute::value).transpose();
-    let home = value("home")?.and_then(|home| Oid::parse(&home)).map(CommunityId);
-    let community = home.filter(|home| *home == shared.sent.home).ok_or(NotPlain)?;
+    let home = scanner.attribute("home").copied().ok_or(NotPlain)?;
+    if !last.is_asked(&home, shared.sent)? {
+        return Err(NotPlain);
+    }
     let availability = value("status")?.and_then(|status| availability(&status)).ok_or(NotPlain)?;
     value("objectType")?.and_then(|given| object_type_of(&given)).ok_or(NotPlain)?;
     let object = value("id")?.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).ok_or(NotPlain)?;
     let media_type = value("mimeType")?.unwrap_or_default().trim().to_owned();
-    let home = scanner.attribute("home").copied().ok_or(NotPlain)?;
-    let declared: Vec<bool> = shared.scope.iter().map(|(prefix, _)| scanner.declares(prefix)).collect();
+    let declares = |(at, (prefix, _)): (usize, &(String, String))| u64::from(scanner.declares(prefix)) << at;
+    let declared = shared.scope.iter().take(64).enumerate().map(declares).fold(0, |all, bit| all | bit);
     let mut reading = Reading::default();
     let mut open: Vec<RimElement> = Vec::with_capacity(8);
     loop {
@@ -154,9 +202,9 @@ fn entry(scanner: &mut Scanner<'_>, tag: Tag<'_>, shared: &Shared<'_>) -> Result
             },
         }
     }
-    let written = Written { tag, end: scanner.offset(), declared: &declared, used: scanner.take_used() };
+    let written = Written { tag, end: scanner.offset(), declared, used: scanner.take_used() };
     let wire = wire(&written, (home, reading.patient.ok_or(NotPlain)?), shared)?;
-    reading.finish((community, object, media_type, availability), wire, shared.sent)
+    reading.finish((object, media_type, availability), wire, shared.sent, last)
 }
 
 impl<'a> Reading<'a> {
@@ -247,26 +295,21 @@ impl<'a> Reading<'a> {
 
     fn finish(
         self,
-        (community, object, media_type, availability): (
-            CommunityId,
-            String,
-            String,
-            crate::model::Availability,
-        ),
+        (object, media_type, availability): (String, String, Availability),
         wire: WireBytes,
         sent: &Sent,
+        last: &mut Last<'a>,
     ) -> Result<DocumentEntry, NotPlain> {
-        let repository = self.repository.and_then(|text| Oid::parse(text.trim())).ok_or(NotPlain)?;
+        let repository = last.repository(self.repository.ok_or(NotPlain)?)?;
         let unique = self.unique.map(|text| text.trim().to_owned()).filter(|unique| !unique.is_empty());
-        let cx = self.patient.as_ref().map(PlainAttribute::value).transpose()?;
-        let patient = cx.and_then(|cx| PatientId::from_cx(&cx)).ok_or(NotPlain)?;
+        let patient = last.patient(&self.patient.ok_or(NotPlain)?)?;
         if sent.patient.as_ref().is_some_and(|asked| *asked != patient) {
             return Err(NotPlain);
         }
         Ok(DocumentEntry {
             id: DocumentId {
-                community,
-                repository: RepositoryId(repository),
+                community: sent.home.clone(),
+                repository,
                 unique: Phi::new(unique.ok_or(NotPlain)?),
             },
             object: ObjectId(Phi::new(object)),
@@ -294,8 +337,8 @@ fn trimmed(attribute: Option<&PlainAttribute<'_>>) -> Result<SmolStr, NotPlain> 
 struct Written<'e> {
     tag: Tag<'e>,
     end: usize,
-    /// Which of the outer namespaces its start tag declares itself.
-    declared: &'e [bool],
+    /// By bit: which of the outer namespaces its start tag declares itself.
+    declared: u64,
     /// Which of the outer namespaces it uses.
     used: Used,
 }
@@ -324,7 +367,7 @@ fn wire(
         let bit = 1_u64.checked_shl(u32::try_from(at).map_err(|_| NotPlain)?).ok_or(NotPlain)?;
         let is_used =
             if prefix.is_empty() { !uri.is_empty() } else { used.outer & bit != 0 || is_named(prefix) };
-        if is_used && declared.get(at) == Some(&false) {
+        if is_used && declared & bit == 0 {
             declares |= bit;
         }
     }

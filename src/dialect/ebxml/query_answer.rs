@@ -3,11 +3,12 @@
 
 use std::collections::BTreeSet;
 
+use super::extrinsic_object::Addressed;
 use super::refusal::{Actor, Said, outage_text, say};
 use super::registry_response::{RegistryError, Status, write_errors};
 use super::stored_query::StoredQuery;
 use super::vocabulary::{QUERY, RIM, RS};
-use super::{association, extrinsic_object, package, query_request};
+use super::{association, package, query_request};
 use crate::dialect::soap::Envelope;
 use crate::dialect::{Addressing, Listing, Payload, Reply};
 use crate::model::{
@@ -67,7 +68,11 @@ impl Writing<'_> {
             RegistryObject::Entry(entry) => Some(entry),
             RegistryObject::Association(_) | RegistryObject::Package(_) => None,
         });
-        let next = move |out: &mut String| Some(extrinsic_object::encode_into(out, &entries.next()?));
+        let mut addressed: Option<Addressed> = None;
+        let next = move |out: &mut String| {
+            let entry = entries.next()?;
+            Some(addressed.get_or_insert_with(|| Addressed::of(&entry)).encode_into(out, &entry))
+        };
         Reply::Listing(Listing { before, next: Box::new(next), after })
     }
 
@@ -110,8 +115,10 @@ impl Writing<'_> {
         }
         let (mut xml, after) = self.begin(status, errors).split();
         xml.reserve(answer.found.iter().map(room).sum::<usize>() + ROOM_BYTES);
+        let mut addressed: Option<Addressed> = None;
         for entry in answer.found.iter().filter_map(RegistryObject::entry) {
-            extrinsic_object::encode_into(&mut xml, entry).ok()?;
+            let addressed = addressed.get_or_insert_with(|| Addressed::of(entry));
+            addressed.encode_into(&mut xml, entry).ok()?;
         }
         xml.push_str(&after);
         Some(xml)
@@ -154,7 +161,7 @@ impl Writing<'_> {
         }
         match found {
             RegistryObject::Association(association) => out.push_str(&association::encode(association)?),
-            RegistryObject::Entry(entry) => extrinsic_object::encode_into(out, entry)?,
+            RegistryObject::Entry(entry) => Addressed::of(entry).encode_into(out, entry)?,
             RegistryObject::Package(package) => out.push_str(&package::encode(package)?),
         }
         Ok(())
