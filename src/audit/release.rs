@@ -264,8 +264,9 @@ impl AuditLog {
     }
 
     /// Records a refusal; returns it when the record is durable. What was withheld or does not exist
-    /// takes the way of a release that shows nothing (decisions A2). Refusals for too many requests
-    /// are counted when they flood.
+    /// takes the way of a release that shows nothing (decisions A2). Refusals for too many requests in a
+    /// time are counted when they flood. Those over a budget are not: the rate comes before them, and who
+    /// looked for whom is what somebody will ask.
     pub async fn refuse(&self, context: &RequestContext, operation: Operation, refusal: Refusal) -> Refusal {
         let (kind, ending) = match &refusal {
             Refusal::Withheld => (Kind::Release, Ending::Withheld),
@@ -278,13 +279,8 @@ impl AuditLog {
         if let Refusal::UnknownPatient(patient) = &refusal {
             event.patients.push(patient.cx());
         }
-        let word = match refusal {
-            Refusal::Throttled(_) => Some("throttled"),
-            Refusal::OverBudget(_) => Some("over-budget"),
-            _ => None,
-        };
-        if let Some(word) = word {
-            return self.aggregates.record(&self.handle, event, word, refusal).await;
+        if let Refusal::Throttled(_) = refusal {
+            return self.aggregates.record(&self.handle, event, "throttled", refusal).await;
         }
         let recorded = self.handle.append_by(&event, None, until(context)).await;
         recorded.map_or(Refusal::AuditUnavailable, |_| refusal)

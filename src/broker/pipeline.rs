@@ -120,7 +120,8 @@ impl Broker {
     /// came, for the record.
     ///
     /// # Errors
-    /// Every refusal; each has its own record, or is `AuditUnavailable` when it could have none.
+    /// Every refusal; each has its own record, or is `AuditUnavailable` when it could have none. Only where
+    /// the rate refuses one person again and again within a minute, one record stands for several.
     pub async fn handle<R: Handled>(
         &self,
         context: &RequestContext,
@@ -197,7 +198,15 @@ impl Broker {
         let began = self.ends.count();
         let released = match self.process(context, request, &element, asked).await {
             Ok((permit, opened, filtered, legs)) => {
-                self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer).await
+                let released =
+                    self.audit.release(context, &permit, opened, element, filtered, legs, &self.authorizer);
+                match released.await {
+                    // What could not be written as a release may be as what it is: a refusal.
+                    Err(refusal @ Refusal::Internal(_)) => {
+                        Err(self.audit.refuse(context, R::OPERATION, refusal).await)
+                    }
+                    released => released,
+                }
             }
             Err(refusal) => Err(self.audit.refuse(context, R::OPERATION, refusal).await),
         };

@@ -547,6 +547,25 @@ async fn a_flood_of_rejections_is_counted_and_the_count_is_recorded() {
 }
 
 #[tokio::test]
+async fn refusals_by_the_rate_are_counted_from_the_sixth_on_and_those_over_a_budget_never() {
+    let world = world();
+    for _ in 0..20 {
+        for refusal in [Refusal::Throttled(1_000), Refusal::OverBudget(1_000)] {
+            let told = world.log.refuse(&world.context, Operation::PatientIdLookup, refusal.clone()).await;
+            assert_eq!(told, refusal);
+        }
+    }
+    world.last().await;
+    let of = |refusal: &Refusal| -> Vec<u64> {
+        let detail = Some(Phi::new(refusal.to_string()));
+        world.events().iter().filter(|event| event.detail == detail).map(|event| event.count).collect()
+    };
+    assert_eq!(of(&Refusal::OverBudget(0)), [1; 20]);
+    assert_eq!(of(&Refusal::Throttled(0)).iter().sum::<u64>(), 20);
+    assert_eq!(world.log.stats().aggregated, 15);
+}
+
+#[tokio::test]
 async fn nothing_that_is_logged_or_printed_shows_a_patient() {
     let world = world();
     let mut answer = patients(1);
