@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::FolderDisk;
-use super::event::Event;
 use super::handle::{AuditHealth, Shared};
 use super::release::AuditLog;
 use super::tail::{PlacedEvent, read_from};

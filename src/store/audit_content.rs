@@ -50,14 +50,20 @@ pub(super) fn content_of(event: &IndexedEvent) -> Vec<u8> {
     let documents = event.documents.reveal();
     let mut origins = Vec::new();
     let mut known = HashMap::new();
+    let mut latest = None;
     let rows = documents.iter().map(|document| {
         let IndexedDocument { home, repository, unique, kind, facility, bytes_sent, sha256 } = document;
         let origin = Origin { home, repository, kind, facility };
-        let origin = *known.entry(origin).or_insert_with(|| {
-            origins.push(origin);
-            origins.len() - 1
+        // Mostly that of the document before.
+        let number = latest.filter(|(latest, _)| *latest == origin).map(|(_, number)| number);
+        let number = number.unwrap_or_else(|| {
+            *known.entry(origin).or_insert_with(|| {
+                origins.push(origin);
+                origins.len() - 1
+            })
         });
-        Row { origin, unique, bytes_sent: *bytes_sent, sha256: sha256.as_deref() }
+        latest = Some((origin, number));
+        Row { origin: number, unique, bytes_sent: *bytes_sent, sha256: sha256.as_deref() }
     });
     let documents = rows.collect();
     let patients = event.patients.iter().map(|cx| cx.reveal().as_str()).collect();

@@ -1,4 +1,4 @@
-use super::super::event::{Ending, Kind};
+use super::super::event::{Ending, Event, Kind};
 use super::super::references::{DocumentRef, RequesterRef};
 use super::super::segments::{Entry, Segments};
 use super::super::writer::AuditOptions;
