@@ -71,8 +71,11 @@ pub(super) fn content_of(event: &IndexedEvent) -> Vec<u8> {
     minicbor::to_vec(Content { patients, origins, documents }).unwrap_or_default()
 }
 
+/// Patients as CX, and documents.
+type Subjects = (Vec<Phi<String>>, Phi<Vec<IndexedDocument>>);
+
 /// The patients and documents of a content.
-pub(super) fn read(content: &[u8]) -> Result<(Vec<Phi<String>>, Phi<Vec<IndexedDocument>>), StoreError> {
+pub(super) fn read(content: &[u8]) -> Result<Subjects, StoreError> {
     let unreadable = || StoreError::Unreadable("content of the audit index".to_owned());
     let Content { patients, origins, documents } = minicbor::decode(content).map_err(|_| unreadable())?;
     let document = |row: &Row<'_>| -> Option<IndexedDocument> {
