@@ -9,7 +9,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::disk::FolderDisk;
-use super::event::Event;
 use super::handle::{AuditHealth, Shared};
 use super::release::AuditLog;
 use super::tail::{PlacedEvent, read_from};
@@ -75,7 +74,7 @@ pub async fn search(folder: &Path, store: Option<&Store>, query: &AuditQuery) ->
             break;
         }
         for placed in batch {
-            let event = indexed_event(&placed);
+            let event = indexed_event(placed);
             // The index may have grown between the two looks at it.
             let is_known = events.back().is_some_and(|last| last.sequence >= event.sequence);
             if query.matches(&event) && !is_known {
@@ -114,7 +113,7 @@ pub async fn catch_up(
         if to == from {
             return Ok(from);
         }
-        let events: Vec<IndexedEvent> = batch.iter().map(indexed_event).collect();
+        let events: Vec<IndexedEvent> = batch.into_iter().map(indexed_event).collect();
         // Not taken: somebody else moved the index on. Look again.
         store.audit_index(&from, &events, &to).await?;
     }
@@ -183,52 +182,49 @@ async fn read(
 }
 
 /// An event as the index knows it.
-fn indexed_event(placed: &PlacedEvent) -> IndexedEvent {
+fn indexed_event(placed: PlacedEvent) -> IndexedEvent {
     let PlacedEvent { sequence, event, .. } = placed;
-    let emergency = |event: &Event| {
-        event.obligations.iter().any(|obligation| obligation == EMERGENCY)
-            || event.requester.as_ref().is_some_and(|r| r.purpose.eq_ignore_ascii_case(EMERGENCY))
-    };
-    let documents = event.documents.iter().map(|document| IndexedDocument {
-        home: document.home.clone(),
-        repository: document.repository.clone(),
-        unique: document.unique.reveal().clone(),
-        kind: document.kind.clone(),
-        facility: document.facility.clone(),
+    let documents = event.documents.into_iter().map(|document| IndexedDocument {
+        home: document.home,
+        repository: document.repository,
+        unique: document.unique.into_revealed(),
+        kind: document.kind,
+        facility: document.facility,
         bytes_sent: document.bytes_sent,
-        sha256: document.sha256.as_ref().map(|hash| hex::encode(hash.as_slice())),
+        sha256: document.sha256.map(|hash| hex::encode(hash.as_slice())),
     });
     let mut indexed = IndexedEvent {
-        sequence: *sequence,
+        sequence,
         at_micros: event.at_micros,
         kind: event.kind.word().to_owned(),
         ending: event.ending.word().to_owned(),
-        request: event.request_hex().unwrap_or_default(),
-        side: event.side.clone().unwrap_or_default(),
-        transaction: event.transaction.clone().unwrap_or_default(),
-        operation: event.operation.clone().unwrap_or_default(),
-        system: event.by.clone().unwrap_or_default(),
+        request: event.request.map(|bytes| hex::encode(bytes.as_slice())).unwrap_or_default(),
+        side: event.side.unwrap_or_default(),
+        transaction: event.transaction.unwrap_or_default(),
+        operation: event.operation.unwrap_or_default(),
+        system: event.by.unwrap_or_default(),
         shown: event.shown,
         withheld: event.withheld,
         bytes: event.bytes,
-        emergency: emergency(event),
+        emergency: event.obligations.iter().any(|obligation| obligation == EMERGENCY),
         more_attributes: event.more_attributes,
         closes: event.closes,
         replaces: event.replaces,
         count: event.count,
-        patients: event.patients.clone(),
+        patients: event.patients,
         documents: documents.collect::<Vec<_>>().into(),
         ..IndexedEvent::default()
     };
-    if let Some(requester) = &event.requester {
-        indexed.system.clone_from(&requester.system);
-        indexed.community.clone_from(&requester.community);
-        indexed.organization.clone_from(&requester.organization);
-        indexed.organization_name.clone_from(&requester.organization_name);
-        indexed.person.clone_from(&requester.person);
-        indexed.person_name.clone_from(&requester.person_name);
+    if let Some(requester) = event.requester {
+        indexed.emergency |= requester.purpose.eq_ignore_ascii_case(EMERGENCY);
+        indexed.system = requester.system;
+        indexed.community = requester.community;
+        indexed.organization = requester.organization;
+        indexed.organization_name = requester.organization_name;
+        indexed.person = requester.person;
+        indexed.person_name = requester.person_name;
         indexed.roles = requester.roles.join(",");
-        indexed.purpose.clone_from(&requester.purpose);
+        indexed.purpose = requester.purpose;
     }
     indexed
 }

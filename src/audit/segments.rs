@@ -7,9 +7,7 @@ use std::io;
 
 use super::disk::{Disk, SEGMENT_SUFFIX};
 use super::event::Event;
-use super::record::{
-    Hash, PARTS_MAX, Part, RECORD_BYTES_MAX, Stored, Unreadable, read_record, slices, write_record,
-};
+use super::record::{Hash, PARTS_MAX, Part, Stored, Unreadable, read_record, slices, write_record};
 
 /// Why the log cannot be used. No text holds a value of a record.
 #[derive(Debug, thiserror::Error)]
@@ -82,15 +80,17 @@ impl<'a> SegmentReader<'a> {
     /// # Errors
     /// Those of the disk; inside, why the bytes are no record.
     pub fn next(&mut self) -> io::Result<Option<Result<Placed, Unreadable>>> {
-        if self.buffer.len() - self.used < RECORD_BYTES_MAX {
+        let mut found = read_record(self.buffer.get(self.used..).unwrap_or_default());
+        if found.is_err() {
+            // The buffer is used up, or the log has grown since it was read.
             self.buffer = self.disk.read(&self.segment, self.at, READ_BYTES)?;
             self.used = 0;
+            if self.buffer.is_empty() {
+                return Ok(None);
+            }
+            found = read_record(&self.buffer);
         }
-        let bytes = self.buffer.get(self.used..).unwrap_or_default();
-        if bytes.is_empty() {
-            return Ok(None);
-        }
-        Ok(Some(read_record(bytes).map(|stored| {
+        Ok(Some(found.map(|stored| {
             let at = self.at;
             self.used += stored.length;
             self.at += stored.length as u64;

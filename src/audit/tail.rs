@@ -48,15 +48,15 @@ pub fn read_from(
         let mut expected = position.next;
         while events.len() < events_max && position.next < until {
             let Some(Ok(placed)) = reader.next()? else { break };
-            let last = placed.clone();
-            if last.stored.part.sequence != expected {
+            if placed.stored.part.sequence != expected {
                 return Ok((events, position));
             }
             expected += 1;
+            let after = behind(&placed);
             match assembler.push(placed) {
                 Ok(None) => {}
                 Ok(Some((first, event))) => {
-                    position = behind(&last);
+                    position = after;
                     let Stored { part: Part { sequence, .. }, hash, .. } = first.stored;
                     events.push(PlacedEvent { sequence, hash, event });
                 }
@@ -121,4 +121,48 @@ pub fn continues(disk: &dyn Disk, position: &AuditPosition) -> io::Result<bool> 
         }
     }
     Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::event::{Ending, Kind};
+    use super::super::segments::{Entry, Segments};
+    use super::super::simulated_disk::SimulatedDisk;
+    use super::*;
+
+    fn write(disk: &SimulatedDisk, count: usize) {
+        let (mut log, _) = Segments::recover(Box::new(disk.clone()), 1 << 30, None).ok().unwrap();
+        for _ in 0..count {
+            log.commit(&[Entry::new(&Event::new(Kind::Refusal, Ending::Refused))]).unwrap();
+        }
+    }
+
+    #[test]
+    fn small_records_are_not_fetched_from_the_disk_one_by_one() {
+        let disk = SimulatedDisk::new();
+        write(&disk, 50);
+        let before = disk.reads();
+        let (events, end) = read_from(&disk, &AuditPosition::default(), u64::MAX, 100).unwrap();
+        assert_eq!((events.len(), end.next), (50, 50));
+        assert!(disk.reads() - before <= 5, "{} reads", disk.reads() - before);
+    }
+
+    #[test]
+    fn a_reader_that_came_to_the_end_reads_on_when_the_log_has_grown() {
+        let disk = SimulatedDisk::new();
+        write(&disk, 2);
+        let name = segment_name(0);
+        let mut reader = SegmentReader::new(&disk, &name, 0);
+        let mut numbers = || {
+            let mut numbers = Vec::new();
+            while let Some(Ok(placed)) = reader.next().unwrap() {
+                numbers.push(placed.stored.part.sequence);
+            }
+            numbers
+        };
+        assert_eq!(numbers(), [0, 1]);
+        write(&disk, 3);
+        assert_eq!(numbers(), [2, 3, 4]);
+        assert!(numbers().is_empty());
+    }
 }

@@ -1,10 +1,15 @@
 //! The index of the audit log: who saw what when, found by patient, person, document or time. It
 //! follows the log, can be rebuilt from it and is never needed to release anything.
 
-use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+
+use futures_util::TryStreamExt;
+use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite};
 
+use super::audit_content::{self, content_of};
+use super::audit_words::{words_of, words_wanted};
 use super::{Store, StoreError};
 use crate::model::{PatientId, Phi};
 
@@ -22,7 +27,7 @@ pub struct AuditPosition {
 }
 
 /// A document as the index knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IndexedDocument {
     /// Home community, bare OID.
     pub home: String,
@@ -129,7 +134,7 @@ impl AuditQuery {
             wanted.as_ref().is_none_or(|wanted| id == bare(wanted) || name.contains(wanted.as_str()))
         };
         let patient = |wanted: &Phi<String>| {
-            event.patients.iter().any(|cx| cx == wanted || value_of(cx.reveal()) == *wanted.reveal())
+            event.patients.iter().any(|cx| cx == wanted || id_of(cx.reveal()) == *wanted.reveal())
         };
         let document = |wanted: &Phi<String>| {
             event.documents.reveal().iter().any(|document| document.unique == *wanted.reveal())
@@ -183,40 +188,12 @@ impl Store {
             return Ok(false);
         }
         // Each statement is a way to the database's thread and back.
-        let whole = events.chunks_exact(TOGETHER);
-        let rest = whole.remainder().chunks(1);
-        for together in whole.chain(rest) {
-            insert(together).build().execute(&mut *transaction).await?;
+        for together in events.chunks(TOGETHER) {
+            // Statements of this length come again and again and stay prepared; a rest's do not.
+            let stays = together.len() == TOGETHER;
+            insert_events(together).build().persistent(stays).execute(&mut *transaction).await?;
+            insert_words(together).build().persistent(stays).execute(&mut *transaction).await?;
         }
-        let patients = |event: &'_ IndexedEvent| -> Vec<(String, String, i64)> {
-            let sequence = signed(event.sequence);
-            let row = |cx: &Phi<String>| (cx.reveal().clone(), value_of(cx.reveal()), sequence);
-            event.patients.iter().map(row).collect()
-        };
-        let patients: Vec<_> = events.iter().flat_map(patients).collect();
-        // One statement for all: an answer may show thousands.
-        let documents: Vec<(&str, i64)> = events
-            .iter()
-            .flat_map(|event| {
-                event.documents.reveal().iter().map(|d| (d.unique.as_str(), signed(event.sequence)))
-            })
-            .collect();
-        if !documents.is_empty() {
-            sqlx::query(
-                "INSERT INTO audit_document (unique_id, sequence)
-                 SELECT value ->> 0, value ->> 1 FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
-            )
-            .bind(serde_json::to_string(&documents).unwrap_or_default())
-            .execute(&mut *transaction)
-            .await?;
-        }
-        sqlx::query(
-            "INSERT INTO audit_patient (cx, value, sequence)
-             SELECT value ->> 0, value ->> 1, value ->> 2 FROM json_each($1) WHERE TRUE ON CONFLICT DO NOTHING",
-        )
-        .bind(serde_json::to_string(&patients).unwrap_or_default())
-        .execute(&mut *transaction)
-        .await?;
         sqlx::query(
             "INSERT INTO audit_index_position (id, next, segment, at_bytes, hash) VALUES (1, $1, $2, $3, $4)
              ON CONFLICT (id) DO UPDATE SET next = $1, segment = $2, at_bytes = $3, hash = $4",
@@ -238,8 +215,9 @@ impl Store {
     pub async fn clear_audit_index(&self) -> Result<(), StoreError> {
         let mut transaction = self.writer.begin().await?;
         sqlx::query("DELETE FROM audit_index_position").execute(&mut *transaction).await?;
-        sqlx::query("DELETE FROM audit_document").execute(&mut *transaction).await?;
-        sqlx::query("DELETE FROM audit_patient").execute(&mut *transaction).await?;
+        sqlx::query("INSERT INTO audit_word (audit_word) VALUES ('delete-all')")
+            .execute(&mut *transaction)
+            .await?;
         sqlx::query("DELETE FROM audit_event").execute(&mut *transaction).await?;
         transaction.commit().await?;
         Ok(())
@@ -251,24 +229,29 @@ impl Store {
     /// When the database fails.
     pub async fn find_audit(&self, query: &AuditQuery) -> Result<Vec<IndexedEvent>, StoreError> {
         let mut sql = selection(query);
-        sql.push(" ORDER BY sequence DESC LIMIT ").push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
-        let rows = sql.build().fetch_all(&self.reader).await?;
-        rows.iter().rev().map(event_of).collect()
+        sql.push(" ORDER BY sequence DESC");
+        let mut rows = sql.build().fetch(&self.reader);
+        let mut found = VecDeque::new();
+        while found.len() < query.limit
+            && let Some(row) = rows.try_next().await?
+        {
+            let event = event_of(&row)?;
+            // Another document may have the same word.
+            if query.matches(&event) {
+                found.push_front(event);
+            }
+        }
+        Ok(found.into())
     }
 }
 
+/// What the index can tell apart; events that are not looked for may be among them.
 fn selection(query: &AuditQuery) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new("SELECT * FROM audit_event WHERE TRUE");
-    if let Some(patient) = &query.patient {
-        sql.push(" AND sequence IN (SELECT sequence FROM audit_patient WHERE cx = ")
-            .push_bind(patient.reveal().clone())
-            .push(" OR value = ")
-            .push_bind(patient.reveal().clone())
-            .push(")");
-    }
-    if let Some(document) = &query.document {
-        sql.push(" AND sequence IN (SELECT sequence FROM audit_document WHERE unique_id = ")
-            .push_bind(document.reveal().clone())
+    let words = words_wanted(query);
+    if !words.is_empty() {
+        sql.push(" AND sequence IN (SELECT rowid FROM audit_word WHERE audit_word MATCH ")
+            .push_bind(words)
             .push(")");
     }
     if let Some(person) = &query.person {
@@ -278,9 +261,6 @@ fn selection(query: &AuditQuery) -> QueryBuilder<Sqlite> {
     if let Some(organization) = &query.organization {
         sql.push(" AND (organization = ").push_bind(bare(organization).to_owned());
         sql.push(" OR instr(organization_name, ").push_bind(organization.clone()).push(") > 0)");
-    }
-    if let Some(request) = &query.request {
-        sql.push(" AND request = ").push_bind(request.to_ascii_lowercase());
     }
     if let Some(from) = query.from_micros {
         sql.push(" AND at_micros >= ").push_bind(from);
@@ -297,35 +277,40 @@ fn selection(query: &AuditQuery) -> QueryBuilder<Sqlite> {
     sql
 }
 
-/// Events of one statement, which is prepared once for so many and once for one.
+/// Events of one statement.
 const TOGETHER: usize = 32;
 
-fn insert(events: &[IndexedEvent]) -> QueryBuilder<Sqlite> {
+fn insert_words(events: &[IndexedEvent]) -> QueryBuilder<Sqlite> {
+    let mut sql = QueryBuilder::new("INSERT INTO audit_word (rowid, words) ");
+    sql.push_values(events, |mut row, event| {
+        row.push_bind(signed(event.sequence)).push_bind(words_of(event));
+    });
+    sql
+}
+
+fn insert_events(events: &[IndexedEvent]) -> QueryBuilder<Sqlite> {
     let mut sql = QueryBuilder::new(
         "INSERT INTO audit_event (sequence, at_micros, kind, ending, request, side, transaction_name,
             operation, system, community, organization, organization_name, person, person_name, roles,
-            purpose, shown, withheld, bytes, emergency, more_attributes, closes, replaces, count, patients,
-            documents) ",
+            purpose, shown, withheld, bytes, emergency, more_attributes, closes, replaces, count, content) ",
     );
     sql.push_values(events, |mut row, event| {
-        let patients: Vec<&str> = event.patients.iter().map(|cx| cx.reveal().as_str()).collect();
-        let documents = serde_json::to_string(event.documents.reveal()).unwrap_or_default();
         row.push_bind(signed(event.sequence))
             .push_bind(event.at_micros)
-            .push_bind(event.kind.clone())
-            .push_bind(event.ending.clone())
-            .push_bind(event.request.clone())
-            .push_bind(event.side.clone())
-            .push_bind(event.transaction.clone())
-            .push_bind(event.operation.clone())
-            .push_bind(event.system.clone())
-            .push_bind(event.community.clone())
-            .push_bind(event.organization.clone())
-            .push_bind(event.organization_name.clone())
-            .push_bind(event.person.clone())
-            .push_bind(event.person_name.clone())
-            .push_bind(event.roles.clone())
-            .push_bind(event.purpose.clone())
+            .push_bind(event.kind.as_str())
+            .push_bind(event.ending.as_str())
+            .push_bind(event.request.as_str())
+            .push_bind(event.side.as_str())
+            .push_bind(event.transaction.as_str())
+            .push_bind(event.operation.as_str())
+            .push_bind(event.system.as_str())
+            .push_bind(event.community.as_str())
+            .push_bind(event.organization.as_str())
+            .push_bind(event.organization_name.as_str())
+            .push_bind(event.person.as_str())
+            .push_bind(event.person_name.as_str())
+            .push_bind(event.roles.as_str())
+            .push_bind(event.purpose.as_str())
             .push_bind(signed(event.shown))
             .push_bind(signed(event.withheld))
             .push_bind(event.bytes.map(signed))
@@ -334,8 +319,7 @@ fn insert(events: &[IndexedEvent]) -> QueryBuilder<Sqlite> {
             .push_bind(event.closes.map(signed))
             .push_bind(event.replaces.map(signed))
             .push_bind(signed(event.count))
-            .push_bind(patients.join("\n"))
-            .push_bind(documents);
+            .push_bind(content_of(event));
     });
     sql
 }
@@ -343,10 +327,7 @@ fn insert(events: &[IndexedEvent]) -> QueryBuilder<Sqlite> {
 fn event_of(row: &SqliteRow) -> Result<IndexedEvent, StoreError> {
     let optional =
         |name| -> Result<Option<u64>, StoreError> { Ok(row.try_get::<Option<i64>, _>(name)?.map(unsigned)) };
-    let patients: String = row.try_get("patients")?;
-    let documents: String = row.try_get("documents")?;
-    let documents = serde_json::from_str(&documents)
-        .map_err(|_| StoreError::Unreadable("documents of the audit index".to_owned()))?;
+    let (patients, documents) = audit_content::read(row.try_get("content")?)?;
     Ok(IndexedEvent {
         sequence: unsigned(row.try_get("sequence")?),
         at_micros: row.try_get("at_micros")?,
@@ -372,13 +353,13 @@ fn event_of(row: &SqliteRow) -> Result<IndexedEvent, StoreError> {
         closes: optional("closes")?,
         replaces: optional("replaces")?,
         count: unsigned(row.try_get("count")?),
-        patients: patients.lines().map(|cx| Phi::new(cx.to_owned())).collect(),
-        documents: Phi::new(documents),
+        patients,
+        documents,
     })
 }
 
 /// The id within a CX; the text itself when it is none.
-fn value_of(cx: &str) -> String {
+pub(super) fn id_of(cx: &str) -> String {
     PatientId::from_cx(cx).map_or_else(|| cx.to_owned(), |id| id.value.into_revealed())
 }
 
@@ -393,3 +374,6 @@ fn signed(value: u64) -> i64 {
 fn unsigned(value: i64) -> u64 {
     u64::try_from(value).unwrap_or_default()
 }
+
+#[cfg(test)]
+mod tests;

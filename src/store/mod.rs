@@ -2,8 +2,10 @@
 //! Each file holds one table's SQL as `impl Store`. The audit log itself is files, not a table.
 
 mod asked;
+mod audit_content;
 mod audit_forward;
 mod audit_index;
+mod audit_words;
 mod cards;
 mod claims;
 mod consent_row;
@@ -28,3 +30,5 @@ pub use feed::{FeedBacklog, FeedChange, FeedRow};
 pub use lock::StoreLock;
 pub use open::{Store, StoreError};
 pub use replay_cache::{Presented, Taken};
+#[cfg(test)]
+pub(crate) use schema::database_as_of;

@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const STEPS: [(i64, &str, &str); 11] = [
+const STEPS: [(i64, &str, &str); 12] = [
     (1, "secrets", include_str!("migrations/0001_secrets.sql")),
     (2, "consents", include_str!("migrations/0002_consents.sql")),
     (3, "replay cache", include_str!("migrations/0003_replay_cache.sql")),
@@ -18,6 +18,7 @@ const STEPS: [(i64, &str, &str); 11] = [
     (12, "audit index by key", include_str!("migrations/0012_audit_index_by_key.sql")),
     (14, "pix manager", include_str!("migrations/0014_pix_manager.sql")),
     (15, "cards", include_str!("migrations/0015_cards.sql")),
+    (16, "audit index by word", include_str!("migrations/0016_audit_index_by_word.sql")),
 ];
 
 // Listed here rather than found by the library's macro, which would compile the library and the
@@ -27,6 +28,16 @@ pub(super) fn migrator() -> Migrator {
         Migration::new(version, Cow::Borrowed(description), MigrationType::Simple, sql.into_sql_str(), false)
     };
     Migrator::with_migrations(STEPS.map(step).to_vec())
+}
+
+/// A new database as it was left by the programs that knew the steps up to this one.
+#[cfg(test)]
+pub(crate) async fn database_as_of(path: &std::path::Path, last: i64) -> sqlx::SqlitePool {
+    let options = sqlx::sqlite::SqliteConnectOptions::new().filename(path).create_if_missing(true);
+    let database = sqlx::SqlitePool::connect_with(options).await.unwrap();
+    let steps = migrator().iter().filter(|step| step.version <= last).cloned().collect();
+    Migrator::with_migrations(steps).run(&database).await.unwrap();
+    database
 }
 
 #[cfg(test)]

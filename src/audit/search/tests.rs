@@ -1,10 +1,11 @@
-use super::super::event::{Ending, Kind};
+use super::super::event::{Ending, Event, Kind};
 use super::super::references::{DocumentRef, RequesterRef};
 use super::super::segments::{Entry, Segments};
 use super::super::writer::AuditOptions;
 use super::super::{Head, verify};
 use super::*;
 use crate::model::Phi;
+use crate::store::database_as_of;
 
 /// Events with patients, persons, documents and times that overlap in all ways.
 fn events() -> Vec<Event> {
@@ -134,7 +135,7 @@ async fn two_that_fill_the_index_at_once_take_nothing_in_twice() {
     write(&log, &events());
     let begin = AuditPosition::default();
     let (batch, to) = read(&log, &begin, 10).await.unwrap();
-    let batch: Vec<_> = batch.iter().map(indexed_event).collect();
+    let batch: Vec<_> = batch.into_iter().map(indexed_event).collect();
     assert!(store.audit_index(&begin, &batch, &to).await.unwrap());
     assert!(!store.audit_index(&begin, &batch, &to).await.unwrap());
     assert_eq!(catch_up(&log, &store, None).await.unwrap().next, 40);
@@ -165,4 +166,27 @@ async fn a_log_that_is_shorter_than_its_index_is_not_indexed_over() {
     catch_up(&log, &store, None).await.unwrap();
     let refused = catch_up(&log, &store, Some(3)).await;
     assert!(matches!(refused, Err(SearchError::Ahead { log: 3, index: 40 })));
+}
+
+#[tokio::test]
+async fn an_index_of_an_older_layout_fills_itself_anew_and_a_search_misses_nothing_meanwhile() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("k.db");
+    let log = folder.path().join("audit");
+    write(&log, &events());
+    {
+        let before = database_as_of(&path, 15).await;
+        let place = "INSERT INTO audit_index_position (id, next, segment, at_bytes, hash) VALUES (1, 40, 'x', 7, x'00')";
+        sqlx::query(place).execute(&before).await.unwrap();
+        before.close().await;
+    }
+    let store = Store::open_file(&path).await.unwrap();
+    for filled_to in [0, 25, 40] {
+        catch_up(&log, &store, Some(filled_to)).await.unwrap();
+        for query in queries() {
+            let with_index = search(&log, Some(&store), &query).await.unwrap();
+            assert_eq!(with_index.events, search(&log, None, &query).await.unwrap().events, "{query:?}");
+            assert_eq!(with_index.origin, Origin::Index { behind: 40 - filled_to });
+        }
+    }
 }
