@@ -40,6 +40,7 @@ pub fn address(text: &str) -> Option<AddressKey> {
 fn split_lot(text: &str) -> (String, &str) {
     let mut lot = String::with_capacity(text.len());
     let mut rest = text;
+    let mut has_dash = false;
     while let Some(c) = rest.chars().next() {
         let marker = || {
             ["丁目", "番地の", "番地", "番", "号室", "号", "の", "ノ"]
@@ -53,11 +54,13 @@ fn split_lot(text: &str) -> (String, &str) {
             && let Some(marker) = marker()
         {
             lot.push('-');
+            has_dash = true;
             rest = rest.get(marker.len()..).unwrap_or_default();
         } else if is_dash(c) && ends_in_digit(&lot) {
             lot.push('-');
+            has_dash = true;
             rest = rest.get(c.len_utf8()..).unwrap_or_default();
-        } else if lot.contains('-') {
+        } else if has_dash {
             // A building begins.
             break;
         } else {

@@ -11,8 +11,8 @@ use kakehashi::dialect::{Received, Sent, Transaction};
 use kakehashi::identity::{Identity, Issuing, NameFormat, SamlTrust, Signer, TrustedIssuer, verify};
 use kakehashi::matching;
 use kakehashi::model::{
-    Authority, Code, CommunityId, MessageId, Organization, PatientId, PeerProfile, Person, QueryId, Role,
-    Timestamp,
+    Address, Authority, Code, CommunityId, Demographics, MessageId, Organization, PartialDate, PatientId,
+    PeerProfile, Person, PersonName, QueryId, Role, Sex, Timestamp,
 };
 use kakehashi::xml::{Event, Reader};
 use rustls_pki_types::CertificateDer;
@@ -343,6 +343,45 @@ fn persons_with_many_names_and_numbers_cost_no_more_than_their_length() {
         row("persons", 50, repeated(answer, "<subject", "</subject>"), read),
         row("names of a person", 200, repeated(answer, "<name", "</name>"), read),
     ]);
+}
+
+// A person with something more.
+fn grade_with(change: impl Fn(&mut Demographics)) {
+    let mut person = Demographics {
+        names: vec![PersonName { script: None, family: "山田".to_owned(), given: "花子".to_owned() }],
+        birth: PartialDate::from_digits("19630804"),
+        sex: Some(Sex::Female),
+        ..Demographics::default()
+    };
+    change(&mut person);
+    black_box(matching::grade(&person, &person));
+}
+
+#[test]
+fn a_person_with_one_long_text_costs_no_more_than_its_length() {
+    let name = |text: &str| {
+        let (family, given) = (text.to_owned(), text.to_owned());
+        grade_with(|person| {
+            person.names.push(PersonName { script: None, family: family.clone(), given: given.clone() });
+        });
+    };
+    let address = |text: &str| {
+        let address = Address { postal_code: text.to_owned(), text: text.to_owned() };
+        grade_with(|person| person.addresses = vec![address.clone()]);
+    };
+    let phone = |text: &str| grade_with(|person| person.phones = vec![text.to_owned()]);
+    let mut rows = Vec::new();
+    for piece in ["山", "ヤ", "ﾔﾞ", "ー", "y", "ou", "山 ", "(旧姓)", "・", "々"] {
+        rows.push(row("one long name", 3_000, move |n| piece.repeat(n), name));
+    }
+    for piece in ["倉敷市架橋", "1", "1-", "一", "十番", "二丁目", "ケ", "大字", "県", "の", "1の", " "]
+    {
+        rows.push(row("one long address", 3_000, move |n| piece.repeat(n), address));
+    }
+    for piece in ["0", "0-", "(086)", "+81"] {
+        rows.push(row("one long telephone number", 1_000, move |n| piece.repeat(n), phone));
+    }
+    hold(rows);
 }
 
 #[test]

@@ -28,8 +28,13 @@ pub fn decode_base64(text: &str) -> Result<Bytes, Malformed> {
 /// How the bytes of a part are encoded, with what is still undecided of them.
 #[derive(Debug)]
 pub(super) enum Transfer {
-    /// Base64: up to three characters wait for their group of four.
-    Base64(Vec<u8>),
+    /// Base64.
+    Base64 {
+        /// Up to three characters wait for their group of four.
+        waiting: Vec<u8>,
+        /// Nothing may follow.
+        is_padded: bool,
+    },
     /// Quoted-printable: an escape that is not whole yet waits.
     QuotedPrintable(Vec<u8>),
     /// `binary`, `8bit`, `7bit` or nothing said.
@@ -40,7 +45,7 @@ impl Transfer {
     /// By the header's value.
     pub(super) fn named(value: Option<&str>) -> Self {
         match value.unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "base64" => Self::Base64(Vec::new()),
+            "base64" => Self::Base64 { waiting: Vec::new(), is_padded: false },
             "quoted-printable" => Self::QuotedPrintable(Vec::new()),
             _ => Self::Raw,
         }
@@ -51,11 +56,16 @@ impl Transfer {
     pub(super) fn decode(&mut self, piece: Bytes, is_last: bool) -> Option<Bytes> {
         match self {
             Self::Raw => Some(piece),
-            Self::Base64(waiting) => {
+            Self::Base64 { waiting, is_padded } => {
                 waiting.extend(piece.iter().filter(|b| !b.is_ascii_whitespace()));
                 let whole = if is_last { waiting.len() } else { waiting.len() / 4 * 4 };
                 let rest = waiting.split_off(whole);
                 let group = std::mem::replace(waiting, rest);
+                // The engine sees the padding only of what it is given at once.
+                if *is_padded && !group.is_empty() {
+                    return None;
+                }
+                *is_padded |= group.contains(&b'=');
                 ENGINE.decode(group).ok().map(Bytes::from)
             }
             Self::QuotedPrintable(waiting) => {
@@ -124,5 +134,14 @@ mod tests {
         assert_eq!(decode_base64(" 5b\nGx ").unwrap(), "山".as_bytes());
         assert_eq!(decode_base64("<ClinicalDocument>").map_err(|m| m.code), Err("text-not-base64"));
         assert_eq!(in_pieces(Transfer::named(Some("base64")), b"5*Gx", 2), None);
+    }
+
+    #[test]
+    fn what_follows_the_padding_is_refused_however_the_bytes_are_cut() {
+        for size in 1..12 {
+            assert_eq!(in_pieces(Transfer::named(Some("base64")), b"YWJ=\r\nZGVm", size), None, "{size}");
+            let padded = in_pieces(Transfer::named(Some("base64")), b"YWI=\r\n\r\n", size);
+            assert_eq!(padded.as_deref(), Some(b"ab".as_slice()), "{size}");
+        }
     }
 }
