@@ -307,12 +307,13 @@ impl Event {
             ending,
             closes: Some(sequence),
             awaits_close: false,
-            query: None,
             replaces: None,
             shown: 0,
             withheld: 0,
             bytes,
-            ..self.clone()
+            documents: self.documents.clone(),
+            objects: self.objects.clone(),
+            ..self.without_content()
         }
     }
 
@@ -337,13 +338,51 @@ impl Event {
         Self {
             ending: Ending::NothingReleased,
             closes: None,
-            query: None,
             shown: 0,
             withheld: 0,
             bytes: Some(0),
+            ..self.without_content()
+        }
+    }
+
+    // What it says of the request: neither the query element, which may be long, nor what is shown, which may
+    // be much. Each answer makes two or three of these ahead, in case.
+    fn without_content(&self) -> Self {
+        Self {
+            kind: self.kind,
+            at_micros: self.at_micros,
+            ending: self.ending,
+            request: self.request,
+            attempt: self.attempt,
+            side: self.side.clone(),
+            transaction: self.transaction.clone(),
+            operation: self.operation.clone(),
+            message: self.message.clone(),
+            received_micros: self.received_micros,
+            endpoint: self.endpoint.clone(),
+            requester: self.requester.clone(),
+            patients: self.patients.clone(),
+            query: None,
+            legs: self.legs.clone(),
             documents: Vec::new(),
+            shown: self.shown,
+            withheld: self.withheld,
+            answered: self.answered,
+            policies: self.policies.clone(),
+            policy_set: self.policy_set.clone(),
+            consent_version: self.consent_version,
+            obligations: self.obligations.clone(),
+            more_attributes: self.more_attributes,
+            closes: self.closes,
+            awaits_close: self.awaits_close,
+            replaces: self.replaces,
+            bytes: self.bytes,
+            count: self.count,
+            detail: self.detail.clone(),
+            by: self.by.clone(),
+            process: self.process,
+            service: self.service.clone(),
             objects: None,
-            ..self.clone()
         }
     }
 

@@ -10,6 +10,7 @@ use memchr::{memchr, memmem};
 
 use super::Limits;
 use super::read::NAMESPACE_BYTES_MAX;
+use name::{ATTRIBUTE, ELEMENT, KnownNames, Name};
 use run::{CONTROL, GREATER, LAST_PLANE, LESS, REFERENCE, Run, Saying, run};
 
 /// Not for this pass; it says nothing about whether the markup is well-formed.
@@ -84,6 +85,9 @@ pub struct Scanner<'a> {
     /// Whether comments, and an XML declaration at the beginning, are passed over.
     passes_comments: bool,
     used: Used,
+    names: KnownNames<'a>,
+    /// The last prefix resolved, with its namespace, while no declaration has come or gone since.
+    resolved: Option<(&'a str, &'a str)>,
 }
 
 /// Which outer namespaces the markup uses.
@@ -112,6 +116,8 @@ impl<'a> Scanner<'a> {
             nodes: 0,
             passes_comments: false,
             used: Used::default(),
+            names: KnownNames::default(),
+            resolved: None,
         }
     }
 
@@ -122,6 +128,8 @@ impl<'a> Scanner<'a> {
 
     /// Which outer namespaces the markup used since this was asked last.
     pub fn take_used(&mut self) -> Used {
+        // What is resolved without a look is not noted again.
+        self.resolved = None;
         std::mem::take(&mut self.used)
     }
 
@@ -231,13 +239,14 @@ impl<'a> Scanner<'a> {
         let depth = self.open.len();
         while self.scope.last().is_some_and(|(_, _, at)| *at == depth && depth > 0) {
             self.scope.pop();
+            self.resolved = None;
         }
         self.open.pop();
     }
 
     fn start(&mut self) -> Result<Token<'a>, NotPlain> {
         let at = self.at;
-        let Name { name, prefix, local } = self.name(at + 1)?;
+        let Name { name, prefix, local } = self.names.at(self.source, at + 1, ELEMENT)?;
         self.open.push(name);
         if self.open.len() > self.limits.depth {
             return Err(NotPlain);
@@ -276,7 +285,7 @@ impl<'a> Scanner<'a> {
         if at == self.at || self.counted > self.limits.attributes {
             return Err(NotPlain);
         }
-        let Name { name, prefix, local } = self.name(at)?;
+        let Name { name, prefix, local } = self.names.at(self.source, at, ATTRIBUTE)?;
         let equals = at + name.len();
         let saying = match (bytes.get(equals), bytes.get(equals + 1)) {
             (Some(b'='), Some(b'"')) => Saying::IN_DOUBLE,
@@ -303,22 +312,6 @@ impl<'a> Scanner<'a> {
         Ok(true)
     }
 
-    // The name that begins there.
-    fn name(&self, at: usize) -> Result<Name<'a>, NotPlain> {
-        let bytes = self.source.as_bytes();
-        let first = part(bytes, at)?;
-        if bytes.get(first) != Some(&b':') {
-            let name = self.source.get(at..first).ok_or(NotPlain)?;
-            return Ok(Name { name, prefix: "", local: name });
-        }
-        let end = part(bytes, first + 1)?;
-        if bytes.get(end) == Some(&b':') {
-            return Err(NotPlain);
-        }
-        let of = |from, to| self.source.get(from..to).ok_or(NotPlain);
-        Ok(Name { name: of(at, end)?, prefix: of(at, first)?, local: of(first + 1, end)? })
-    }
-
     fn keep(&mut self, attribute: PlainAttribute<'a>) -> Result<(), NotPlain> {
         let PlainAttribute { raw, has_references, .. } = attribute;
         let declared = match (attribute.prefix, attribute.local) {
@@ -335,6 +328,7 @@ impl<'a> Scanner<'a> {
                     return Err(NotPlain);
                 }
                 self.scope.push((prefix, raw, self.open.len()));
+                self.resolved = None;
             }
             None if self.attributes.iter().any(|known| known.name == attribute.name) => return Err(NotPlain),
             None => self.attributes.push(attribute),
@@ -362,18 +356,22 @@ impl<'a> Scanner<'a> {
     }
 
     // As `resolve`, noting that it is used.
-    fn namespace(&mut self, prefix: &str) -> Result<&'a str, NotPlain> {
-        let place = self.scope.iter().rposition(|(known, ..)| *known == prefix);
-        match place.and_then(|place| Some((place, *self.scope.get(place)?))) {
-            Some((place, (_, uri, at))) if prefix != "xml" => {
-                if at == 0 {
-                    self.used.outer |=
-                        u32::try_from(place).ok().and_then(|bit| 1_u64.checked_shl(bit)).unwrap_or(0);
-                }
-                Ok(uri)
-            }
-            _ => self.resolve(prefix),
+    fn namespace(&mut self, prefix: &'a str) -> Result<&'a str, NotPlain> {
+        if let Some((last, uri)) = self.resolved
+            && (std::ptr::eq(last, prefix) || last == prefix)
+        {
+            return Ok(uri);
         }
+        let place = self.scope.iter().rposition(|(known, ..)| *known == prefix);
+        let found = place.and_then(|place| Some((place, *self.scope.get(place)?)));
+        let Some((place, (_, uri, at))) = found.filter(|_| prefix != "xml") else {
+            return self.resolve(prefix);
+        };
+        if at == 0 {
+            self.used.outer |= u32::try_from(place).ok().and_then(|bit| 1_u64.checked_shl(bit)).unwrap_or(0);
+        }
+        self.resolved = Some((prefix, uri));
+        Ok(uri)
     }
 
     /// The namespace of a prefix where the pass stands; of none the default one.
@@ -425,41 +423,6 @@ fn has_noncharacter(text: &str, marks: u8) -> bool {
     marks & LAST_PLANE != 0 && text.contains(['\u{fffe}', '\u{ffff}'])
 }
 
-/// A name as it stands, and its parts; the prefix is empty where there is none.
-struct Name<'a> {
-    name: &'a str,
-    prefix: &'a str,
-    local: &'a str,
-}
-
-/// What a byte may be in a part of a name: its first, or one of it.
-#[allow(clippy::indexing_slicing, reason = "made by the compiler, which would refuse another place")]
-const IN_NAMES: [u8; 256] = {
-    let mut bytes = [0; 256];
-    let mut byte = 0;
-    while byte < 128 {
-        bytes[byte as usize] = match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'_' => FIRST | WITHIN,
-            b'0'..=b'9' | b'-' | b'.' => WITHIN,
-            _ => 0,
-        };
-        byte += 1;
-    }
-    bytes
-};
-const FIRST: u8 = 1;
-const WITHIN: u8 = 2;
-
-// Where what stands before or behind a colon ends that begins there.
-fn part(bytes: &[u8], at: usize) -> Result<usize, NotPlain> {
-    let is = |byte: u8, what: u8| IN_NAMES.get(usize::from(byte)).is_some_and(|may| may & what != 0);
-    let rest = bytes.get(at..).unwrap_or_default();
-    if !rest.first().is_some_and(|byte| is(*byte, FIRST)) {
-        return Err(NotPlain);
-    }
-    Ok(at + rest.iter().position(|byte| !is(*byte, WITHIN)).unwrap_or(rest.len()))
-}
-
 // How many references there are; all of them are named ones.
 fn references(raw: &str) -> Result<usize, NotPlain> {
     let (mut count, mut rest) = (0, raw);
@@ -497,6 +460,7 @@ pub fn resolved(raw: &str) -> Result<Cow<'_, str>, NotPlain> {
     }
 }
 
+mod name;
 mod run;
 
 #[cfg(test)]
