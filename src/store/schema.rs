@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const STEPS: [(i64, &str, &str); 11] = [
+const STEPS: [(i64, &str, &str); 12] = [
     (1, "secrets", include_str!("migrations/0001_secrets.sql")),
     (2, "consents", include_str!("migrations/0002_consents.sql")),
     (3, "replay cache", include_str!("migrations/0003_replay_cache.sql")),
@@ -18,6 +18,7 @@ const STEPS: [(i64, &str, &str); 11] = [
     (12, "audit index by key", include_str!("migrations/0012_audit_index_by_key.sql")),
     (14, "pix manager", include_str!("migrations/0014_pix_manager.sql")),
     (15, "cards", include_str!("migrations/0015_cards.sql")),
+    (17, "replay appended", include_str!("migrations/0017_replay_appended.sql")),
 ];
 
 // Listed here rather than found by the library's macro, which would compile the library and the
