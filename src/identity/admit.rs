@@ -1,8 +1,9 @@
 //! Taking a message in: who asks, and that neither message nor assertion was used before where it
 //! must not be (decisions B1, wire.md 23 "Receiving any request").
 
+use std::borrow::Cow;
+
 use aws_lc_rs::digest::{Context, SHA256};
-use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout_at};
 
 use super::sender::Terms;
@@ -65,33 +66,6 @@ pub enum NotAdmitted {
     Unauthenticated(#[from] Unauthenticated),
 }
 
-/// What the store is to remember, on its own feet.
-struct Shown {
-    spki_sha256: String,
-    message: MessageId,
-    body: [u8; 32],
-    resend_s: Option<u32>,
-    issuer: String,
-    assertion: String,
-    one_use: bool,
-    until: Timestamp,
-}
-
-impl Shown {
-    fn presented(&self) -> Presented<'_> {
-        Presented {
-            spki_sha256: &self.spki_sha256,
-            message: &self.message,
-            body: &self.body,
-            resend_s: self.resend_s,
-            issuer: &self.issuer,
-            assertion: &self.assertion,
-            one_use: self.one_use,
-            until: self.until,
-        }
-    }
-}
-
 /// The one way in for messages.
 #[derive(Debug, Clone)]
 pub struct Admission {
@@ -120,14 +94,20 @@ impl Admission {
             Some(message) => message.clone(),
             None => MessageId(format!("sha256:{}", hex::encode(body))),
         };
-        let shown = Shown {
-            body,
+        let (issuer, assertion) = shown(arrival.spki_sha256, &message, sender.vouched.as_ref());
+        let presented = Presented {
+            spki_sha256: arrival.spki_sha256,
+            message: &message,
+            body: &body,
             resend_s: arrival.resend_s,
+            issuer,
+            assertion: &assertion,
             one_use: sender.one_use,
             until: sender.until,
-            ..shown_by(arrival.spki_sha256, &message, sender.vouched.as_ref())
         };
-        let attempt = match self.take(shown, now, arrival.deadline).await? {
+        // Given up, by us or by whoever waits for us, the message is freed again.
+        let taken = timeout_at(arrival.deadline, self.store.take_message(&presented, now)).await;
+        let attempt = match taken.map_err(|_| NotAdmitted::Late)?? {
             Taken::Fresh => 1,
             Taken::Again { attempt } => attempt,
             Taken::Duplicate => return Err(NotAdmitted::Duplicate),
@@ -147,27 +127,6 @@ impl Admission {
         Ok(Admitted { requester, warnings: sender.warnings, attempt, message })
     }
 
-    // Runs on its own, so that a message taken for somebody who has given up is freed and not left as
-    // one that was answered.
-    async fn take(&self, shown: Shown, now: Timestamp, deadline: Instant) -> Result<Taken, NotAdmitted> {
-        let (done, taken) = oneshot::channel();
-        let store = self.store.clone();
-        tokio::spawn(async move {
-            let took = store.take_message(&shown.presented(), now).await;
-            let is_taken = matches!(took, Ok(Taken::Fresh | Taken::Again { .. }));
-            if done.send(took).is_err()
-                && is_taken
-                && let Err(error) = store.free_message(&shown.spki_sha256, &shown.message).await
-            {
-                tracing::error!(%error, "a MessageID could not be freed");
-            }
-        });
-        match timeout_at(deadline, taken).await {
-            Ok(Ok(took)) => Ok(took?),
-            Ok(Err(_)) | Err(_) => Err(NotAdmitted::Late),
-        }
-    }
-
     /// Frees a message that came to nothing before any byte left: the record could not be written,
     /// too many requests, our own fault.
     ///
@@ -178,22 +137,16 @@ impl Admission {
     }
 }
 
-// What the store binds to the system that shows it: the assertion or token. Where there is none, or plain
-// headers, the message stands for itself.
-fn shown_by(spki_sha256: &str, message: &MessageId, vouched: Option<&Vouched>) -> Shown {
-    let (issuer, id) = match vouched.and_then(|vouched| Some((&vouched.by.issuer, vouched.by.id.as_ref()?))) {
-        Some((issuer, id)) => (issuer.clone(), id.clone()),
-        None => (String::new(), format!("{spki_sha256} {}", message.0)),
-    };
-    Shown {
-        spki_sha256: spki_sha256.to_owned(),
-        message: message.clone(),
-        body: [0; 32],
-        resend_s: None,
-        issuer,
-        assertion: id,
-        one_use: false,
-        until: Timestamp::from_micros(0),
+// What the store binds to the system that shows it: issuer and id of the assertion or token. Where there is
+// none, or plain headers, the message stands for itself.
+fn shown<'a>(
+    spki_sha256: &str,
+    message: &MessageId,
+    vouched: Option<&'a Vouched>,
+) -> (&'a str, Cow<'a, str>) {
+    match vouched.and_then(|vouched| Some((&vouched.by.issuer, vouched.by.id.as_ref()?))) {
+        Some((issuer, id)) => (issuer, Cow::Borrowed(id)),
+        None => ("", Cow::Owned(format!("{spki_sha256} {}", message.0))),
     }
 }
 

@@ -5,7 +5,6 @@ use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, timeout, timeout_at};
 
@@ -45,40 +44,25 @@ impl Notifications {
         body.copy_from_slice(digest(&SHA256, root.text().as_bytes()).as_ref());
         let by_body = || MessageId(format!("sha256:{}", hex::encode(body)));
         let message = message.cloned().unwrap_or_else(by_body);
-        let (spki, id) = (spki_sha256.to_owned(), message.clone());
-        let (done, taken) = oneshot::channel();
-        let store = self.store.clone();
-        // Runs on its own, so that a message taken for somebody who has given up is freed again.
-        tokio::spawn(async move {
-            let presented = Presented {
-                spki_sha256: &spki,
-                message: &id,
-                body: &body,
-                resend_s: None,
-                issuer: "",
-                // No assertion: what stands in its place is bound to this message and nothing else.
-                assertion: &format!("{spki} {}", id.0),
-                one_use: false,
-                until: now.plus_seconds(REMEMBERED_S),
-            };
-            let took = store.take_message(&presented, now).await;
-            let is_taken = matches!(took, Ok(Taken::Fresh));
-            if done.send(took).is_err()
-                && is_taken
-                && let Err(error) = store.free_message(&spki, &id).await
-            {
-                tracing::error!(%error, "a MessageID could not be freed");
+        let presented = Presented {
+            spki_sha256,
+            message: &message,
+            body: &body,
+            resend_s: None,
+            issuer: "",
+            // No assertion: what stands in its place is bound to this message and nothing else.
+            assertion: &format!("{spki_sha256} {}", message.0),
+            one_use: false,
+            until: now.plus_seconds(REMEMBERED_S),
+        };
+        // Given up, by us or by whoever waits for us, the message is freed again.
+        let taken = timeout_at(deadline, self.store.take_message(&presented, now)).await;
+        match taken.map_err(|_| NotAdmitted::Late)?? {
+            Taken::Fresh => Ok(message),
+            Taken::Full => Err(NotAdmitted::Full),
+            Taken::Again { .. } | Taken::AssertionElsewhere | Taken::AssertionUsed | Taken::Duplicate => {
+                Err(NotAdmitted::Duplicate)
             }
-        });
-        match timeout_at(deadline, taken).await {
-            Ok(Ok(took)) => match took? {
-                Taken::Fresh => Ok(message),
-                Taken::Full => Err(NotAdmitted::Full),
-                Taken::Again { .. } | Taken::AssertionElsewhere | Taken::AssertionUsed | Taken::Duplicate => {
-                    Err(NotAdmitted::Duplicate)
-                }
-            },
-            Ok(Err(_)) | Err(_) => Err(NotAdmitted::Late),
         }
     }
 }

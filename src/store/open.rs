@@ -43,6 +43,9 @@ pub enum StoreError {
     /// Something stored cannot be read back.
     #[error("store: unreadable: {0}")]
     Unreadable(String),
+    /// What was written together failed together.
+    #[error("{0}")]
+    Together(Arc<StoreError>),
 }
 
 /// The store: one writer, several readers. Clones share them.
@@ -68,7 +71,10 @@ impl Store {
         if !options.get_filename().as_os_str().is_empty() && !url.contains(":memory:") {
             keep_to_the_owner(options.get_filename())?;
         }
-        let writer = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        // A connection is tested when it is given back; to do so again when it is taken would cost every
+        // statement a second way to the database's thread.
+        let pool = || SqlitePoolOptions::new().test_before_acquire(false);
+        let writer = pool().max_connections(1).connect_with(options.clone()).await?;
         schema::migrator().run(&writer).await?;
         let synchronous: i64 = sqlx::query_scalar("PRAGMA synchronous").fetch_one(&writer).await?;
         if synchronous < 2 {
@@ -77,8 +83,7 @@ impl Store {
                 needed: "FULL",
             });
         }
-        let reader =
-            SqlitePoolOptions::new().max_connections(4).connect_with(options.read_only(true)).await?;
+        let reader = pool().max_connections(4).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, reader, takes: Arc::default() })
     }
 

@@ -1,25 +1,20 @@
 //! A message is taken once, an assertion stays with the system that first showed it (decisions B1).
-//! Both live as long as the assertion could be presented again, across restarts.
-
-use std::time::Duration;
+//! Both live as long as the assertion could be presented again, across restarts. It is decided in memory
+//! and told once it is on the disk: rows are only added there, and read when the program starts.
 
 use aws_lc_rs::digest::{Context, SHA256};
-use sqlx::{Sqlite, Transaction};
 use tokio::sync::oneshot;
-use tokio::time::timeout;
 
 use super::{Store, StoreError};
 use crate::model::{MessageId, Timestamp};
 
-/// Rows one system holds in a table at most; beyond that its new messages are refused, never old
-/// ones forgotten.
-const ROWS: i64 = 1_000_000;
+/// Messages, and assertions, one system holds at most; beyond that its new messages are refused, never old
+/// ones forgotten. They take some 170 bytes of memory together.
+const ROWS: u32 = 1_000_000;
 /// How often a portal may have the same message carried out.
-const ATTEMPTS: i64 = 3;
-/// How long a message waits for its turn: as long as for a connection to the database.
-const TURN_MAX: Duration = Duration::from_secs(30);
+const ATTEMPTS: u8 = 3;
 /// Rows removed in one transaction, so that messages pass in between.
-const PURGED_AT_ONCE: i64 = 5_000;
+const PURGED_AT_ONCE: usize = 5_000;
 
 /// An authenticated message with the assertion it showed.
 #[derive(Debug, Clone, Copy)]
@@ -62,209 +57,105 @@ pub enum Taken {
     Full,
 }
 
+impl Taken {
+    const fn is_taken(self) -> bool {
+        matches!(self, Self::Fresh | Self::Again { .. })
+    }
+}
+
 impl Store {
     /// Takes an authenticated message, and binds its assertion to the system that shows it, in one
-    /// transaction. Of two at the same moment one is `Fresh`. Nothing is kept of a refused one.
+    /// transaction. Of two at the same moment one is `Fresh`. Nothing is kept of a refused one. Dropped
+    /// before it has told, it frees the message again.
     ///
     /// # Errors
-    /// When the database fails: the message must then be refused.
+    /// When the database fails: the message must then be refused, and counts as not taken.
     pub async fn take_message(&self, presented: &Presented<'_>, now: Timestamp) -> Result<Taken, StoreError> {
-        let (done, mut taken) = oneshot::channel();
-        let number = self.takes.wait(Item::new(presented, now), done);
-        // Whoever has the turn takes all that wait in one transaction; the others find theirs done.
-        let taken = tokio::select! {
-            biased;
-            taken = &mut taken => taken,
-            turn = timeout(TURN_MAX, self.takes.turn.lock()) => {
-                // A disk that hangs must not gather messages. One that is being taken is waited for:
-                // whoever is told that it was not taken would find it taken.
-                let Ok(turn) = turn else {
-                    if self.takes.withdraw(number) {
-                        return Err(StoreError::Database(sqlx::Error::PoolTimedOut));
-                    }
-                    return self.taken_or_alone(taken.await, presented, now).await;
-                };
-                let waiting = self.takes.waiting();
-                if !waiting.is_empty() {
-                    self.take_together(waiting).await;
-                }
-                drop(turn);
-                taken.await
-            }
-        };
-        self.taken_or_alone(taken, presented, now).await
-    }
-
-    async fn taken_or_alone(
-        &self,
-        taken: Result<Option<Taken>, oneshot::error::RecvError>,
-        presented: &Presented<'_>,
-        now: Timestamp,
-    ) -> Result<Taken, StoreError> {
-        match taken {
-            Ok(Some(taken)) => Ok(taken),
-            // Something is unusual with one of them: each for itself.
-            Ok(None) | Err(_) => self.take_alone(presented, now).await,
-        }
-    }
-
-    async fn take_alone(&self, presented: &Presented<'_>, now: Timestamp) -> Result<Taken, StoreError> {
-        let key = message_key(presented.spki_sha256, presented.message);
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        if let Some(refused) = bind_assertion(&mut transaction, presented, &key, now).await? {
-            return Ok(refused);
-        }
-        let taken = take(&mut transaction, presented, &key, now).await?;
-        if matches!(taken, Taken::Fresh | Taken::Again { .. }) {
-            transaction.commit().await?;
-        }
-        Ok(taken)
+        Waiting::new(self, shown(presented, now)).told().await
     }
 
     /// Frees a message that came to nothing before any byte left (the record could not be written,
-    /// too many requests, our own fault): it may be sent again.
+    /// too many requests, our own fault): it may be sent again. Goes on when nobody waits for it.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails: it stays as it was taken.
     pub async fn free_message(&self, spki_sha256: &str, message: &MessageId) -> Result<(), StoreError> {
-        let key = message_key(spki_sha256, message);
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        sqlx::query("DELETE FROM replay_message WHERE key = $1 AND attempt <= 1")
-            .bind(key.as_slice())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE replay_message SET attempt = attempt - 1 WHERE key = $1")
-            .bind(key.as_slice())
-            .execute(&mut *transaction)
-            .await?;
-        transaction.commit().await?;
-        Ok(())
+        let (told, freed) = oneshot::channel();
+        let (system, key) = (digest(&[spki_sha256]), message_key(spki_sha256, message));
+        self.ask(Ask::Free(system, key, Some(told)));
+        freed.await.unwrap_or_else(|_| Err(undecided()))
     }
 
-    /// Forgets what can no longer be presented; to be called every minute. Gives how many rows.
+    /// Forgets what can no longer be presented; to be called every minute. Gives how many messages and
+    /// assertions. What is no longer known leaves the database within two minutes.
     ///
     /// # Errors
-    /// When the database fails.
+    /// When the database fails; what is left of it is removed the next time.
     pub async fn purge_replays(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let (told, loaded) = oneshot::channel();
+        self.ask(Ask::Load(now.micros(), told));
+        loaded.await.unwrap_or_else(|_| Err(undecided()))?;
         let mut purged = 0;
-        for statement in [
-            "DELETE FROM replay_message WHERE key IN \
-             (SELECT key FROM replay_message WHERE until_us <= $1 LIMIT $2)",
-            "DELETE FROM replay_assertion WHERE key IN \
-             (SELECT key FROM replay_assertion WHERE until_us <= $1 LIMIT $2)",
-        ] {
-            loop {
-                let done = sqlx::query(statement)
-                    .bind(now.micros())
-                    .bind(PURGED_AT_ONCE)
-                    .execute(&self.writer)
-                    .await?
-                    .rows_affected();
-                purged += done;
-                if done < PURGED_AT_ONCE.unsigned_abs() {
-                    break;
-                }
-            }
+        for part in self.takes.with_table(|table| table.parts()).unwrap_or_default() {
+            purged += self.takes.with_table(|table| table.forget(part, now.micros())).unwrap_or_default();
+            // Messages pass in between.
+            tokio::task::yield_now().await;
+        }
+        let over = || self.takes.with_table(|table| table.rows_over(now.micros(), PURGED_AT_ONCE)).flatten();
+        while let Some((minute, rows)) = over() {
+            // A number may have been given to a new row where the removal of the old one was not told.
+            let delete = "DELETE FROM replay_taken \
+                          WHERE id IN (SELECT value FROM json_each($1)) AND until_us <= $2";
+            sqlx::query(delete)
+                .bind(serde_json::to_string(&rows).unwrap_or_default())
+                .bind(now.micros())
+                .execute(&self.writer)
+                .await?;
+            self.takes.with_table(|table| table.rows_gone(minute, rows.len()));
         }
         Ok(purged)
     }
 }
 
-// None when the assertion may be used with this message.
-async fn bind_assertion(
-    transaction: &mut Transaction<'_, Sqlite>,
-    presented: &Presented<'_>,
-    message: &[u8],
-    now: Timestamp,
-) -> Result<Option<Taken>, StoreError> {
-    let key = digest(&[presented.issuer, presented.assertion]);
-    let system = digest(&[presented.spki_sha256]);
-    sqlx::query(
-        "INSERT INTO replay_assertion (key, system, message, until_us) SELECT $1, $2, $3, $4 \
-         WHERE coalesce((SELECT held FROM replay_size WHERE system = $2 AND kind = 'assertion'), 0) < $6 \
-         ON CONFLICT (key) DO UPDATE SET system = excluded.system, message = excluded.message, \
-         until_us = excluded.until_us WHERE replay_assertion.until_us <= $5",
-    )
-    .bind(key.as_slice())
-    .bind(system.as_slice())
-    .bind(message)
-    .bind(presented.until.micros())
-    .bind(now.micros())
-    .bind(ROWS)
-    .execute(&mut **transaction)
-    .await?;
-    let bound: Option<(Vec<u8>, Vec<u8>)> =
-        sqlx::query_as("SELECT system, message FROM replay_assertion WHERE key = $1")
-            .bind(key.as_slice())
-            .fetch_optional(&mut **transaction)
-            .await?;
-    Ok(match bound {
-        None => Some(Taken::Full),
-        Some((first, _)) if first != system => Some(Taken::AssertionElsewhere),
-        Some((_, first)) if presented.one_use && first != message => Some(Taken::AssertionUsed),
-        Some(_) => None,
-    })
-}
-
-async fn take(
-    transaction: &mut Transaction<'_, Sqlite>,
-    presented: &Presented<'_>,
-    key: &[u8],
-    now: Timestamp,
-) -> Result<Taken, StoreError> {
-    // A repeat counts up only within the time a portal has for it and with the same bytes; a row
-    // whose time is over counts as none.
-    let resend_from = presented.resend_s.map_or(i64::MAX, |s| now.plus_seconds(-i64::from(s)).micros());
-    let attempt: Option<i64> = sqlx::query_scalar(
-        "INSERT INTO replay_message (key, body, first_us, until_us, attempt, system) \
-         SELECT $1, $2, $3, $4, 1, $8 \
-         WHERE coalesce((SELECT held FROM replay_size WHERE system = $8 AND kind = 'message'), 0) < $7 \
-         ON CONFLICT (key) DO UPDATE SET body = excluded.body, \
-         first_us = CASE WHEN until_us <= $3 THEN $3 ELSE first_us END, \
-         attempt = CASE WHEN until_us <= $3 THEN 1 ELSE attempt + 1 END, \
-         until_us = max(until_us, excluded.until_us) \
-         WHERE until_us <= $3 OR (body = excluded.body AND first_us >= $5 AND attempt < $6) \
-         RETURNING attempt",
-    )
-    .bind(key)
-    .bind(presented.body.as_slice())
-    .bind(now.micros())
-    .bind(presented.until.micros())
-    .bind(resend_from)
-    .bind(ATTEMPTS)
-    .bind(ROWS)
-    .bind(digest(&[presented.spki_sha256]))
-    .fetch_optional(&mut **transaction)
-    .await?;
-    if let Some(attempt) = attempt {
-        let attempt = u32::try_from(attempt).map_err(|_| StoreError::Unreadable("attempt".into()))?;
-        return Ok(if attempt == 1 { Taken::Fresh } else { Taken::Again { attempt } });
+fn shown(presented: &Presented<'_>, now: Timestamp) -> Shown {
+    let resend_from = presented.resend_s.map(|s| now.plus_seconds(-i64::from(s)).micros());
+    Shown {
+        message: message_key(presented.spki_sha256, presented.message),
+        system: digest(&[presented.spki_sha256]),
+        body: cut(presented.body),
+        assertion: digest(&[presented.issuer, presented.assertion]),
+        one_use: presented.one_use,
+        now: now.micros(),
+        until: presented.until.micros(),
+        resend_from: resend_from.unwrap_or(i64::MAX),
     }
-    let held: Option<i64> = sqlx::query_scalar("SELECT attempt FROM replay_message WHERE key = $1")
-        .bind(key)
-        .fetch_optional(&mut **transaction)
-        .await?;
-    Ok(if held.is_some() { Taken::Duplicate } else { Taken::Full })
 }
 
-fn message_key(spki_sha256: &str, message: &MessageId) -> Vec<u8> {
+fn message_key(spki_sha256: &str, message: &MessageId) -> Key {
     digest(&[spki_sha256, &message.0])
 }
 
 // Each part goes in with its length, so that no two lists of parts share a digest.
-fn digest(parts: &[&str]) -> Vec<u8> {
+fn digest(parts: &[&str]) -> Key {
     let mut context = Context::new(&SHA256);
     for part in parts {
         context.update(&(part.len() as u64).to_be_bytes());
         context.update(part.as_bytes());
     }
-    context.finish().as_ref().to_vec()
+    cut(context.finish().as_ref())
 }
 
+fn cut(sha256: &[u8]) -> Key {
+    sha256.first_chunk().copied().unwrap_or_default()
+}
+
+mod record;
+mod table;
 mod together;
 
-use together::Item;
+use table::{Key, Shown};
 pub(super) use together::Takes;
+use together::{Ask, Waiting, undecided};
 
 #[cfg(test)]
 mod tests;

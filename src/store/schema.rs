@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use sqlx::SqlSafeStr;
 use sqlx::migrate::{Migration, MigrationType, Migrator};
 
-const STEPS: [(i64, &str, &str); 12] = [
+const STEPS: [(i64, &str, &str); 13] = [
     (1, "secrets", include_str!("migrations/0001_secrets.sql")),
     (2, "consents", include_str!("migrations/0002_consents.sql")),
     (3, "replay cache", include_str!("migrations/0003_replay_cache.sql")),
@@ -19,6 +19,7 @@ const STEPS: [(i64, &str, &str); 12] = [
     (14, "pix manager", include_str!("migrations/0014_pix_manager.sql")),
     (15, "cards", include_str!("migrations/0015_cards.sql")),
     (16, "audit index by word", include_str!("migrations/0016_audit_index_by_word.sql")),
+    (17, "replay appended", include_str!("migrations/0017_replay_appended.sql")),
 ];
 
 // Listed here rather than found by the library's macro, which would compile the library and the

@@ -1,154 +1,324 @@
-//! Messages that arrive while another one is being made durable are taken together: one transaction and
-//! one sync for all of them, three statements whatever their number. Only where each of them is fresh;
-//! should any not be, nothing of it is kept and each is taken for itself, so that what is refused is
-//! decided in one place.
+//! What waits to be taken or freed is decided by one task, in the order in which it came: all that waits is
+//! decided in memory, written in one statement with one sync, and told only then. The next are decided after
+//! that, so nobody ever sees what is not on the disk; a second copy of a message that is being written waits
+//! for as long as that takes and is then told what it is.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use serde::Serialize;
-use sqlx::Row;
+use sqlx::Sqlite;
+use sqlx::pool::PoolConnection;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::{ATTEMPTS, Presented, ROWS, Taken, digest, message_key};
-use crate::model::Timestamp;
+use super::Taken;
+use super::record::{LENGTH, Record, load};
+use super::table::{Before, Key, Shown, Table};
 use crate::store::{Store, StoreError};
 
-/// Those who wait, and whose turn it is to take them.
+/// Those who wait, and what is known.
 #[derive(Debug, Default)]
 pub struct Takes {
-    waiting: Mutex<Vec<Waiting>>,
-    numbers: AtomicU64,
-    pub(super) turn: tokio::sync::Mutex<()>,
+    queue: Mutex<Queue>,
+    /// None until it has been read from the database.
+    pub(super) table: Mutex<Option<Table>>,
 }
 
-/// A message with its number and who waits for it; None tells that it is to be taken alone.
-type Waiting = (u64, Item, oneshot::Sender<Option<Taken>>);
-
-/// A presented message as the statements read it: keys in hexadecimal.
-#[derive(Debug, Serialize)]
-pub(super) struct Item {
-    message: String,
-    body: String,
-    assertion: String,
-    system: String,
-    now: i64,
-    until: i64,
-    one_use: bool,
+#[derive(Debug, Default)]
+struct Queue {
+    waiting: VecDeque<Ask>,
+    /// Whether a task decides what waits.
+    is_worked: bool,
 }
 
-impl Item {
-    pub(super) fn new(presented: &Presented<'_>, now: Timestamp) -> Self {
-        Self {
-            message: hex::encode_upper(message_key(presented.spki_sha256, presented.message)),
-            body: hex::encode_upper(presented.body),
-            assertion: hex::encode_upper(digest(&[presented.issuer, presented.assertion])),
-            system: hex::encode_upper(digest(&[presented.spki_sha256])),
-            now: now.micros(),
-            until: presented.until.micros(),
-            one_use: presented.one_use,
-        }
-    }
+type Told<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What somebody waits for.
+#[derive(Debug)]
+pub(super) enum Ask {
+    /// A message is to be taken.
+    Take(Shown, Told<Taken>),
+    /// A message (system, key) is to be freed, if need be for nobody who waits.
+    Free(Key, Key, Option<Told<()>>),
+    /// What the database holds is to be known at this time.
+    Load(i64, Told<()>),
 }
 
 impl Takes {
-    /// Gives the number under which it may be withdrawn.
-    pub(super) fn wait(&self, item: Item, done: oneshot::Sender<Option<Taken>>) -> u64 {
-        let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push((number, item, done));
-        number
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether it still waited, and no longer does; else it is being taken.
-    pub(super) fn withdraw(&self, number: u64) -> bool {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let before = waiting.len();
-        waiting.retain(|(known, ..)| *known != number);
-        waiting.len() < before
+    fn table(&self) -> MutexGuard<'_, Option<Table>> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn waiting(&self) -> Vec<Waiting> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = waiting.len().min(TOGETHER_MAX);
-        let rest = waiting.split_off(count);
-        std::mem::replace(&mut waiting, rest)
+    /// Does something with what is known; None while it has not been read.
+    pub(super) fn with_table<T>(&self, act: impl FnOnce(&mut Table) -> T) -> Option<T> {
+        self.table().as_mut().map(act)
+    }
+
+    // What is to be decided next. With nothing, the one who asks has ended.
+    fn next(&self) -> Option<Vec<Ask>> {
+        let mut queue = self.queue();
+        let count = queue.waiting.len().min(TOGETHER_MAX);
+        queue.is_worked = count > 0;
+        (count > 0).then(|| queue.waiting.drain(..count).collect())
+    }
+
+    // A disk that hangs must not gather messages for which nobody waits any more.
+    fn withdraw(&self) {
+        self.queue().waiting.retain(|ask| !matches!(ask, Ask::Take(_, told) if told.is_closed()));
     }
 }
 
 impl Store {
-    /// Takes all of them or none; tells each.
-    pub(super) async fn take_together(&self, waiting: Vec<Waiting>) {
-        let (items, waiters): (Vec<_>, Vec<_>) =
-            waiting.into_iter().map(|(_, item, done)| (item, done)).unzip();
-        let taken = match self.all_fresh(&items).await {
-            Ok(true) => Some(Taken::Fresh),
-            Ok(false) => None,
-            Err(error) => {
-                tracing::warn!(%error, "messages could not be taken together");
-                None
-            }
-        };
-        for waiter in waiters {
-            // Who has gone away does not wait for it; a message taken for nobody is freed by its task.
-            let _ = waiter.send(taken);
+    /// Puts it in the queue, and sees to it that somebody decides it.
+    pub(super) fn ask(&self, ask: Ask) {
+        let mut queue = self.takes.queue();
+        queue.waiting.push_back(ask);
+        // Without a runtime the program is about to end.
+        if !queue.is_worked
+            && let Ok(runtime) = Handle::try_current()
+        {
+            queue.is_worked = true;
+            let store = self.clone();
+            drop(queue);
+            runtime.spawn(store.decide_all());
         }
     }
 
-    async fn all_fresh(&self, items: &[Item]) -> Result<bool, StoreError> {
-        let json = serde_json::to_string(items).unwrap_or_default();
-        let mut transaction = self.writer.begin_with("BEGIN IMMEDIATE").await?;
-        // All three on one way to the database's thread and back: what is found not to be fresh is undone.
-        let rows = sqlx::query(BIND_AND_TAKE)
-            .bind(&json)
-            .bind(ROWS)
-            .bind(ATTEMPTS)
-            .fetch_all(&mut *transaction)
-            .await?;
-        let (mut bound, mut attempts) = (HashMap::new(), Vec::new());
-        for row in rows {
-            if row.len() == 1 {
-                attempts.push(row.try_get::<i64, _>(0)?);
-                continue;
+    // On its own, so that no one who goes away leaves others undecided.
+    async fn decide_all(self) {
+        let mut at_work = AtWork { takes: Arc::clone(&self.takes), is_done: false };
+        // Kept for a few pieces of work, as giving it back costs a way to the database's thread; then
+        // others have their turn.
+        let (mut connection, mut kept) = (None, 0);
+        while let Some(asks) = self.takes.next() {
+            self.decide(asks, &mut connection).await;
+            kept += 1;
+            if kept == KEPT_FOR {
+                (connection, kept) = (None, 0);
             }
-            let (key, system, message): (String, String, String) =
-                (row.try_get(0)?, row.try_get(1)?, row.try_get(2)?);
-            bound.insert(key, (system, message, row.try_get::<i64, _>(3)?));
         }
-        // One that would be forgotten before its time, or was bound in an earlier life, is told apart alone.
-        let belongs = |item: &Item| {
-            bound.get(&item.assertion).is_some_and(|(system, message, until)| {
-                *system == item.system && *until >= item.until && !(item.one_use && *message != item.message)
-            })
+        at_work.is_done = true;
+    }
+
+    async fn decide(&self, asks: Vec<Ask>, connection: &mut Option<PoolConnection<Sqlite>>) {
+        if let Err(error) = self.know(&asks).await {
+            return all_failed(asks, error);
+        }
+        let (mut written, mut undo) = (Vec::new(), Vec::new());
+        let decided = self.takes.with_table(|table| {
+            let mut decided = Vec::with_capacity(asks.len());
+            for ask in &asks {
+                let (taken, change) = decide(table, ask);
+                decided.push(taken);
+                if let Some((record, before)) = change {
+                    written.push(record);
+                    undo.push(before);
+                }
+            }
+            decided
+        });
+        let decided = decided.unwrap_or_default();
+        if let Err(error) = self.write(&written, connection).await {
+            *connection = None;
+            self.takes.with_table(|table| undo.into_iter().rev().for_each(|before| table.undo(before)));
+            // Also who was refused: it may have been for the sake of what has been undone.
+            return all_failed(asks, error);
+        }
+        let mut freed = Vec::new();
+        for (ask, taken) in asks.into_iter().zip(decided) {
+            let gone = tell(ask, taken);
+            freed.extend(gone.map(|shown| Ask::Free(shown.system, shown.message, None)));
+        }
+        // Taken for somebody who has given up: free before another one asks.
+        if !freed.is_empty() {
+            let mut queue = self.takes.queue();
+            freed.into_iter().rev().for_each(|ask| queue.waiting.push_front(ask));
+        }
+    }
+
+    // What the database holds is read when the first message comes, or the first minute is over: commands
+    // that open the store do without.
+    async fn know(&self, asks: &[Ask]) -> Result<(), StoreError> {
+        if self.takes.table().is_some() {
+            return Ok(());
+        }
+        let now = asks.iter().find_map(|ask| match ask {
+            Ask::Take(shown, _) => Some(shown.now),
+            Ask::Load(now, _) => Some(*now),
+            Ask::Free(..) => None,
+        });
+        // Who frees tells no time; what is over counts as none, should it be known.
+        let table = load(&self.reader, now.unwrap_or_default()).await?;
+        *self.takes.table() = Some(table);
+        Ok(())
+    }
+
+    async fn write(
+        &self,
+        records: &[Record],
+        connection: &mut Option<PoolConnection<Sqlite>>,
+    ) -> Result<(), StoreError> {
+        let Some(first) = records.first() else { return Ok(()) };
+        let mut bytes = Vec::new();
+        records.iter().for_each(|record| record.write(&mut bytes));
+        // A single statement outside a transaction is one of its own: durable when it is done, or nothing.
+        let insert = if records.len() == 1 {
+            sqlx::query("INSERT INTO replay_taken (until_us, taken) VALUES ($1, $2)")
+                .bind(first.over())
+                .bind(bytes)
+        } else {
+            let until: Vec<i64> = records.iter().map(Record::over).collect();
+            sqlx::query(
+                "INSERT INTO replay_taken (until_us, taken) \
+                 SELECT value, substr($2, key * $3 + 1, $3) FROM json_each($1)",
+            )
+            .bind(serde_json::to_string(&until).unwrap_or_default())
+            .bind(bytes)
+            .bind(LENGTH)
         };
-        if !items.iter().all(belongs) {
-            return Ok(false);
+        let open = match connection {
+            Some(open) => open,
+            None => connection.insert(self.writer.acquire().await?),
+        };
+        let done = insert.execute(&mut **open).await?;
+        if done.rows_affected() != records.len() as u64 {
+            return Err(StoreError::Unreadable("not every message was written".into()));
         }
-        // A message that stands twice among them, or stood there before, is told apart alone.
-        if attempts.len() != items.len() || attempts.iter().any(|attempt| *attempt != 1) {
-            return Ok(false);
-        }
-        transaction.commit().await?;
-        Ok(true)
+        // The rows of one statement are numbered one after the other.
+        let mut row = done.last_insert_rowid();
+        self.takes.with_table(|table| {
+            for record in records.iter().rev() {
+                table.note_row(row, record.over());
+                row -= 1;
+            }
+        });
+        Ok(())
     }
 }
 
-/// Messages of one transaction.
-const TOGETHER_MAX: usize = 64;
+type Change = (Record, Before);
 
-/// Binds the assertions; tells what they are bound to, four columns each; takes the messages, and tells the
-/// attempt of each, one column.
-const BIND_AND_TAKE: &str = "INSERT INTO replay_assertion (key, system, message, until_us) \
-     SELECT unhex(value ->> 'assertion'), unhex(value ->> 'system'), unhex(value ->> 'message'), value ->> 'until' \
-     FROM json_each($1) \
-     WHERE coalesce((SELECT held FROM replay_size \
-     WHERE system = unhex(value ->> 'system') AND kind = 'assertion'), 0) < $2 \
-     ON CONFLICT (key) DO NOTHING; \
-     SELECT hex(key), hex(system), hex(message), until_us FROM replay_assertion \
-     WHERE key IN (SELECT unhex(value ->> 'assertion') FROM json_each($1)); \
-     INSERT INTO replay_message (key, body, first_us, until_us, attempt, system) \
-     SELECT unhex(value ->> 'message'), unhex(value ->> 'body'), value ->> 'now', value ->> 'until', 1, \
-     unhex(value ->> 'system') FROM json_each($1) \
-     WHERE coalesce((SELECT held FROM replay_size \
-     WHERE system = unhex(value ->> 'system') AND kind = 'message'), 0) < $2 \
-     ON CONFLICT (key) DO UPDATE SET attempt = attempt + $3 RETURNING attempt";
+// Who is not a message is told that it was done, as Fresh.
+fn decide(table: &mut Table, ask: &Ask) -> (Taken, Option<Change>) {
+    match ask {
+        // Nobody waits for it.
+        Ask::Take(_, told) if told.is_closed() => (Taken::Duplicate, None),
+        Ask::Take(shown, _) => match table.take(shown) {
+            Ok((taken, record, before)) => (taken, Some((record, before))),
+            Err(refused) => (refused, None),
+        },
+        Ask::Free(system, key, _) => (Taken::Fresh, table.free(*system, *key)),
+        Ask::Load(..) => (Taken::Fresh, None),
+    }
+}
+
+// Gives what was taken for somebody who is no longer there.
+fn tell(ask: Ask, taken: Taken) -> Option<Shown> {
+    match ask {
+        Ask::Take(shown, told) => {
+            let is_gone = told.send(Ok(taken)).is_err();
+            (is_gone && taken.is_taken()).then_some(shown)
+        }
+        Ask::Free(_, _, told) => {
+            let _ = told.map(|told| told.send(Ok(())));
+            None
+        }
+        Ask::Load(_, told) => {
+            let _ = told.send(Ok(()));
+            None
+        }
+    }
+}
+
+fn all_failed(asks: Vec<Ask>, error: StoreError) {
+    let error = Arc::new(error);
+    let failed = || StoreError::Together(Arc::clone(&error));
+    for ask in asks {
+        // Who has gone away needs no answer.
+        let _ = match ask {
+            Ask::Take(_, told) => told.send(Err(failed())).is_ok(),
+            Ask::Free(_, _, Some(told)) | Ask::Load(_, told) => told.send(Err(failed())).is_ok(),
+            Ask::Free(_, _, None) => {
+                tracing::error!(%error, "a MessageID could not be freed");
+                false
+            }
+        };
+    }
+}
+
+// Should the deciding task end in the middle (its runtime is being shut down), nobody knows what of it is
+// on the disk: what is known is read anew, and whoever waits is told that it failed.
+struct AtWork {
+    takes: Arc<Takes>,
+    is_done: bool,
+}
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        if !self.is_done {
+            *self.takes.table() = None;
+            let mut queue = self.takes.queue();
+            queue.is_worked = false;
+            queue.waiting.clear();
+        }
+    }
+}
+
+/// Somebody who waits for a message to be taken. Gone before it is told, the message is freed again and not
+/// left as one that was answered.
+pub(super) struct Waiting<'a> {
+    store: &'a Store,
+    message: (Key, Key),
+    taken: oneshot::Receiver<Result<Taken, StoreError>>,
+    is_told: bool,
+}
+
+impl<'a> Waiting<'a> {
+    /// Puts the message in the queue.
+    pub(super) fn new(store: &'a Store, shown: Shown) -> Self {
+        let (told, taken) = oneshot::channel();
+        let message = (shown.system, shown.message);
+        store.ask(Ask::Take(shown, told));
+        Self { store, message, taken, is_told: false }
+    }
+
+    /// What became of it.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub(super) async fn told(mut self) -> Result<Taken, StoreError> {
+        let taken = (&mut self.taken).await;
+        self.is_told = true;
+        taken.unwrap_or_else(|_| Err(undecided()))
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.is_told {
+            return;
+        }
+        self.taken.close();
+        match self.taken.try_recv() {
+            Ok(Ok(taken)) if taken.is_taken() => {
+                let (system, message) = self.message;
+                self.store.ask(Ask::Free(system, message, None));
+            }
+            _ => self.store.takes.withdraw(),
+        }
+    }
+}
+
+/// Who should have decided has ended.
+pub(super) fn undecided() -> StoreError {
+    StoreError::Database(sqlx::Error::WorkerCrashed)
+}
+
+/// Messages of one statement.
+const TOGETHER_MAX: usize = 64;
+/// Statements for which the connection is kept.
+const KEPT_FOR: u32 = 8;
