@@ -23,9 +23,15 @@ pub(super) struct Disclosure<'a> {
     policies: Arc<PolicyVersion>,
     pub(super) book: Arc<ConsentBook>,
     memo: HashMap<Question, bool>,
+    /// Verdicts on the first classes of entries met: most lists have few, and an entry's own need not be made
+    /// to find it here.
+    shown: Vec<(EntryClass, ConsentWord, bool)>,
     determining: BTreeSet<String>,
     obligations: BTreeSet<String>,
 }
+
+/// Looked through one by one for each entry.
+const SHOWN_MAX: usize = 16;
 
 impl<'a> Disclosure<'a> {
     pub(super) fn new(
@@ -41,6 +47,7 @@ impl<'a> Disclosure<'a> {
             policies,
             book,
             memo: HashMap::new(),
+            shown: Vec::new(),
             determining: BTreeSet::new(),
             obligations: BTreeSet::new(),
         }
@@ -74,22 +81,28 @@ impl<'a> Disclosure<'a> {
 
     /// May this entry be shown?
     pub(super) fn may_show(&mut self, entry: &DocumentEntry) -> bool {
-        let class = EntryClass::of(entry, self.own);
         let consent = match (self.principal.side, &entry.origin) {
             (Side::Home, _) => ConsentWord::NotApplied,
-            (Side::Peer, Some(origin)) if class.own => {
+            (Side::Peer, Some(origin)) if entry.id.community == *self.own => {
                 let network_id = self.book.network_id_of(&origin.facility, &origin.patient.value).cloned();
                 self.consent_word(&origin.facility, network_id.as_ref(), &origin.kind)
             }
             // What is not ours is not ours to hand on, and without an origin nobody consented.
             (Side::Peer, _) => return false,
         };
-        self.permits(Question {
-            action: Action::Show,
-            resource: Resource::Entry(class),
-            consent,
-            operation: None,
-        })
+        let is_known = |(class, word, _): &&(EntryClass, ConsentWord, bool)| {
+            *word == consent && class.is_of(entry, self.own)
+        };
+        if let Some((.., verdict)) = self.shown.iter().find(is_known) {
+            return *verdict;
+        }
+        let class = EntryClass::of(entry, self.own);
+        let resource = Resource::Entry(class.clone());
+        let verdict = self.permits(Question { action: Action::Show, resource, consent, operation: None });
+        if self.shown.len() < SHOWN_MAX {
+            self.shown.push((class, consent, verdict));
+        }
+        verdict
     }
 
     /// Home side: may submission sets and folders of this community be shown whatever they hold? They are

@@ -159,6 +159,22 @@ impl EntryClass {
             as_is: origin.is_some_and(|o| o.as_is),
         }
     }
+
+    /// Whether this is the class of an entry. Where codes are given twice it may say no all the same.
+    pub(super) fn is_of(&self, entry: &DocumentEntry, own: &CommunityId) -> bool {
+        let origin = entry.origin.as_ref().filter(|_| entry.id.community == *own);
+        self.community == entry.id.community
+            && self.own == (entry.id.community == *own)
+            && self.facility.as_ref() == origin.map(|o| &o.facility)
+            && self.department == origin.map_or("-", |o| &o.department)
+            && self.kind == origin.map_or("", |o| &o.kind)
+            && self.class_code == entry.class.value
+            && self.type_code == entry.type_code.value
+            && self.confidentiality.len() == entry.confidentiality.len()
+            && entry.confidentiality.iter().all(|code| self.confidentiality.contains(&code.value))
+            && self.original == origin.is_some_and(|o| o.original)
+            && self.as_is == origin.is_some_and(|o| o.as_is)
+    }
 }
 
 /// One question to the policies.
