@@ -236,3 +236,42 @@ async fn an_update_of_the_broker_forgets_nothing_that_was_taken() {
     // What was there lasts as long as it did.
     assert_eq!(store.take_message(&portal(0), NOW.plus_seconds(599)).await.unwrap(), Taken::Duplicate);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn memory_knows_what_the_disk_tells_after_messages_given_up_and_writes_that_failed() {
+    let (folder, store) = store().await;
+    for round in 0..12 {
+        if round % 3 == 1 {
+            refuse_writes(&store).await;
+        }
+        let takes = (0..40).map(|number| {
+            let store = store.clone();
+            let (id, assertion) = (message(round * 20 + number), format!("_{round}-{}", number / 5));
+            tokio::spawn(async move {
+                let one = Presented { resend_s: Some(30), ..presented("a", &id, &assertion) };
+                let mut take = Box::pin(store.take_message(&one, NOW));
+                if number % 3 == 0 && futures_util::poll!(&mut take).is_pending() {
+                    return;
+                }
+                let _ = take.await;
+                if number % 7 == 0 {
+                    let _ = store.free_message("a", &id).await;
+                }
+            })
+        });
+        for take in takes.collect::<Vec<_>>() {
+            take.await.unwrap();
+        }
+        if round % 3 == 1 {
+            allow_writes(&store).await;
+        }
+    }
+    // What is freed for those who gave up has come to its end once a later one was decided.
+    store.purge_replays(NOW).await.unwrap();
+    store.purge_replays(NOW).await.unwrap();
+    let known = held(&store);
+    assert!(known[0].0 > 100, "{known:?}");
+    let store = reopened(&folder, store).await;
+    store.purge_replays(NOW).await.unwrap();
+    assert_eq!(held(&store), known);
+}
