@@ -50,7 +50,14 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
         match scanner.token()? {
             Token::Text(_) => {}
             Token::Start(tag) if is(&tag, "ExtrinsicObject") && found.len() < OBJECTS_MAX => {
+                let begun = tag.at;
                 found.push(RegistryObject::Entry(entry(&mut scanner, tag, &shared, &mut last)?));
+                if found.len() == 1 {
+                    // Entries of one list are about as long as the first: a list that grew would be there twice.
+                    let rest = source.len().saturating_sub(scanner.offset());
+                    let more = rest / (scanner.offset() - begun).max(ENTRY_BYTES_MIN);
+                    found.reserve_exact(more.min(OBJECTS_MAX) + more.min(OBJECTS_MAX) / 16);
+                }
             }
             Token::Start(_) | Token::End => return Err(NotPlain),
         }
@@ -60,6 +67,9 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
     let head = scan(&message.with_source([before, after].concat()), |_| Err(odd())).map_err(|_| NotPlain)?;
     Ok((head, found))
 }
+
+/// No entry with all that it must have is shorter.
+const ENTRY_BYTES_MIN: usize = 1_000;
 
 fn odd() -> crate::model::Malformed {
     crate::model::Malformed::new("malformed-xml", "", "an object outside the list")
