@@ -63,13 +63,15 @@ pub struct Payload {
     pub attachments: Vec<Attachment>,
 }
 
+/// Writes the next object of a list behind what it is given; None at the end.
+pub type WriteNext = dyn FnMut(&mut String) -> Option<Result<(), Malformed>> + Send;
+
 /// An answer with a list so long that it is written while it leaves.
 pub struct Listing {
     /// The child of s:Body as far as the list.
     pub before: String,
-    /// Writes the next one of the list behind what it is given; None at the end. One that cannot be written
-    /// breaks the message.
-    pub next: Box<dyn FnMut(&mut String) -> Option<Result<(), Malformed>> + Send>,
+    /// What is in the list. One that cannot be written breaks the message.
+    pub next: Box<WriteNext>,
     /// What stands behind the list.
     pub after: String,
 }

@@ -85,7 +85,7 @@ pub struct Scanner<'a> {
     /// Whether comments, and an XML declaration at the beginning, are passed over.
     passes_comments: bool,
     used: Used,
-    names: KnownNames<'a>,
+    names: Box<KnownNames<'a>>,
     /// The last prefix resolved, with its namespace, while no declaration has come or gone since.
     resolved: Option<(&'a str, &'a str)>,
 }
@@ -116,7 +116,7 @@ impl<'a> Scanner<'a> {
             nodes: 0,
             passes_comments: false,
             used: Used::default(),
-            names: KnownNames::default(),
+            names: Box::default(),
             resolved: None,
         }
     }
