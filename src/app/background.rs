@@ -277,7 +277,7 @@ impl Running {
     }
 
     async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
-        self.store.purge_replays(now).await?;
+        self.store.purge_replays(now.plus_seconds(-JUDGED_LATE_S)).await?;
         self.store.purge_correlations(now).await?;
         let given_up = self.store.purge_feed(now).await?;
         if given_up > 0 {
@@ -385,6 +385,9 @@ impl Running {
 const HANGS_AFTER: Duration = Duration::from_secs(3);
 /// How long a subject somebody has asked about stays in the store: a day more than it counts.
 const ASKED_KEPT_S: i64 = 31 * 86_400;
+/// A message is judged by the moment it came, and its body may take as long as a request may (two minutes):
+/// what was over by then must not be forgotten before.
+const JUDGED_LATE_S: i64 = 180;
 const STORE_WAIT: Duration = Duration::from_secs(5);
 const STOP_WAIT: Duration = Duration::from_secs(10);
 

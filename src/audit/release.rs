@@ -266,7 +266,7 @@ impl AuditLog {
     /// Records a refusal; returns it when the record is durable. What was withheld or does not exist
     /// takes the way of a release that shows nothing (decisions A2). Refusals for too many requests in a
     /// time are counted when they flood. Those over a budget are not: the rate comes before them, and who
-    /// looked for whom is what somebody will ask.
+    /// goes on asking is what somebody will want to see.
     pub async fn refuse(&self, context: &RequestContext, operation: Operation, refusal: Refusal) -> Refusal {
         let (kind, ending) = match &refusal {
             Refusal::Withheld => (Kind::Release, Ending::Withheld),

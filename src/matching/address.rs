@@ -64,6 +64,7 @@ fn split_lot(text: &str) -> (String, &str) {
             // A building begins.
             break;
         } else {
+            has_dash |= c == '-';
             lot.push(if matches!(c, 'ヶ' | 'ケ' | 'が' | 'ガ') {
                 'ケ'
             } else {

@@ -2,9 +2,9 @@
 //! Wire forms are those of ITI TF-3 4.2.3.1 (CX) and ITI TF-2 Appendix E (home community).
 
 use std::fmt;
+use std::sync::Arc;
 
 use smol_str::SmolStr;
-use std::sync::Arc;
 
 use super::Phi;
 

@@ -160,7 +160,7 @@ impl EntryClass {
         }
     }
 
-    /// Whether this is the class of an entry. Where codes are given twice it may say no all the same.
+    /// Whether this is the class of an entry: what [`EntryClass::of`] would make of it.
     pub(super) fn is_of(&self, entry: &DocumentEntry, own: &CommunityId) -> bool {
         let origin = entry.origin.as_ref().filter(|_| entry.id.community == *own);
         self.community == entry.id.community
@@ -170,8 +170,11 @@ impl EntryClass {
             && self.kind == origin.map_or("", |o| &o.kind)
             && self.class_code == entry.class.value
             && self.type_code == entry.type_code.value
-            && self.confidentiality.len() == entry.confidentiality.len()
             && entry.confidentiality.iter().all(|code| self.confidentiality.contains(&code.value))
+            && self
+                .confidentiality
+                .iter()
+                .all(|value| entry.confidentiality.iter().any(|c| c.value == *value))
             && self.original == origin.is_some_and(|o| o.original)
             && self.as_is == origin.is_some_and(|o| o.as_is)
     }

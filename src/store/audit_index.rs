@@ -230,6 +230,10 @@ impl Store {
     pub async fn find_audit(&self, query: &AuditQuery) -> Result<Vec<IndexedEvent>, StoreError> {
         let mut sql = selection(query);
         sql.push(" ORDER BY sequence DESC");
+        // Where no word preselects, whatever is selected is looked for.
+        if words_wanted(query).is_empty() {
+            sql.push(" LIMIT ").push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
+        }
         let mut rows = sql.build().fetch(&self.reader);
         let mut found = VecDeque::new();
         while found.len() < query.limit
@@ -253,6 +257,9 @@ fn selection(query: &AuditQuery) -> QueryBuilder<Sqlite> {
         sql.push(" AND sequence IN (SELECT rowid FROM audit_word WHERE audit_word MATCH ")
             .push_bind(words)
             .push(")");
+    }
+    if query.request.as_ref().is_some_and(String::is_empty) {
+        sql.push(" AND request = ''");
     }
     if let Some(person) = &query.person {
         sql.push(" AND (person = ").push_bind(bare(person).to_owned());

@@ -25,7 +25,8 @@ pub(super) fn words_of(event: &IndexedEvent) -> String {
 /// The words that whatever is looked for has, all of them; empty where it need not have any.
 pub(super) fn words_wanted(query: &AuditQuery) -> String {
     let mut words = String::new();
-    if let Some(request) = &query.request {
+    // What has no request has no word of it.
+    if let Some(request) = query.request.as_ref().filter(|request| !request.is_empty()) {
         push(&mut words, REQUEST, &request.to_ascii_lowercase());
     }
     if let Some(patient) = &query.patient {

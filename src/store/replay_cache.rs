@@ -9,8 +9,10 @@ use super::{Store, StoreError};
 use crate::model::{MessageId, Timestamp};
 
 /// Messages, and assertions, one system holds at most; beyond that its new messages are refused, never old
-/// ones forgotten. They take under 200 bytes of memory together.
+/// ones forgotten. They take under 250 bytes of memory together.
 const ROWS: u32 = 1_000_000;
+/// Rows one system has in the database at most.
+const WRITTEN: u32 = 2 * ROWS;
 /// How often a portal may have the same message carried out.
 const ATTEMPTS: u8 = 3;
 /// Rows removed in one transaction, so that messages pass in between.
@@ -86,7 +88,7 @@ impl Store {
         freed.await.unwrap_or_else(|_| Err(undecided()))
     }
 
-    /// Forgets what can no longer be presented; to be called every minute. Gives how many messages and
+    /// Forgets what can no longer be presented; to be called several times a minute. Gives how many messages and
     /// assertions. What is no longer known leaves the database within two minutes.
     ///
     /// # Errors

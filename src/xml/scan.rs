@@ -38,7 +38,7 @@ impl<'a> PlainAttribute<'a> {
     /// The value with its references resolved.
     ///
     /// # Errors
-    /// None: they were resolved once before.
+    /// None: they were looked at before.
     pub fn value(&self) -> Result<Cow<'a, str>, NotPlain> {
         if self.has_references { resolved(self.raw) } else { Ok(Cow::Borrowed(self.raw)) }
     }

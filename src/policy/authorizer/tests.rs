@@ -50,6 +50,12 @@ fn an_entry_is_of_a_class_exactly_where_the_class_made_of_it_is_the_same() {
         changed(&|entry| entry.confidentiality.clear()),
         changed(&|entry| entry.confidentiality[0].value = "R".into()),
         changed(&|entry| entry.confidentiality.push(Code::new("R", "2.16.840.1.113883.5.25", ""))),
+        // A code of two schemes, or given twice.
+        changed(&|entry| entry.confidentiality = ["N", "N"].map(|code| Code::new(code, "", "")).to_vec()),
+        changed(&|entry| entry.confidentiality = ["R", "R"].map(|code| Code::new(code, "", "")).to_vec()),
+        changed(&|entry| {
+            entry.confidentiality = ["R", "N", "R"].map(|code| Code::new(code, "", "")).to_vec()
+        }),
         changed(&|entry| entry.origin.as_mut().unwrap().department = "01".to_owned()),
         changed(&|entry| entry.origin.as_mut().unwrap().facility = "3300000000".to_owned()),
         changed(&|entry| entry.origin.as_mut().unwrap().original = true),

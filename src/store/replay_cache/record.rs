@@ -116,7 +116,7 @@ pub(super) async fn load(reader: &SqlitePool, now: i64) -> Result<Table, StoreEr
             let record = Record::read(taken)
                 .ok_or_else(|| StoreError::Unreadable("a message that was taken".into()))?;
             table.read_back(&record, now);
-            table.note_row(*id, *until);
+            table.note_row(*id, record.system, *until);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! What is known of messages and assertions, in memory: here it is decided. What is decided is a change
 //! that can be undone, for it counts only once it is on the disk.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use super::record::Record;
-use super::{ATTEMPTS, ROWS, Taken};
+use super::{ATTEMPTS, ROWS, Taken, WRITTEN};
 
 /// The first 16 bytes of a SHA-256. Whoever wanted to be taken for another would have to meet one given
 /// key: 2^128 tries. Two that meet each other (2^64) must both be made by the same one, who gains nothing: its
@@ -55,6 +55,8 @@ pub(super) struct Assertion {
 pub(super) struct Held {
     pub(super) messages: u32,
     pub(super) assertions: u32,
+    /// In the database: a message that is freed, or sent again, has more than one.
+    pub(super) rows: u32,
 }
 
 // Those whose keys begin with the same byte: forgetting what is over, and growing, holds up messages for
@@ -73,8 +75,8 @@ pub(super) struct Table {
     numbers: HashMap<Key, u32>,
     /// By the number of the system.
     pub(super) held: BTreeMap<u32, Held>,
-    // Rows in the database by the minute in which they are over.
-    rows: BTreeMap<i64, Vec<i64>>,
+    // Rows in the database, with the number of the system, by the minute in which they are over.
+    rows: BTreeMap<i64, VecDeque<(i64, u32)>>,
 }
 
 /// What was known before a change.
@@ -93,6 +95,10 @@ impl Table {
         let system = self.number(shown.system);
         let held = self.held.entry(system).or_default();
         let (no_assertion, no_message) = (held.assertions >= ROWS, held.messages >= ROWS);
+        // Whoever has its messages freed again and again fills the disk all the same.
+        if held.rows >= WRITTEN {
+            return Err(Taken::Full);
+        }
         let part = |key: Key| self.parts.get(&first_byte(key));
         let known = part(shown.assertion).and_then(|part| part.assertions.get(&shown.assertion));
         // What is over counts as none.
@@ -198,21 +204,28 @@ impl Table {
         forgotten
     }
 
-    /// A row was written or read; it is over at this time.
-    pub(super) fn note_row(&mut self, row: i64, until: i64) {
-        self.rows.entry(until.div_euclid(MINUTE)).or_default().push(row);
+    /// A row of a system was written or read; it is over at this time.
+    pub(super) fn note_row(&mut self, row: i64, system: Key, until: i64) {
+        let system = self.number(system);
+        let held = self.held.entry(system).or_default();
+        held.rows = held.rows.saturating_add(1);
+        self.rows.entry(until.div_euclid(MINUTE)).or_default().push_back((row, system));
     }
 
     /// Rows that are over, of the earliest minute, so many at most.
     pub(super) fn rows_over(&self, now: i64, at_most: usize) -> Option<(i64, Vec<i64>)> {
         let (minute, rows) = self.rows.first_key_value()?;
-        (*minute < now.div_euclid(MINUTE)).then(|| (*minute, rows.iter().take(at_most).copied().collect()))
+        let first = rows.iter().take(at_most).map(|(row, _)| *row);
+        (*minute < now.div_euclid(MINUTE)).then(|| (*minute, first.collect()))
     }
 
     /// The first so many rows of a minute are no longer in the database.
     pub(super) fn rows_gone(&mut self, minute: i64, count: usize) {
         let Some(rows) = self.rows.get_mut(&minute) else { return };
-        rows.drain(..count.min(rows.len()));
+        for (_, system) in rows.drain(..count.min(rows.len())) {
+            let held = self.held.entry(system).or_default();
+            held.rows = held.rows.saturating_sub(1);
+        }
         if rows.is_empty() {
             self.rows.remove(&minute);
         }

@@ -170,6 +170,24 @@ async fn a_system_that_holds_too_much_is_refused_forgets_nothing_and_takes_no_ot
 }
 
 #[tokio::test]
+async fn a_system_whose_messages_are_freed_again_and_again_writes_no_more_than_its_share() {
+    let (_folder, store) = store().await;
+    let rows =
+        || store.takes.with_table(|table| table.held.values().map(|held| held.rows).sum::<u32>()).unwrap();
+    for number in 0..10 {
+        store.take_message(&presented("a", &message(number), "_1"), NOW).await.unwrap();
+        store.free_message("a", &message(number)).await.unwrap();
+    }
+    assert_eq!((held(&store), rows()), (vec![(0, 1)], 20));
+    store.takes.with_table(|table| table.held.get_mut(&0).unwrap().rows = WRITTEN).unwrap();
+    assert_eq!(store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap(), Taken::Full);
+    assert_eq!(store.take_message(&presented("b", &message(1), "_2"), NOW).await.unwrap(), Taken::Fresh);
+    // With the minute in which they were over the rows are gone, and room is there again.
+    store.purge_replays(NOW.plus_seconds(700)).await.unwrap();
+    assert_eq!(rows(), WRITTEN - 20);
+}
+
+#[tokio::test]
 async fn an_assertion_that_is_over_moves_to_the_next_system_with_its_count() {
     let (_folder, store) = store().await;
     store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();

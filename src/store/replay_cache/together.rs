@@ -84,13 +84,14 @@ impl Store {
             queue.is_worked = true;
             let store = self.clone();
             drop(queue);
-            runtime.spawn(store.decide_all());
+            // Made here: a runtime that ends may drop the task before it has begun.
+            let at_work = AtWork { takes: Arc::clone(&self.takes), is_done: false };
+            runtime.spawn(store.decide_all(at_work));
         }
     }
 
     // On its own, so that no one who goes away leaves others undecided.
-    async fn decide_all(self) {
-        let mut at_work = AtWork { takes: Arc::clone(&self.takes), is_done: false };
+    async fn decide_all(self, mut at_work: AtWork) {
         // Kept for a few pieces of work, as giving it back costs a way to the database's thread; then
         // others have their turn.
         let (mut connection, mut kept) = (None, 0);
@@ -140,7 +141,7 @@ impl Store {
         }
     }
 
-    // What the database holds is read when the first message comes, or the first minute is over: commands
+    // What the database holds is read when the first message comes or the first purge, at the start: commands
     // that open the store do without.
     async fn know(&self, asks: &[Ask]) -> Result<(), StoreError> {
         if self.takes.table().is_some() {
@@ -192,7 +193,7 @@ impl Store {
         let mut row = done.last_insert_rowid();
         self.takes.with_table(|table| {
             for record in records.iter().rev() {
-                table.note_row(row, record.over());
+                table.note_row(row, record.system, record.over());
                 row -= 1;
             }
         });
