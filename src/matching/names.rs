@@ -38,6 +38,14 @@ impl NameKey {
     }
 }
 
+/// Longer texts are nobody's names. They are equal or not: to tell how alike they are costs the square.
+const ALIKE_BYTES_MAX: usize = 256;
+
+fn are_alike(one: &NameKey, two: &NameKey, from: f64) -> bool {
+    one.whole.len().max(two.whole.len()) <= ALIKE_BYTES_MAX
+        && strsim::jaro_winkler(&one.whole, &two.whole) >= from
+}
+
 pub fn kana_points(one: &NameKey, two: &NameKey) -> Scored {
     if one.whole == two.whole {
         scored(9.0, Agreement::Equal, "equal")
@@ -45,7 +53,7 @@ pub fn kana_points(one: &NameKey, two: &NameKey) -> Scored {
         scored(8.0, Agreement::Equal, "swapped")
     } else if one.coarse == two.coarse {
         scored(7.5, Agreement::Equal, "skeleton")
-    } else if strsim::jaro_winkler(&one.whole, &two.whole) >= 0.92 {
+    } else if are_alike(one, two, 0.92) {
         scored(3.0, Agreement::Partial, "similar")
     } else if !one.given.is_empty() && one.given == two.given {
         scored(2.0, Agreement::Partial, "given")
@@ -61,7 +69,7 @@ pub fn kanji_points(one: &NameKey, two: &NameKey) -> Scored {
         scored(5.0, Agreement::Equal, "swapped")
     } else if fold::fits_where_told(&one.whole, &two.whole) {
         scored(3.0, Agreement::Partial, "unencodable")
-    } else if strsim::jaro_winkler(&one.whole, &two.whole) >= 0.80 {
+    } else if are_alike(one, two, 0.80) {
         scored(2.0, Agreement::Partial, "similar")
     } else if !one.given.is_empty() && one.given == two.given {
         scored(1.5, Agreement::Partial, "given")

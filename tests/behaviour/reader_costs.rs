@@ -345,31 +345,36 @@ fn persons_with_many_names_and_numbers_cost_no_more_than_their_length() {
     ]);
 }
 
-// A person with something more.
-fn grade_with(change: impl Fn(&mut Demographics)) {
-    let mut person = Demographics {
-        names: vec![PersonName { script: None, family: "山田".to_owned(), given: "花子".to_owned() }],
-        birth: PartialDate::from_digits("19630804"),
-        sex: Some(Sex::Female),
-        ..Demographics::default()
+// Two persons with something more, the second with another end of it.
+fn grade_with(change: impl Fn(&mut Demographics, &str)) {
+    let person = |end: &str| {
+        let mut person = Demographics {
+            names: vec![PersonName { script: None, family: "山田".to_owned(), given: "花子".to_owned() }],
+            birth: PartialDate::from_digits("19630804"),
+            sex: Some(Sex::Female),
+            ..Demographics::default()
+        };
+        change(&mut person, end);
+        person
     };
-    change(&mut person);
-    black_box(matching::grade(&person, &person));
+    black_box(matching::grade(&person(""), &person("子")));
 }
 
 #[test]
 fn a_person_with_one_long_text_costs_no_more_than_its_length() {
     let name = |text: &str| {
-        let (family, given) = (text.to_owned(), text.to_owned());
-        grade_with(|person| {
-            person.names.push(PersonName { script: None, family: family.clone(), given: given.clone() });
+        grade_with(|person, end| {
+            let (family, given) = (text.to_owned(), format!("{text}{end}"));
+            person.names = vec![PersonName { script: None, family, given }];
         });
     };
     let address = |text: &str| {
-        let address = Address { postal_code: text.to_owned(), text: text.to_owned() };
-        grade_with(|person| person.addresses = vec![address.clone()]);
+        grade_with(|person, end| {
+            let (postal_code, text) = (text.to_owned(), format!("{text}{end}"));
+            person.addresses = vec![Address { postal_code, text }];
+        });
     };
-    let phone = |text: &str| grade_with(|person| person.phones = vec![text.to_owned()]);
+    let phone = |text: &str| grade_with(|person, end| person.phones = vec![format!("{text}{end}")]);
     let mut rows = Vec::new();
     for piece in ["山", "ヤ", "ﾔﾞ", "ー", "y", "ou", "山 ", "(旧姓)", "・", "々"] {
         rows.push(row("one long name", 3_000, move |n| piece.repeat(n), name));
