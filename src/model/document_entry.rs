@@ -59,7 +59,7 @@ pub struct DocumentEntry {
     /// Size in bytes.
     pub size: Option<u64>,
     /// Set for our own entries only.
-    pub origin: Option<Origin>,
+    pub origin: Option<Box<Origin>>,
     /// Everything else.
     pub encoded: Encoded,
 }

@@ -126,14 +126,14 @@ pub fn entry(facility: &str, number: &str, kind: &str) -> DocumentEntry {
     let mut entry = foreign_entry(OKAYAMA, "");
     entry.id.repository = RepositoryId(oid(&format!("2.999.33.3.{facility}")));
     entry.id.unique = Phi::new(format!("{facility}|{number}|{kind}"));
-    entry.origin = Some(Origin {
+    entry.origin = Some(Box::new(Origin {
         facility: facility.to_owned(),
         department: "01".to_owned(),
         kind: kind.to_owned(),
         patient: hospital_id(facility, number),
         original: false,
         as_is: false,
-    });
+    }));
     entry
 }
 

@@ -111,14 +111,14 @@ impl Kept {
             media_type: shape.media_type.clone(),
             hash: Some(hex::encode(self.hash)),
             size: Some(self.size),
-            origin: Some(Origin {
+            origin: Some(Box::new(Origin {
                 facility: facility.code.clone(),
                 department: shape.department.clone(),
                 kind: shape.kind.clone(),
                 patient: patient.clone(),
                 original: shape.original,
                 as_is: shape.as_is,
-            }),
+            })),
             encoded: Encoded::Metadata(Arc::clone(&self.metadata)),
         }
     }

@@ -74,14 +74,14 @@ impl Xds {
             && ((format.starts_with("urn:jami:ssmix2:") && !format.ends_with(":html"))
                 || entry.media_type.to_ascii_lowercase().starts_with("application/hl7-v2"));
         let department = Some(view.practice_setting.value.trim()).filter(|code| !code.is_empty());
-        entry.origin = Some(Origin {
+        entry.origin = Some(Box::new(Origin {
             facility: self.descriptor.facility.clone()?,
             department: department.unwrap_or("-").to_owned(),
             kind: kind.clone().unwrap_or_default(),
             patient: entry.patient.clone(),
             original: is_original,
             as_is: !is_rendition && !is_original,
-        });
+        }));
         self.restrict(&mut entry, &view);
         match asked_from {
             Side::Home => Some(entry),

@@ -298,7 +298,11 @@ impl<'a> Reading<'a> {
             Some((Coded::Class, code)) => drop(self.class.get_or_insert(code)),
             Some((Coded::Type, code)) => drop(self.type_code.get_or_insert(code)),
             Some((Coded::Format, code)) => drop(self.format.get_or_insert(code)),
-            Some((Coded::Confidentiality, code)) => self.confidentiality.push(code),
+            Some((Coded::Confidentiality, code)) => {
+                // Nearly all have one, and thousands of entries may be held.
+                self.confidentiality.reserve_exact(1);
+                self.confidentiality.push(code);
+            }
             None => {}
         }
     }

@@ -108,7 +108,7 @@ pub fn entry(
         media_type: parts.media_type,
         hash: Some(body.hash.clone()),
         size: Some(body.size),
-        origin: Some(Origin {
+        origin: Some(Box::new(Origin {
             facility: settings.code.clone(),
             department: if department.value.is_empty() {
                 "-".to_owned()
@@ -119,7 +119,7 @@ pub fn entry(
             patient,
             original: parts.discloses,
             as_is: parts.as_is,
-        }),
+        })),
         encoded: Encoded::Metadata(Arc::new(metadata)),
     }
 }
