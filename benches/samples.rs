@@ -77,14 +77,14 @@ pub fn entry(number: usize) -> DocumentEntry {
         media_type: "text/html".to_owned(),
         hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".to_owned()),
         size: Some(14_220),
-        origin: Some(Origin {
+        origin: Some(Box::new(Origin {
             facility: "3310000001".to_owned(),
             department: "01".to_owned(),
             kind: kinds[number % kinds.len()].to_owned(),
             patient: PatientId::new(Authority(oid("2.999.33.20")), "100"),
             original: false,
             as_is: false,
-        }),
+        })),
         encoded: Encoded::Metadata(Arc::new(EntryMetadata {
             title: format!("検体検査結果 {number}"),
             creation: Dtm::parse("20260401091500").unwrap(),
