@@ -324,3 +324,6 @@ fn text(value: &str) -> RestrictedExpression {
 
 /// The role that an emergency needs.
 const PHYSICIAN: &str = "physician";
+
+#[cfg(test)]
+mod tests;
