@@ -220,6 +220,9 @@ async fn run_search(
 }
 
 fn tell_origin(found: &Found) {
+    if found.events.is_empty() {
+        eprintln!("no record fits all that was asked: leave an option out, or look at the whole with none");
+    }
     match found.origin {
         Origin::Index { behind: 0 } => {}
         Origin::Index { behind } => {
