@@ -7,6 +7,6 @@ mod tree;
 mod write;
 
 pub use read::{Attribute, Element, Event, Limits, Reader, WellFormed};
-pub use scan::{NotPlain, PlainAttribute, Scanner, Tag, Token, Used, resolved};
+pub use scan::{NotPlain, PlainAttribute, RawValue, Scanner, Shapes, Tag, Token, Used, resolved};
 pub use tree::{Node, Tree};
 pub use write::Writer;

@@ -12,10 +12,23 @@ use super::Limits;
 use super::read::NAMESPACE_BYTES_MAX;
 use name::{ATTRIBUTE, ELEMENT, KnownNames, Name};
 use run::{CONTROL, GREATER, LAST_PLANE, LESS, REFERENCE, Run, Saying, run};
+pub use shape::Shapes;
+use shape::{Kind, Noting};
 
 /// Not for this pass; it says nothing about whether the markup is well-formed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotPlain;
+
+/// The value of an attribute, or a text.
+#[derive(Debug, Clone, Copy)]
+pub struct RawValue<'a> {
+    /// As it stands.
+    pub raw: &'a str,
+    /// Whether there are references in it.
+    pub has_references: bool,
+    /// Offset of its first byte.
+    pub at: usize,
+}
 
 /// An attribute that declares no namespace.
 #[derive(Debug, Clone, Copy)]
@@ -26,20 +39,16 @@ pub struct PlainAttribute<'a> {
     pub prefix: &'a str,
     /// Local name.
     pub local: &'a str,
-    /// Value as it stands.
-    pub raw: &'a str,
-    /// Whether there are references in it.
-    pub has_references: bool,
-    /// Offset of its first byte.
-    pub at: usize,
+    /// Its value.
+    pub value: RawValue<'a>,
 }
 
-impl<'a> PlainAttribute<'a> {
+impl<'a> RawValue<'a> {
     /// The value with its references resolved.
     ///
     /// # Errors
     /// None: they were looked at before.
-    pub fn value(&self) -> Result<Cow<'a, str>, NotPlain> {
+    pub fn resolved(&self) -> Result<Cow<'a, str>, NotPlain> {
         if self.has_references { resolved(self.raw) } else { Ok(Cow::Borrowed(self.raw)) }
     }
 }
@@ -88,6 +97,9 @@ pub struct Scanner<'a> {
     names: Box<KnownNames<'a>>,
     /// The last prefix resolved, with its namespace, while no declaration has come or gone since.
     resolved: Option<(&'a str, &'a str)>,
+    /// How often a declaration has come or gone.
+    scope_changes: usize,
+    noting: Option<Noting>,
 }
 
 /// Which outer namespaces the markup uses.
@@ -118,6 +130,8 @@ impl<'a> Scanner<'a> {
             used: Used::default(),
             names: Box::default(),
             resolved: None,
+            scope_changes: 0,
+            noting: None,
         }
     }
 
@@ -128,6 +142,7 @@ impl<'a> Scanner<'a> {
 
     /// Which outer namespaces the markup used since this was asked last.
     pub fn take_used(&mut self) -> Used {
+        self.end_noting();
         // What is resolved without a look is not noted again.
         self.resolved = None;
         std::mem::take(&mut self.used)
@@ -196,31 +211,58 @@ impl<'a> Scanner<'a> {
     }
 
     fn text(&mut self) -> Result<Token<'a>, NotPlain> {
-        let rest = self.source.as_bytes().get(self.at..).ok_or(NotPlain)?;
+        let (text, nodes) = self.text_value()?;
+        self.count(nodes)?;
+        self.at += text.raw.len();
+        self.note(Kind::Text, &text, nodes);
+        Ok(Token::Text(text.raw))
+    }
+
+    // The text where the pass stands, and as how many nodes it counts.
+    fn text_value(&self) -> Result<(RawValue<'a>, usize), NotPlain> {
+        let at = self.at;
+        let rest = self.source.as_bytes().get(at..).ok_or(NotPlain)?;
         let Run { length, marks } = run(rest, Saying::IN_TEXT).ok_or(NotPlain)?;
-        let text = self.source.get(self.at..self.at + length).ok_or(NotPlain)?;
+        let raw = self.source.get(at..at + length).ok_or(NotPlain)?;
         let mut nodes = 1;
         if marks != 0 {
-            // CR LF between elements becomes LF, which nobody here tells apart.
-            let is_blank = || text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
-            // Within text it counts, and `]]>` is forbidden: both are the reader's.
-            if marks & CONTROL != 0 && !is_blank() || has_noncharacter(text, marks) {
+            // CR LF between elements becomes LF, which nobody here tells apart. Within text it counts, and
+            // `]]>` is forbidden: both are the reader's.
+            if marks & CONTROL != 0 && !is_blank(raw) || has_noncharacter(raw, marks) {
                 return Err(NotPlain);
             }
-            if marks & GREATER != 0 && memmem::find(text.as_bytes(), b"]]>").is_some() {
+            if marks & GREATER != 0 && memmem::find(raw.as_bytes(), b"]]>").is_some() {
                 return Err(NotPlain);
             }
             if marks & REFERENCE != 0 {
                 // The reader counts each reference and each run around it.
-                nodes += 2 * references(text)?;
+                nodes += 2 * references(raw)?;
             }
         }
-        self.count(nodes)?;
-        if text.len() > self.limits.text_bytes {
+        if raw.len() > self.limits.text_bytes {
             return Err(NotPlain);
         }
-        self.at += length;
-        Ok(Token::Text(text))
+        Ok((RawValue { raw, has_references: marks & REFERENCE != 0, at }, nodes))
+    }
+
+    // The value of an attribute that begins there.
+    fn attribute_value(&self, at: usize, saying: Saying) -> Result<RawValue<'a>, NotPlain> {
+        let bytes = self.source.as_bytes();
+        let Run { length, marks } = run(bytes.get(at..).unwrap_or_default(), saying).ok_or(NotPlain)?;
+        let raw = self.source.get(at..at + length).ok_or(NotPlain)?;
+        let has_references = marks & REFERENCE != 0;
+        if marks != 0 {
+            if marks & (CONTROL | LESS) != 0 || has_noncharacter(raw, marks) {
+                return Err(NotPlain);
+            }
+            if has_references {
+                references(raw)?;
+            }
+        }
+        if length > self.limits.text_bytes {
+            return Err(NotPlain);
+        }
+        Ok(RawValue { raw, has_references, at })
     }
 
     fn end(&mut self) -> Result<Token<'a>, NotPlain> {
@@ -240,6 +282,7 @@ impl<'a> Scanner<'a> {
         while self.scope.last().is_some_and(|(_, _, at)| *at == depth && depth > 0) {
             self.scope.pop();
             self.resolved = None;
+            self.scope_changes += 1;
         }
         self.open.pop();
     }
@@ -287,33 +330,22 @@ impl<'a> Scanner<'a> {
         }
         let Name { name, prefix, local } = self.names.at(self.source, at, ATTRIBUTE)?;
         let equals = at + name.len();
-        let saying = match (bytes.get(equals), bytes.get(equals + 1)) {
-            (Some(b'='), Some(b'"')) => Saying::IN_DOUBLE,
-            (Some(b'='), Some(b'\'')) => Saying::IN_SINGLE,
+        let kind = match (bytes.get(equals), bytes.get(equals + 1)) {
+            (Some(b'='), Some(b'"')) => Kind::Double,
+            (Some(b'='), Some(b'\'')) => Kind::Single,
             _ => return Err(NotPlain),
         };
-        let at = equals + 2;
-        let Run { length, marks } = run(bytes.get(at..).unwrap_or_default(), saying).ok_or(NotPlain)?;
-        let raw = self.source.get(at..at + length).ok_or(NotPlain)?;
-        let has_references = marks & REFERENCE != 0;
-        if marks != 0 {
-            if marks & (CONTROL | LESS) != 0 || has_noncharacter(raw, marks) {
-                return Err(NotPlain);
-            }
-            if has_references {
-                references(raw)?;
-            }
+        let value = self.attribute_value(equals + 2, kind.saying())?;
+        self.at = value.at + value.raw.len() + 1;
+        if self.keep(PlainAttribute { name, prefix, local, value })? {
+            self.note(kind, &value, 0);
         }
-        if length > self.limits.text_bytes {
-            return Err(NotPlain);
-        }
-        self.at = at + length + 1;
-        self.keep(PlainAttribute { name, prefix, local, raw, has_references, at })?;
         Ok(true)
     }
 
-    fn keep(&mut self, attribute: PlainAttribute<'a>) -> Result<(), NotPlain> {
-        let PlainAttribute { raw, has_references, .. } = attribute;
+    // Whether it is one, and declares no namespace.
+    fn keep(&mut self, attribute: PlainAttribute<'a>) -> Result<bool, NotPlain> {
+        let RawValue { raw, has_references, .. } = attribute.value;
         let declared = match (attribute.prefix, attribute.local) {
             ("", local) => (local == "xmlns").then_some(""),
             ("xmlns", prefix) => Some(prefix),
@@ -329,11 +361,12 @@ impl<'a> Scanner<'a> {
                 }
                 self.scope.push((prefix, raw, self.open.len()));
                 self.resolved = None;
+                self.scope_changes += 1;
             }
             None if self.attributes.iter().any(|known| known.name == attribute.name) => return Err(NotPlain),
             None => self.attributes.push(attribute),
         }
-        Ok(())
+        Ok(declared.is_none())
     }
 
     // Prefixes may be declared behind their use. Two prefixes may stand for one namespace: two attributes
@@ -419,6 +452,10 @@ fn declaration(rest: &str) -> Result<usize, NotPlain> {
     Ok(length + 8)
 }
 
+fn is_blank(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
+}
+
 fn has_noncharacter(text: &str, marks: u8) -> bool {
     marks & LAST_PLANE != 0 && text.contains(['\u{fffe}', '\u{ffff}'])
 }
@@ -462,6 +499,7 @@ pub fn resolved(raw: &str) -> Result<Cow<'_, str>, NotPlain> {
 
 mod name;
 mod run;
+mod shape;
 
 #[cfg(test)]
 mod tests;

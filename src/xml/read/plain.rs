@@ -67,9 +67,9 @@ impl<'a> Reader<'a> {
         let mut attributes = Vec::with_capacity(scanner.attributes().len());
         let mut in_namespaces = Vec::new();
         for attribute in scanner.attributes() {
-            let PlainAttribute { prefix, local, raw, .. } = attribute;
+            let PlainAttribute { prefix, local, value, .. } = attribute;
             // The scanner has resolved both once.
-            let value = attribute.value().unwrap_or(Cow::Borrowed(raw));
+            let value = value.resolved().unwrap_or(Cow::Borrowed(value.raw));
             if !prefix.is_empty() {
                 in_namespaces.push((attributes.len(), scanner.resolve(prefix).unwrap_or_default()));
             }

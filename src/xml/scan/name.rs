@@ -42,8 +42,9 @@ fn part(bytes: &[u8], at: usize) -> Result<usize, NotPlain> {
     Ok(at + rest.iter().position(|byte| !is(*byte, WITHIN)).unwrap_or(rest.len()))
 }
 
-/// Names that came before, each in the place that its first bytes say.
-pub(super) struct KnownNames<'a>([Option<Name<'a>>; PLACES]);
+/// Names that came before, each in one of the two ways of the place that its first bytes say: many differ
+/// behind those only (Value, ValueList).
+pub(super) struct KnownNames<'a>([[Option<Name<'a>>; 2]; PLACES]);
 
 const PLACES: usize = 32;
 
@@ -54,7 +55,7 @@ pub(super) const ATTRIBUTE: u64 = 0xffff_ffff;
 
 impl Default for KnownNames<'_> {
     fn default() -> Self {
-        Self([None; PLACES])
+        Self([[None; 2]; PLACES])
     }
 }
 
@@ -66,8 +67,8 @@ impl<'a> KnownNames<'a> {
         let Some(first) = first else { return name(source, at) };
         let mixed = (u64::from_le_bytes(*first) & mask).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         let place = usize::try_from(mixed >> 59).unwrap_or_default();
-        let Some(known) = self.0.get_mut(place) else { return name(source, at) };
-        if let Some(known) = known {
+        let Some(ways) = self.0.get_mut(place) else { return name(source, at) };
+        for known in ways.iter().flatten() {
             let end = at + known.name.len();
             let goes_on = || bytes.get(end).is_some_and(|byte| *byte == b':' || is(*byte, WITHIN));
             if bytes.get(at..end) == Some(known.name.as_bytes()) && !goes_on() {
@@ -75,7 +76,8 @@ impl<'a> KnownNames<'a> {
             }
         }
         let name = name(source, at)?;
-        *known = Some(name);
+        let [first, second] = ways;
+        *second = first.replace(name);
         Ok(name)
     }
 }

@@ -32,10 +32,10 @@ fn scanned(markup: &str) -> Option<String> {
                 write!(lines, "start {:?} {:?}", tag.ns, tag.local).unwrap();
                 for attribute in scanner.attributes.clone() {
                     let local = attribute.name.rsplit(':').next().unwrap();
-                    write!(lines, " {local:?}={:?}", resolved(attribute.raw).ok()?).unwrap();
+                    write!(lines, " {local:?}={:?}", attribute.value.resolved().ok()?).unwrap();
                     assert_eq!(
-                        markup.get(attribute.at..).unwrap().get(..attribute.raw.len()),
-                        Some(attribute.raw)
+                        markup.get(attribute.value.at..).unwrap().get(..attribute.value.raw.len()),
+                        Some(attribute.value.raw)
                     );
                 }
                 lines.push('\n');
@@ -187,5 +187,79 @@ proptest! {
             prop_assert_eq!(marks & exact, expected & exact);
             prop_assert!(marks & LAST_PLANE >= expected & LAST_PLANE);
         }
+    }
+}
+
+// Offset and nodes behind each child of an element, and the namespaces used.
+type Gone = (Vec<(usize, usize)>, Used);
+
+// What a pass over the children of an element comes to, and how many it went over by their shape; None when
+// it is not for it.
+fn children(markup: &str, is_by_shape: bool) -> Option<(Gone, usize)> {
+    let scope = [("p".to_owned(), SCOPE.to_owned()), ("q".to_owned(), "urn:q".to_owned())];
+    let mut scanner = Scanner::new(markup, 0, &scope, Limits::default());
+    let (mut shapes, mut behind, mut followed) = (Shapes::default(), Vec::new(), 0);
+    scanner.token().ok()?;
+    loop {
+        if is_by_shape && let Some((count, values)) = shapes.follow(&mut scanner) {
+            assert_eq!(*count, values.len());
+            for value in values {
+                assert_eq!(markup.get(value.at..value.at + value.raw.len()), Some(value.raw));
+            }
+            followed += 1;
+            behind.push((scanner.offset(), scanner.nodes));
+            continue;
+        }
+        shapes.begin(&mut scanner);
+        let mut values = 0;
+        loop {
+            match scanner.token().ok()? {
+                Token::Start(_) => values += scanner.attributes.len(),
+                Token::Text(text) => values += usize::from(!is_blank(text)),
+                Token::End if scanner.depth() == 1 => break,
+                Token::End if scanner.depth() == 0 => return Some(((behind, scanner.take_used()), followed)),
+                Token::End => {}
+            }
+        }
+        behind.push((scanner.offset(), scanner.nodes));
+        shapes.learn(&mut scanner, |_| Some(values));
+    }
+}
+
+const CHILDREN: [&str; 4] = [
+    "<p:s n='a'><p:l>\n<p:v>x</p:v></p:l></p:s>",
+    "\n <p:c i=\"1\" q:j='2'><p:n v='x &amp; y'/> </p:c>",
+    "<s xmlns='urn:d' xmlns:q='urn:e'><q:v>x &lt; y &gt;</q:v>z</s>",
+    "<p:e/>",
+];
+
+#[test]
+fn children_of_a_known_shape_are_gone_over_by_it() {
+    let markup = format!("<p:o>{}</p:o>", CHILDREN.concat().repeat(3));
+    let (_, followed) = children(&markup, true).expect("it is plain");
+    assert_eq!(followed, 8);
+    let redeclared = markup.replacen("<p:o>", "<p:o xmlns:p='urn:p2'>", 1);
+    assert!(children(&redeclared, true).is_some());
+}
+
+proptest! {
+    #[test]
+    fn by_its_shape_markup_is_gone_over_as_token_by_token(
+        order in prop::collection::vec(0..4_usize, 2..9),
+        edits in prop::collection::vec((0..600_usize, 0..20_usize, any::<bool>()), 0..4),
+    ) {
+        const PIECES: [&str; 20] = [
+            "<", ">", "/>", "\"", "'", "&amp;", "&", " ", "", "p:", " xmlns:p='urn:x'", " xmlns='urn:y'", " a='b'", "\r\n",
+            "<p:e/>", "</p:s>", "x", "]]>", "\u{1}", "\u{ffff}",
+        ];
+        let mut markup = order.into_iter().filter_map(|at| CHILDREN.get(at)).copied().collect::<String>();
+        for (at, piece, is_cut) in edits {
+            let at = (0..=at % (markup.len() + 1)).rev().find(|at| markup.is_char_boundary(*at)).unwrap();
+            let until = if is_cut { at + markup[at..].chars().next().map_or(0, char::len_utf8) } else { at };
+            markup.replace_range(at..until, PIECES[piece]);
+        }
+        let markup = format!("<p:o>{markup}</p:o>");
+        let (by_tokens, by_shape) = (children(&markup, false), children(&markup, true));
+        prop_assert_eq!(by_tokens.map(|(gone, _)| gone), by_shape.map(|(gone, _)| gone));
     }
 }
