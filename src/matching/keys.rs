@@ -16,6 +16,9 @@ pub struct InsuranceKey {
     pub branch: Option<String>,
 }
 
+/// Names of one person that are compared: each is held against each.
+const NAMES_MAX: usize = 32;
+
 /// A record ready for comparing, its keys made once. Debug prints a mark.
 #[derive(Clone, Default)]
 pub struct Prepared {
@@ -64,7 +67,7 @@ impl Prepared {
                 prepared.addresses.push(key);
             }
         }
-        for name in &person.names {
+        for name in person.names.iter().take(NAMES_MAX) {
             prepared.name(name);
         }
         prepared

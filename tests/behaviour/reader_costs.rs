@@ -361,6 +361,26 @@ fn grade_with(change: impl Fn(&mut Demographics, &str)) {
 }
 
 #[test]
+fn a_person_with_many_names_is_held_against_another_at_the_cost_of_their_number() {
+    let names = |count: usize, last: &str| Demographics {
+        names: (0..count)
+            .map(|n| PersonName { script: None, family: format!("山田{n}"), given: last.to_owned() })
+            .collect(),
+        birth: PartialDate::from_digits("19630804"),
+        ..Demographics::default()
+    };
+    hold(vec![row(
+        "names held against names",
+        2_000,
+        |n| n.to_string(),
+        move |count: &str| {
+            let count = count.parse().unwrap();
+            black_box(matching::grade(&names(count, "花"), &names(count, "子")));
+        },
+    )]);
+}
+
+#[test]
 fn a_person_with_one_long_text_costs_no_more_than_its_length() {
     let name = |text: &str| {
         grade_with(|person, end| {
