@@ -112,6 +112,9 @@ impl Resource {
     }
 }
 
+/// An entry with more confidentiality codes is not held against classes code by code.
+const CODES_SOUGHT_MAX: usize = 4;
+
 /// Everything policies can see of an entry.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) struct EntryClass {
@@ -162,6 +165,10 @@ impl EntryClass {
 
     /// Whether this is the class of an entry: what [`EntryClass::of`] would make of it.
     pub(super) fn is_of(&self, entry: &DocumentEntry, own: &CommunityId) -> bool {
+        // Each code is sought among all: for more than a few the class is made.
+        if entry.confidentiality.len() > CODES_SOUGHT_MAX {
+            return *self == Self::of(entry, own);
+        }
         let origin = entry.origin.as_ref().filter(|_| entry.id.community == *own);
         self.community == entry.id.community
             && self.own == (entry.id.community == *own)
