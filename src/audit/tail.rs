@@ -33,6 +33,10 @@ pub fn read_from(
     let mut events = Vec::new();
     let mut position = from.clone();
     let segments = disk.list()?;
+    // Whoever moved the oldest segments away still finds what the others hold.
+    if from.segment.is_empty() {
+        position.next = segments.first().and_then(|first| first_of(first)).unwrap_or(from.next);
+    }
     // Behind the end of a segment the next one goes on, under the name of its first record.
     let begins = segments.iter().position(|name| *name == from.segment).unwrap_or(0);
     for segment in segments.iter().skip(begins) {
@@ -131,7 +135,11 @@ mod tests {
     use super::*;
 
     fn write(disk: &SimulatedDisk, count: usize) {
-        let (mut log, _) = Segments::recover(Box::new(disk.clone()), 1 << 30, None).ok().unwrap();
+        write_in_segments(disk, count, 1 << 30);
+    }
+
+    fn write_in_segments(disk: &SimulatedDisk, count: usize, bytes_max: u64) {
+        let (mut log, _) = Segments::recover(Box::new(disk.clone()), bytes_max, None).ok().unwrap();
         for _ in 0..count {
             log.commit(&[Entry::new(&Event::new(Kind::Refusal, Ending::Refused))]).unwrap();
         }
@@ -145,6 +153,19 @@ mod tests {
         let (events, end) = read_from(&disk, &AuditPosition::default(), u64::MAX, 100).unwrap();
         assert_eq!((events.len(), end.next), (50, 50));
         assert!(disk.reads() - before <= 5, "{} reads", disk.reads() - before);
+    }
+
+    #[test]
+    fn without_its_oldest_segments_a_log_is_read_from_the_oldest_that_is_there() {
+        let disk = SimulatedDisk::new();
+        write_in_segments(&disk, 6, 1);
+        assert!(disk.list().unwrap().len() > 4);
+        disk.remove(&segment_name(0));
+        disk.remove(&segment_name(1));
+        let (events, end) = read_from(&disk, &AuditPosition::default(), u64::MAX, 100).unwrap();
+        assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2, 3, 4, 5]);
+        let (more, same) = read_from(&disk, &end, u64::MAX, 100).unwrap();
+        assert!(more.is_empty() && same == end);
     }
 
     #[test]
