@@ -181,7 +181,7 @@ impl Metrics {
         self.audit.audit_commit_seconds.observe(took.as_secs_f64());
     }
 
-    /// Records waiting for the writer.
+    /// Records of the audit log that the index does not have yet.
     pub fn audit_queue(&self, records: usize) {
         self.audit.audit_queue.set(whole(records as u64));
     }
@@ -454,7 +454,8 @@ impl AuditMetrics {
                 "From handing in a record to its sync.",
                 COMMIT_BUCKETS,
             )?,
-            audit_queue: r.gauge("audit_queue_records", "Records waiting for the writer.")?,
+            audit_queue: r
+                .gauge("audit_queue_records", "Records of the audit log that the index does not have yet.")?,
             audit_writer_up: r.gauge("audit_writer_up", "1 while records can be written.")?,
             audit_oldest_waiting: r.float_gauge(
                 "audit_oldest_waiting_seconds",
