@@ -452,7 +452,8 @@ fn declaration(rest: &str) -> Result<usize, NotPlain> {
     Ok(length + 8)
 }
 
-fn is_blank(text: &str) -> bool {
+/// Whether it is nothing but white space, as XML has it (2.3).
+pub(super) fn is_blank(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'))
 }
 

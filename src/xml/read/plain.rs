@@ -7,6 +7,7 @@ use smol_str::SmolStr;
 
 use super::{Attribute, Element, Event, Reader, Way, full, position};
 use crate::model::Malformed;
+use crate::xml::scan::is_blank;
 use crate::xml::{NotPlain, PlainAttribute, Tag, Token, resolved};
 
 impl<'a> Reader<'a> {
@@ -49,7 +50,6 @@ impl<'a> Reader<'a> {
             return Ok(None);
         }
         let token = scanner.token()?;
-        let is_blank = |text: &str| text.bytes().all(|byte| matches!(byte, b' ' | b'\t' | b'\n' | b'\r'));
         let is_not_plain = match &token {
             Token::Start(_) => self.depth == 0 && self.roots > 0,
             Token::Text(text) => self.depth == 0 && !is_blank(text),
