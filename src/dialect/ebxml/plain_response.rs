@@ -115,7 +115,10 @@ fn entry<'a>(
         }
         shapes.begin(scanner);
         let Some(steps) = child(scanner, &mut open, &mut reading)? else { break };
-        shapes.learn(scanner, |place| steps.iter().map(|step| step.map(|value| place(value.at))).collect());
+        shapes.learn(scanner, |place| {
+            let steps = Some(steps).filter(|steps| steps.len() <= STEPS_MAX)?;
+            steps.into_iter().map(|step| step.map(|value| place(value.at))).collect()
+        });
     }
     let written = Written { tag, end: scanner.offset(), declared, used: scanner.take_used() };
     let wire = wire(&written, (home, reading.patient.ok_or(NotPlain)?), shared)?;
@@ -125,7 +128,11 @@ fn entry<'a>(
 /// What the children of an entry mean that have one shape, each value by its place.
 type Steps = Box<[Step<usize>]>;
 
-// Goes over the next child of an entry; None at the end of the entry.
+/// Steps of a child that is learned at most: a slot may hold as many values as a message has room for.
+const STEPS_MAX: usize = 128;
+
+// Goes over the next child of an entry and gives its steps, one more than `STEPS_MAX` at most; None at the
+// end of the entry.
 fn child<'a>(
     scanner: &mut Scanner<'a>,
     open: &mut Vec<RimElement>,
@@ -157,7 +164,9 @@ fn child<'a>(
             },
         };
         if let Some(step) = step {
-            steps.push(step);
+            if steps.len() <= STEPS_MAX {
+                steps.push(step);
+            }
             reading.take(step)?;
         }
     }

@@ -124,7 +124,8 @@ impl<'a> Step<RawValue<'a>> {
         })
     }
 
-    /// A text, which ends at that offset; one that is blank says nothing.
+    /// A text, which ends at that offset. One that is blank is a step, too: what is learned of it is the
+    /// meaning of whatever else stands there.
     pub(super) fn at_text(open: &[RimElement], text: &'a str, end: usize) -> Option<Self> {
         use RimElement::{Classification, Slot, Value, ValueList};
         let value = || {
@@ -132,10 +133,8 @@ impl<'a> Step<RawValue<'a>> {
             RawValue { raw: text, has_references, at: end - text.len() }
         };
         match open {
-            [Slot, ValueList, Value] if !text.trim().is_empty() => Some(Self::SlotValue(value())),
-            [Classification, Slot, ValueList, Value] if !text.trim().is_empty() => {
-                Some(Self::CodeSlotValue(value()))
-            }
+            [Slot, ValueList, Value] => Some(Self::SlotValue(value())),
+            [Classification, Slot, ValueList, Value] => Some(Self::CodeSlotValue(value())),
             _ => None,
         }
     }
