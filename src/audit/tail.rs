@@ -30,13 +30,26 @@ pub fn read_from(
     until: u64,
     events_max: usize,
 ) -> io::Result<(Vec<PlacedEvent>, AuditPosition)> {
-    let mut events = Vec::new();
-    let mut position = from.clone();
     let segments = disk.list()?;
+    let mut begin = from.clone();
     // Whoever moved the oldest segments away still finds what the others hold.
     if from.segment.is_empty() {
-        position.next = segments.first().and_then(|first| first_of(first)).unwrap_or(from.next);
+        begin.next = segments.first().and_then(|first| first_of(first)).unwrap_or(from.next);
     }
+    let (events, position) = read_segments(disk, &segments, begin, (until, events_max))?;
+    // A place that nothing was read up to is none.
+    let position = if events.is_empty() { from.clone() } else { position };
+    Ok((events, position))
+}
+
+fn read_segments(
+    disk: &dyn Disk,
+    segments: &[String],
+    from: AuditPosition,
+    (until, events_max): (u64, usize),
+) -> io::Result<(Vec<PlacedEvent>, AuditPosition)> {
+    let mut events = Vec::new();
+    let mut position = from.clone();
     // Behind the end of a segment the next one goes on, under the name of its first record.
     let begins = segments.iter().position(|name| *name == from.segment).unwrap_or(0);
     for segment in segments.iter().skip(begins) {
@@ -166,6 +179,9 @@ mod tests {
         assert_eq!(events.iter().map(|event| event.sequence).collect::<Vec<_>>(), [2, 3, 4, 5]);
         let (more, same) = read_from(&disk, &end, u64::MAX, 100).unwrap();
         assert!(more.is_empty() && same == end);
+        disk.tamper(&segment_name(2), Vec::new());
+        let (none, place) = read_from(&disk, &AuditPosition::default(), u64::MAX, 100).unwrap();
+        assert!(none.is_empty() && place == AuditPosition::default(), "{place:?}");
     }
 
     #[test]
