@@ -215,9 +215,6 @@ pub(super) const fn sex_code(sex: Sex) -> &'static str {
     }
 }
 
-/// Names read of one person: nobody has more, and each is held against each of those asked for.
-const NAMES_MAX: usize = 32;
-
 /// Name, birth date and sex of a patientPerson; None when it shows none of them.
 pub(super) fn read_person(person: &Tree) -> Option<Demographics> {
     let birth = person.first(NS, "birthTime").and_then(|time| match read_birth(time) {
@@ -225,7 +222,7 @@ pub(super) fn read_person(person: &Tree) -> Option<Demographics> {
         _ => None,
     });
     let code = person.first(NS, "administrativeGenderCode").and_then(|gender| gender.attribute("code"));
-    let names = person.all(NS, "name").filter_map(read_name).take(NAMES_MAX).collect();
+    let names = person.all(NS, "name").filter_map(read_name).collect();
     let read = Demographics { names, birth, sex: read_sex(code), ..Demographics::default() };
     (!read.is_empty()).then_some(read)
 }
