@@ -1,4 +1,5 @@
-//! A hundred invented people of twelve values each; no value comes twice, none by chance.
+//! A hundred invented people of twelve values each; no value comes twice, none by chance. None ends in
+//! zeros: a sum of seconds in the metrics, a millionth and some zeros long, holds such a one by chance.
 
 use kakehashi::model::{Demographics, NameScript, PersonName, Sex};
 
@@ -70,8 +71,8 @@ pub fn planted(index: usize) -> Planted {
     Planted {
         who,
         romaji: kept(romaji(index)),
-        insurance: kept(format!("{:08}", 61_730_000 + index * 37)),
-        number: kept(format!("{:010}", 7_731_600_000_u64 + index as u64 * 41)),
+        insurance: kept(format!("{:08}", 61_731_937 + index * 37)),
+        number: kept(format!("{:010}", 7_731_612_937_u64 + index as u64 * 41)),
         network_id: kept(format!("NW-{:08}", 84_620_000 + index * 43)),
         title: kept(kanji(3)),
         body: kept(kanji(4)),
