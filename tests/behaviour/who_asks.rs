@@ -121,7 +121,7 @@ fn persons() -> DemographicsQuery {
 fn headers() -> Vec<(String, String)> {
     let login = Timestamp::now().plus_seconds(-600).xs_date_time();
     [
-        ("X-User-Id", "d0777"),
+        ("X-User-Id", "dr0777"),
         ("X-User-Name", NAME),
         ("X-Facility-Id", "urn:oid:2.999.33.20"),
         ("X-Facility-Name", "Ward"),
@@ -181,7 +181,7 @@ async fn without_a_person_home_answers_and_with_one_in_headers_peers_are_asked_i
     for arrived in &seen {
         let text = &arrived.envelope;
         assert!(
-            text.contains(">d0777<")
+            text.contains(">dr0777<")
                 && text.contains(">架橋 太郎<")
                 && text.contains(">urn:oid:2.999.33.20<")
         );
@@ -216,10 +216,10 @@ async fn without_a_person_home_answers_and_with_one_in_headers_peers_are_asked_i
     let released = records.of("release").await;
     let by = |person: &str| released.iter().filter(|event| event.person == person).count();
     assert!(released.iter().all(|event| event.person.is_empty() || event.person_name == "架橋 太郎"));
-    assert!(by("") >= 4 && by("d0777") >= 3, "{released:?}");
+    assert!(by("") >= 4 && by("dr0777") >= 3, "{released:?}");
     assert!(released.iter().filter(|event| event.person.is_empty()).all(|event| event.roles.is_empty()));
     assert!(
-        records.of("open").await.iter().all(|event| event.person == "d0777"),
+        records.of("open").await.iter().all(|event| event.person == "dr0777"),
         "only for a person left anything"
     );
     assert!(records.hold(b"headers") && records.hold(b"nobody"), "how they were vouched for");
@@ -233,7 +233,7 @@ async fn headers_count_for_their_own_portal_alone_and_never_half() {
     let refused = |reply: &Reply, what: &str| {
         let fault = reply.fault();
         assert!(fault.subcodes.iter().all(|code| code.starts_with("wsse:")), "{what}: {fault:?}");
-        assert!(!reply.text().contains("d0777") && !reply.text().contains("0000012345"), "{what}");
+        assert!(!reply.text().contains("dr0777") && !reply.text().contains("0000012345"), "{what}");
         fault.reason
     };
     // From other certificates they are nothing.
@@ -278,7 +278,7 @@ async fn headers_count_for_their_own_portal_alone_and_never_half() {
     assert!(hiroshima.seen().is_empty());
     let records = okayama.stop().await;
     assert!(records.of("release").await.is_empty());
-    assert!(!records.hold(b"d0777"), "what nobody believed is not on record as a person");
+    assert!(!records.hold(b"dr0777"), "what nobody believed is not on record as a person");
 }
 
 fn token(claims: &serde_json::Value) -> String {
@@ -300,7 +300,7 @@ async fn a_signed_token_names_the_person_once_and_at_its_own_portal() {
     let claims = |id: &str, until: i64| {
         token(&serde_json::json!({
             "iss": "https://ward.okayama.example", "aud": "urn:oid:2.999.33", "iat": until - 120, "exp": until,
-            "jti": id, "sub": "d0778", "name": "架橋 次郎", "facility": "2.999.33.20", "facility_name": "Ward",
+            "jti": id, "sub": "dr0778", "name": "架橋 次郎", "facility": "2.999.33.20", "facility_name": "Ward",
             "role": "21", "purpose": "T", "auth_time": now - 600,
         }))
     };
@@ -308,7 +308,7 @@ async fn a_signed_token_names_the_person_once_and_at_its_own_portal() {
     let first = with(claims("j-1", now + 120));
     let reply = said::<PixQuery>(&ward, &ids(), &first).await.text();
     assert!(reply.contains("\"H-1\"") && reply.contains("\"0000012345\""), "{reply}");
-    assert!(hiroshima.seen()[0].envelope.contains(">d0778<"));
+    assert!(hiroshima.seen()[0].envelope.contains(">dr0778<"));
     let again = said::<PixQuery>(&ward, &ids(), &first).await;
     assert_eq!(again.fault().subcodes, ["wsse:InvalidSecurityToken"], "it has served its one message");
     let over = said::<PixQuery>(&ward, &ids(), &with(claims("j-2", now - 61))).await.fault();
@@ -324,7 +324,7 @@ async fn a_signed_token_names_the_person_once_and_at_its_own_portal() {
     assert_eq!(hiroshima.seen().len(), 1);
     let records = okayama.stop().await;
     let released = records.last("release").await;
-    assert_eq!((released.person.as_str(), released.person_name.as_str()), ("d0778", "架橋 次郎"));
+    assert_eq!((released.person.as_str(), released.person_name.as_str()), ("dr0778", "架橋 次郎"));
     assert!(records.hold(b"j-1") && records.hold(b"token"));
     assert_eq!(records.of("release").await.len(), 1);
 }

@@ -185,9 +185,13 @@ async fn another_network_finds_the_one_person_of_all_three_and_is_shown_nothing_
     let shown = uniques(&reply);
     assert_eq!(of_site(&shown, "2.999.33.27.").len(), 4, "{shown:?}");
     assert_eq!(shown.len(), 5 + 4 + 2, "{shown:?}");
-    for own in ["24001", "27001", "12345", "2.999.33.24.1", "2.999.33.27.1", "岡山県", "086-000"] {
+    for own in ["2.999.33.24.1", "2.999.33.27.1", "岡山県", "086-000-"] {
         assert!(!text.contains(own), "{own} is the hospital's own: {text}");
     }
+    // Five digits stand by chance within a UUID: a number is looked for as a word, zeros before it or not.
+    let words = text.split(|c: char| !c.is_ascii_alphanumeric()).map(|word| word.trim_start_matches('0'));
+    let own: Vec<&str> = words.filter(|word| ["24001", "27001", "12345"].contains(word)).collect();
+    assert!(own.is_empty(), "{own:?} are the hospital's own: {text}");
     for entry in physician.entries(&found.id).await {
         let bytes = physician.fetch(&entry.id).await.unwrap();
         assert_eq!(entry.hash, Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes))));

@@ -45,21 +45,21 @@ fn forged() -> Vec<(&'static str, Vec<u8>)> {
     long.extend("%E6%9E%B6".repeat(4_000).into_bytes());
     long.extend(b"\r\n");
     vec![
-        ("the same header twice", beside(b"X-User-Id: d0666\r\n")),
-        ("twice, the same value", beside(b"X-User-Id: d0777\r\n")),
-        ("twice, other capitals", beside(b"x-uSER-iD: d0666\r\n")),
-        ("twice, an underscore", beside(b"X_User_Id: d0666\r\n")),
+        ("the same header twice", beside(b"X-User-Id: dr0666\r\n")),
+        ("twice, the same value", beside(b"X-User-Id: dr0777\r\n")),
+        ("twice, other capitals", beside(b"x-uSER-iD: dr0666\r\n")),
+        ("twice, an underscore", beside(b"X_User_Id: dr0666\r\n")),
         ("twice, one empty", beside(b"X-User-Id:\r\n")),
         ("two values in one", in_place_of("X-Role", b"X-Role: 21, 21\r\n")),
-        ("folded", in_place_of("X-User-Id", b"X-User-Id: d0777\r\n d0666\r\n")),
-        ("a blank before the colon", in_place_of("X-User-Id", b"X-User-Id : d0777\r\n")),
-        ("a bare line feed", in_place_of("X-User-Id", b"X-User-Id: d0777\nX-Role: 22\r\n")),
-        ("a bare return", in_place_of("X-User-Id", b"X-User-Id: d0777\rX-Role: 22\r\n")),
-        ("a zero byte", in_place_of("X-User-Id", b"X-User-Id: d0777\0\r\n")),
-        ("percent, a line end", in_place_of("X-User-Id", b"X-User-Id: d0777%0D%0AX-Role:%2021\r\n")),
-        ("percent, a zero byte", in_place_of("X-User-Id", b"X-User-Id: d0777%00\r\n")),
-        ("percent, cut", in_place_of("X-User-Id", b"X-User-Id: d0777%4\r\n")),
-        ("percent, no digits", in_place_of("X-User-Id", b"X-User-Id: d0777%zz\r\n")),
+        ("folded", in_place_of("X-User-Id", b"X-User-Id: dr0777\r\n dr0666\r\n")),
+        ("a blank before the colon", in_place_of("X-User-Id", b"X-User-Id : dr0777\r\n")),
+        ("a bare line feed", in_place_of("X-User-Id", b"X-User-Id: dr0777\nX-Role: 22\r\n")),
+        ("a bare return", in_place_of("X-User-Id", b"X-User-Id: dr0777\rX-Role: 22\r\n")),
+        ("a zero byte", in_place_of("X-User-Id", b"X-User-Id: dr0777\0\r\n")),
+        ("percent, a line end", in_place_of("X-User-Id", b"X-User-Id: dr0777%0D%0AX-Role:%2021\r\n")),
+        ("percent, a zero byte", in_place_of("X-User-Id", b"X-User-Id: dr0777%00\r\n")),
+        ("percent, cut", in_place_of("X-User-Id", b"X-User-Id: dr0777%4\r\n")),
+        ("percent, no digits", in_place_of("X-User-Id", b"X-User-Id: dr0777%zz\r\n")),
         ("percent, Latin-1", in_place_of("X-User-Name", b"X-User-Name: %E9\r\n")),
         ("percent, an overlong slash", in_place_of("X-User-Name", b"X-User-Name: %C0%AF\r\n")),
         ("percent, half of a pair", in_place_of("X-User-Name", b"X-User-Name: %ED%A0%80\r\n")),
@@ -91,7 +91,7 @@ async fn no_forged_header_names_anybody_and_none_is_passed_over_for_nobody() {
             written::<RegistryStoredQuery>(&ward, &her, &[]).await,
         ] {
             let (status, text) = written_raw(&okayama, "okayama-ward", &message, &bytes).await;
-            let told = ["0000012345", "d0777", "d0666", "H-1", "ExtrinsicObject", "Andr"];
+            let told = ["0000012345", "dr0777", "dr0666", "H-1", "ExtrinsicObject", "Andr"];
             if !matches!(status, 0 | 400 | 431 | 500) || told.iter().any(|told| text.contains(told)) {
                 wrong.push(format!("{name} at {}: {status} {text}", message.path));
             }
@@ -109,7 +109,7 @@ async fn no_forged_header_names_anybody_and_none_is_passed_over_for_nobody() {
     assert_eq!(hiroshima.seen().len(), 1, "asked for the one who was vouched for");
     let records = okayama.stop().await;
     assert_eq!(records.of("release").await.len(), 1);
-    assert!(!records.hold(b"d0666"), "whom a forged header names is on record nowhere");
+    assert!(!records.hold(b"dr0666"), "whom a forged header names is on record nowhere");
 }
 
 /// A token over these claims with this head, signed with the portal's public key as if it were a secret.
@@ -132,7 +132,7 @@ async fn no_forged_token_names_anybody_at_any_door() {
         count += 1;
         let mut claims = serde_json::json!({
             "iss": "https://ward.okayama.example", "aud": "urn:oid:2.999.33", "iat": now, "exp": now + 120,
-            "jti": format!("f-{count}"), "sub": "d0779", "name": "架橋 三郎", "facility": "2.999.33.20",
+            "jti": format!("f-{count}"), "sub": "dr0779", "name": "架橋 三郎", "facility": "2.999.33.20",
             "facility_name": "Ward", "role": "21", "purpose": "T", "auth_time": now - 600,
         });
         if !name.is_empty() {
@@ -147,7 +147,7 @@ async fn no_forged_token_names_anybody_at_any_door() {
     };
     let sound = token(&claims("", null()));
     let (_, signature) = sound.rsplit_once('.').unwrap();
-    let moved = token(&claims("sub", "d0666".into()));
+    let moved = token(&claims("sub", "dr0666".into()));
     let moved = format!("{}.{signature}", moved.rsplit_once('.').unwrap().0);
     let mut cases: Vec<(&str, Vec<String>)> = vec![
         ("no algorithm", vec![none("{\"alg\":\"none\"}", &claims("", null()))]),
@@ -171,7 +171,7 @@ async fn no_forged_token_names_anybody_at_any_door() {
         ("auth_time", (now + 3_600).into()),
         ("jti", null()),
         ("sub", null()),
-        ("sub", "d0666\r\nX-Role: 21".into()),
+        ("sub", "dr0666\r\nX-Role: 21".into()),
         ("role", "physician".into()),
         ("role", serde_json::json!(["21", "99"])),
         ("purpose", "EMERGENCY".into()),
@@ -188,7 +188,7 @@ async fn no_forged_token_names_anybody_at_any_door() {
         ] {
             let fault = reply.fault();
             assert!(fault.subcodes.iter().all(|code| code.starts_with("ws")), "{name}: {fault:?}");
-            let told = ["0000012345", "d0779", "d0666", "H-1", "三郎"];
+            let told = ["0000012345", "dr0779", "dr0666", "H-1", "三郎"];
             assert!(told.iter().all(|told| !reply.text().contains(told)), "{name}: {}", reply.text());
         }
     }
@@ -198,5 +198,5 @@ async fn no_forged_token_names_anybody_at_any_door() {
     assert!(reply.contains("\"0000012345\""), "{reply}");
     let records = okayama.stop().await;
     assert_eq!(records.of("release").await.len(), 1);
-    assert!(!records.hold(b"d0666"));
+    assert!(!records.hold(b"dr0666"));
 }
