@@ -3,8 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::matching;
+use crate::matching::{Prepared, Shared};
 use crate::model::{Attribute, Demographics, Grade, GradedRecord, PatientId};
+
+/// Records that are held against each other. One person has some at each hospital; of a query that fits
+/// more, toward another network nobody is told, at home the likeliest.
+pub const CANDIDATES_MAX: usize = 2_048;
 
 /// How far the next person must stand below the answered one, in points (decisions A3: a first
 /// value, checked on the development set and on twins).
@@ -52,22 +56,33 @@ pub enum Conclusion {
 }
 
 struct Person {
-    records: Vec<Candidate>,
+    records: Vec<Known>,
     network_id: Option<PatientId>,
     standing: Standing,
     grade: Grade,
     score: f64,
 }
 
+// A candidate with its keys made once: each is held against many.
+struct Known {
+    candidate: Candidate,
+    keys: Prepared,
+}
+
 impl Person {
     fn of(candidate: Candidate) -> Self {
+        let keys = Prepared::new(candidate.record.demographics.reveal());
         Self {
             standing: candidate.standing,
             grade: candidate.record.grade,
             score: candidate.record.score,
             network_id: candidate.network_id.clone(),
-            records: vec![candidate],
+            records: vec![Known { candidate, keys }],
         }
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = &Candidate> {
+        self.records.iter().map(|known| &known.candidate)
     }
 
     fn take(&mut self, other: Self) {
@@ -82,7 +97,7 @@ impl Person {
         self.network_id = self.network_id.take().or(other.network_id);
         self.records.extend(other.records);
         let is_consented = self.standing == Standing::Consented;
-        let counting = self.records.iter().filter(|c| !is_consented || c.standing != Standing::Hidden);
+        let counting = self.candidates().filter(|c| !is_consented || c.standing != Standing::Hidden);
         let (mut grade, mut score) = (Grade::None, f64::NEG_INFINITY);
         for Candidate { record, .. } in counting {
             (grade, score) = (grade.max(record.grade), score.max(record.score));
@@ -92,7 +107,7 @@ impl Person {
 
     /// Whether any of their records belongs to somebody who said no.
     fn has_hidden(&self) -> bool {
-        self.records.iter().any(|candidate| candidate.standing == Standing::Hidden)
+        self.candidates().any(|candidate| candidate.standing == Standing::Hidden)
     }
 
     fn is_same(&self, other: &Self) -> bool {
@@ -100,12 +115,16 @@ impl Person {
             // Two persons that consents name apart are never joined, also not by a third record that
             // resembles both.
             (Some(one), Some(two)) => one == two,
-            _ => self.resembles(other, Grade::Auto),
+            _ => self.pairs(other).any(|(one, two)| one.may_be(two) && grade(one, two) == Grade::Auto),
         }
     }
 
-    fn resembles(&self, other: &Self, from: Grade) -> bool {
-        self.records.iter().any(|one| other.records.iter().any(|two| resemblance(one, two) >= from))
+    fn resembles(&self, other: &Self) -> bool {
+        self.pairs(other).any(|(one, two)| grade(one, two) >= Grade::Review)
+    }
+
+    fn pairs<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a Prepared, &'a Prepared)> {
+        self.records.iter().flat_map(|one| other.records.iter().map(move |two| (&one.keys, &two.keys)))
     }
 
     /// Whether it stands above another or within the margin below.
@@ -114,7 +133,8 @@ impl Person {
     }
 
     fn best(self, standing: Standing) -> Option<Candidate> {
-        self.records.into_iter().filter(|candidate| candidate.standing == standing).max_by(|one, two| {
+        let candidates = self.records.into_iter().map(|known| known.candidate);
+        candidates.filter(|candidate| candidate.standing == standing).max_by(|one, two| {
             // At home not every record has a network id; the one that has it stands for all.
             let by_id = one.network_id.is_some().cmp(&two.network_id.is_some());
             by_id.then(one.record.score.total_cmp(&two.record.score))
@@ -122,12 +142,16 @@ impl Person {
     }
 }
 
-fn resemblance(one: &Candidate, two: &Candidate) -> Grade {
-    matching::grade(one.record.demographics.reveal(), two.record.demographics.reveal()).grade
+fn grade(one: &Prepared, two: &Prepared) -> Grade {
+    one.grade_among(two, &Shared::default()).0
 }
 
 /// Concludes from all graded records of our sources. `sent` is what the asker knows of the person.
 pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
+    // Without the others nobody is told apart, and no answer tells who is among them.
+    if candidates.len() > CANDIDATES_MAX {
+        return Conclusion::Nobody;
+    }
     let mut persons = join(candidates);
     persons.sort_by(|one, two| two.score.total_cmp(&one.score));
     if let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Auto)
@@ -162,12 +186,17 @@ pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
 
 /// All persons, the likeliest first, each with their records: the one that resembles most stands first.
 /// Within one network only: whoever asks chooses among them.
-pub fn persons(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+pub fn persons(mut candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
+    if candidates.len() > CANDIDATES_MAX {
+        candidates.sort_by(|one, two| two.record.score.total_cmp(&one.record.score));
+        candidates.truncate(CANDIDATES_MAX);
+    }
     let mut persons = join(candidates);
     persons.sort_by(|one, two| two.score.total_cmp(&one.score));
     let best_first = |mut person: Person| {
-        person.records.sort_by(|one, two| two.record.score.total_cmp(&one.record.score));
-        person.records
+        let score = |known: &Known| known.candidate.record.score;
+        person.records.sort_by(|one, two| score(two).total_cmp(&score(one)));
+        person.records.into_iter().map(|known| known.candidate).collect()
     };
     persons.into_iter().map(best_first).collect()
 }
@@ -193,7 +222,7 @@ fn sole_emergency(persons: &[Person]) -> Option<usize> {
     let mut others = persons.iter().enumerate().filter(|(index, _)| *index != at).map(|(_, person)| person);
     let is_obstacle = |other: &Person| {
         let is_rival = other.is_near(top) || other.grade == Grade::Auto;
-        is_rival || (other.has_hidden() && other.resembles(top, Grade::Review))
+        is_rival || (other.has_hidden() && other.resembles(top))
     };
     (!others.any(is_obstacle)).then_some(at)
 }

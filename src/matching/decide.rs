@@ -56,6 +56,22 @@ pub fn compare_among(one: &Prepared, two: &Prepared, shared: &Shared) -> Graded 
     conclude(one, two, shared, AUTO_FROM, false)
 }
 
+impl Prepared {
+    /// Grade and points of two records among others ([`compare_among`]), without the reasons.
+    pub fn grade_among(&self, other: &Self, shared: &Shared) -> (Grade, f64) {
+        let comparison = score(self, other, shared);
+        (judge(self, other, &comparison, AUTO_FROM, false).0, comparison.score)
+    }
+
+    /// Whether they may be one person to a machine: with neither birth date nor insurance number in
+    /// common the birth date is a veto. Costs next to nothing beside a grade.
+    pub fn may_be(&self, other: &Self) -> bool {
+        let is_same_birth = self.birth.is_some() && self.birth == other.birth;
+        let numbers = self.insurance.as_ref().zip(other.insurance.as_ref());
+        is_same_birth || numbers.is_some_and(|(one, two)| one.number == two.number)
+    }
+}
+
 fn conclude(
     one: &Prepared,
     two: &Prepared,
@@ -64,16 +80,26 @@ fn conclude(
     is_corroborated: bool,
 ) -> Graded {
     let comparison = score(one, two, shared);
-    let points = comparison.score;
-    if points < REVIEW_FROM {
-        return Graded { grade: Grade::None, score: points, reasons: comparison.reasons() };
-    }
-    let mut vetoes = vetoes(one, two, &comparison);
-    vetoes.retain(|veto| !(is_corroborated && *veto == NO_CORROBORATION));
-    let grade = if points >= auto_from && vetoes.is_empty() { Grade::Auto } else { Grade::Review };
+    let (grade, vetoes) = judge(one, two, &comparison, auto_from, is_corroborated);
     let mut reasons = comparison.reasons();
     reasons.extend(vetoes.into_iter().map(|veto| format!("veto:{veto}")));
-    Graded { grade, score: points, reasons }
+    Graded { grade, score: comparison.score, reasons }
+}
+
+fn judge(
+    one: &Prepared,
+    two: &Prepared,
+    comparison: &Comparison,
+    auto_from: f64,
+    is_corroborated: bool,
+) -> (Grade, Vec<&'static str>) {
+    if comparison.score < REVIEW_FROM {
+        return (Grade::None, Vec::new());
+    }
+    let mut vetoes = vetoes(one, two, comparison);
+    vetoes.retain(|veto| !(is_corroborated && *veto == NO_CORROBORATION));
+    let is_sure = comparison.score >= auto_from && vetoes.is_empty();
+    (if is_sure { Grade::Auto } else { Grade::Review }, vetoes)
 }
 
 fn vetoes(one: &Prepared, two: &Prepared, compared: &Comparison) -> Vec<&'static str> {

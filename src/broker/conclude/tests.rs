@@ -52,7 +52,7 @@ fn graded(
     network: Option<&str>,
     standing: Standing,
 ) -> Candidate {
-    let graded = matching::grade(sent, &record);
+    let graded = crate::matching::grade(sent, &record);
     with_grade(number, record, network, standing, graded.grade, graded.score)
 }
 
@@ -285,4 +285,24 @@ fn a_person_asked_for_by_one_of_their_records_is_found_or_nobody_is() {
         }
     }
     assert!(found * 100 >= asked * 80, "{found} of {asked}");
+}
+
+// One consented person among so many others of her name, each born on a day of their own.
+fn among(others: usize) -> Vec<Candidate> {
+    let other = |n: usize| {
+        let birth = format!("{:04}{:02}{:02}", 1900 + n / 336, 1 + n / 28 % 12, 1 + n % 28);
+        let record = person(("美咲", "ミサキ"), &birth);
+        with_grade(&n.to_string(), record, None, Consented, Grade::Review, 13.0)
+    };
+    let her = with_grade("her", misaki(), Some("N1"), Consented, Grade::Auto, 40.0);
+    (0..others).map(other).chain([her]).collect()
+}
+
+#[test]
+fn of_too_many_who_resemble_another_network_is_told_nobody_and_home_the_likeliest() {
+    assert_eq!(told(conclude(among(CANDIDATES_MAX - 1), &misaki())), "found N1");
+    assert_eq!(told(conclude(among(CANDIDATES_MAX), &misaki())), "nobody");
+    let shown = persons(among(CANDIDATES_MAX + 10));
+    assert_eq!(shown.len(), CANDIDATES_MAX);
+    assert_eq!(*shown[0][0].record.id.value.reveal(), "her");
 }

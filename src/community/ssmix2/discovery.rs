@@ -1,8 +1,10 @@
 //! Who is this person to this facility: every record that resembles, graded. Choosing among them is
 //! the broker's (`conclude`), which knows consent and the other facilities.
 
-use crate::matching::{Prepared, compare_among};
-use crate::model::{Descriptor, Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi};
+use crate::matching::Prepared;
+use crate::model::{
+    Descriptor, Failure, Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi,
+};
 
 use super::index::Index;
 use super::settings::Settings;
@@ -14,13 +16,14 @@ const NUMBER_SCORE: f64 = 60.0;
 ///
 /// Only records that share a key with the query are compared ([`crate::matching::Blocks`]): birth
 /// date, telephone, house, insurance number, a whole name in any script or order, postcode and given
-/// name. A telephone or house of many families finds nobody by itself.
+/// name. A telephone or house of many families finds nobody by itself. A query that too many share a
+/// key with names nobody: [`Failure::Ambiguous`].
 pub(super) fn graded(
     index: &Index,
     request: &PatientDiscovery,
     descriptor: &Descriptor,
     settings: &Settings,
-) -> Vec<PatientMatch> {
+) -> Result<Vec<PatientMatch>, Failure> {
     let query = request.demographics.reveal();
     let prepared = Prepared::new(query);
     let named: Vec<&str> = request
@@ -29,13 +32,12 @@ pub(super) fn graded(
         .filter(|id| id.authority == settings.authority)
         .map(|id| id.value.reveal().as_str())
         .collect();
-    let (patients, shared) = index.resembling(&prepared, &named);
+    let (patients, shared) = index.resembling(&prepared, &named).ok_or(Failure::Ambiguous)?;
     let found = patients.into_iter().filter_map(|(number, patient)| {
         let (record, keys) = (patient.demographics.as_ref()?, patient.prepared.as_ref()?);
         let is_named = named.contains(&&*number);
         let (grade, score) = if !query.is_empty() {
-            let graded = compare_among(&prepared, keys, &shared);
-            (graded.grade, graded.score)
+            prepared.grade_among(keys, &shared)
         } else if is_named {
             (Grade::Auto, NUMBER_SCORE)
         } else {
@@ -53,5 +55,5 @@ pub(super) fn graded(
             })
         })
     });
-    found.collect()
+    Ok(found.collect())
 }

@@ -104,7 +104,7 @@ impl Index {
         &self,
         query: &Prepared,
         numbers: &[&str],
-    ) -> (BTreeMap<Arc<str>, Arc<Patient>>, Shared) {
+    ) -> Option<(BTreeMap<Arc<str>, Arc<Patient>>, Shared)> {
         let books = self.read();
         let patient = |number: &str| {
             books
@@ -114,9 +114,9 @@ impl Index {
         };
         let mut found: BTreeMap<_, _> = numbers.iter().filter_map(|number| patient(number)).collect();
         let prepared = |number: &Arc<str>| books.patients.get(number)?.prepared.as_deref();
-        let (candidates, shared) = books.by_key.find(query, prepared);
+        let (candidates, shared) = books.by_key.find(query, prepared)?;
         found.extend(candidates.iter().filter_map(|number| patient(number)));
-        (found, shared)
+        Some((found, shared))
     }
 
     /// A document by the number of its UUID, with its patient's number.

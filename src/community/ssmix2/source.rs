@@ -130,7 +130,7 @@ impl Community for Ssmix2 {
         request: &PatientDiscovery,
     ) -> Outcome<PatientMatch> {
         self.available()?;
-        Ok(Answer::found(discovery::graded(&self.index, request, &self.descriptor, &self.settings)))
+        discovery::graded(&self.index, request, &self.descriptor, &self.settings).map(Answer::found)
     }
 
     async fn patient_id_lookup(

@@ -1,3 +1,4 @@
+use super::population::{Style, population};
 use crate::matching::address::address;
 use crate::matching::{Postings, Prepared, compare, compare_among, fold, grade};
 use crate::model::{Address, Demographics, Grade, Insurance, NameScript, PartialDate, PersonName, Sex};
@@ -274,4 +275,22 @@ fn the_same_parts_of_names_paired_otherwise_are_other_people() {
     assert_eq!(one.whole, turned.whole);
     assert_ne!(one.whole, swapped.whole);
     assert_eq!(one.parts, swapped.parts, "what a typing error is told by");
+}
+
+#[test]
+fn who_may_not_be_one_person_is_never_linked_by_a_machine() {
+    let mut linked = 0;
+    for (style, seed) in [(Style::Usual, 51), (Style::Dirty, 52), (Style::Coincident, 53)] {
+        let records = population(seed, style, 150);
+        let records: Vec<Prepared> =
+            records.iter().map(|record| Prepared::new(&record.demographics)).collect();
+        for (at, one) in records.iter().enumerate() {
+            for two in records.iter().skip(at + 1) {
+                let is_linked = compare(one, two).grade == Grade::Auto;
+                assert!(one.may_be(two) || !is_linked, "{style:?} {:?}", compare(one, two).reasons);
+                linked += usize::from(is_linked);
+            }
+        }
+    }
+    assert!(linked > 50, "{linked}");
 }
