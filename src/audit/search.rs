@@ -11,7 +11,7 @@ use std::time::Duration;
 use super::disk::FolderDisk;
 use super::handle::{AuditHealth, Shared};
 use super::release::AuditLog;
-use super::tail::{PlacedEvent, read_from};
+use super::tail::{PlacedEvent, holds, oldest, read_from};
 use crate::store::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent, Store, StoreError};
 
 /// Why a search or the filling of the index failed.
@@ -31,6 +31,18 @@ pub enum SearchError {
         /// Records in the index.
         index: u64,
     },
+    /// The index ends at a place that the log does not have.
+    #[error(
+        "the audit index is of another log, or of one that was restored or cut: run `audit verify`; \
+         when the log is the right one, `audit search --rebuild` fills the index anew"
+    )]
+    OtherLog,
+    /// A record that was durable cannot be read.
+    #[error("record {record} of the audit log cannot be read: run `audit verify`")]
+    Unreadable {
+        /// Its number.
+        record: u64,
+    },
 }
 
 /// Where the result of a search comes from.
@@ -41,8 +53,10 @@ pub enum Origin {
         /// How many records that were.
         behind: u64,
     },
-    /// The log alone.
+    /// The log alone: there is no index.
     Log,
+    /// The log alone: the index is of another log, or of one that was restored or cut.
+    NotItsIndex,
 }
 
 /// What a search found.
@@ -54,6 +68,9 @@ pub struct Found {
     pub origin: Origin,
     /// Whether there may be earlier ones beyond the limit.
     pub is_cut: bool,
+    /// The oldest record that was read from the log, where earlier ones are neither there nor in the
+    /// index.
+    pub begins_at: Option<u64>,
 }
 
 /// Searches the log in a folder, with the index in the store if there is one.
@@ -61,9 +78,20 @@ pub struct Found {
 /// # Errors
 /// `Log`, `Index`.
 pub async fn search(folder: &Path, store: Option<&Store>, query: &AuditQuery) -> Result<Found, SearchError> {
-    let (start, indexed) = match store {
-        Some(store) => (store.audit_position().await?, store.find_audit(query).await?),
-        None => (AuditPosition::default(), Vec::new()),
+    let mut origin = Origin::Log;
+    let (mut start, mut indexed) = (AuditPosition::default(), Vec::new());
+    if let Some(store) = store {
+        let place = store.audit_position().await?;
+        if is_of(folder, &place).await? {
+            origin = Origin::Index { behind: 0 };
+            (start, indexed) = (place, store.find_audit(query).await?);
+        } else {
+            origin = Origin::NotItsIndex;
+        }
+    }
+    let begins_at = match start.next {
+        0 => reading(folder, |disk| oldest(disk)).await?.filter(|oldest| *oldest > 0),
+        _ => None,
     };
     let mut is_cut = indexed.len() >= query.limit;
     let mut events = VecDeque::from(indexed);
@@ -87,18 +115,18 @@ pub async fn search(folder: &Path, store: Option<&Store>, query: &AuditQuery) ->
         }
         position = next;
     }
-    let origin = match store {
-        Some(_) => Origin::Index { behind: position.next - start.next },
-        None => Origin::Log,
-    };
-    Ok(Found { events: events.into(), origin, is_cut })
+    if let Origin::Index { behind } = &mut origin {
+        *behind = position.next.saturating_sub(begins_at.unwrap_or(start.next));
+    }
+    Ok(Found { events: events.into(), origin, is_cut, begins_at })
 }
 
 /// Takes everything into the index that is durable (`until`, or all there is); gives the place
 /// reached.
 ///
 /// # Errors
-/// `Log`, `Index`; `Ahead` when the log is shorter than the index.
+/// `Log`, `Index`; `Ahead` when the log is shorter than the index, `OtherLog` when the index is not of
+/// this log, `Unreadable` when something durable cannot be read.
 pub async fn catch_up(
     folder: &Path,
     store: &Store,
@@ -111,7 +139,13 @@ pub async fn catch_up(
         }
         let (batch, to) = read(folder, &from, until.unwrap_or(u64::MAX)).await?;
         if to == from {
-            return Ok(from);
+            return match until {
+                Some(until) if from.next < until && is_of(folder, &from).await? => {
+                    Err(SearchError::Unreadable { record: from.next })
+                }
+                Some(until) if from.next < until => Err(SearchError::OtherLog),
+                _ => Ok(from),
+            };
         }
         let events: Vec<IndexedEvent> = batch.into_iter().map(indexed_event).collect();
         // Not taken: somebody else moved the index on. Look again.
@@ -175,10 +209,24 @@ async fn read(
     from: &AuditPosition,
     until: u64,
 ) -> io::Result<(Vec<PlacedEvent>, AuditPosition)> {
-    let (folder, from) = (folder.to_owned(), from.clone());
-    let read = move || read_from(&FolderDisk::for_reading(&folder), &from, until, BATCH_EVENTS);
+    let from = from.clone();
+    reading(folder, move |disk| read_from(disk, &from, until, BATCH_EVENTS)).await
+}
+
+async fn is_of(folder: &Path, place: &AuditPosition) -> io::Result<bool> {
+    let place = place.clone();
+    reading(folder, move |disk| holds(disk, &place)).await
+}
+
+async fn reading<T: Send + 'static>(
+    folder: &Path,
+    read: impl FnOnce(&FolderDisk) -> io::Result<T> + Send + 'static,
+) -> io::Result<T> {
+    let disk = FolderDisk::for_reading(folder);
     // A panic's message may quote what was read.
-    tokio::task::spawn_blocking(read).await.map_err(|_| io::Error::other("reading the log panicked"))?
+    tokio::task::spawn_blocking(move || read(&disk))
+        .await
+        .map_err(|_| io::Error::other("reading the log panicked"))?
 }
 
 /// An event as the index knows it.

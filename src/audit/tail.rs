@@ -19,8 +19,12 @@ pub struct PlacedEvent {
     pub event: Event,
 }
 
+/// Documents beyond which a batch is not made longer: an event of a long list holds thousands.
+const DOCUMENTS_MAX: usize = 20_000;
+
 /// Reads at most `events_max` events from a place, none that begins at or behind record `until`.
-/// Stops before anything that is not sound: verifying says what it is.
+/// Stops before anything that is not sound: verifying says what it is. Of a place of another log it
+/// reads nothing ([`holds`]).
 ///
 /// # Errors
 /// Those of the disk.
@@ -49,6 +53,7 @@ fn read_segments(
     (until, events_max): (u64, usize),
 ) -> io::Result<(Vec<PlacedEvent>, AuditPosition)> {
     let mut events = Vec::new();
+    let mut documents = 0;
     let mut position = from.clone();
     // Behind the end of a segment the next one goes on, under the name of its first record.
     let begins = segments.iter().position(|name| *name == from.segment).unwrap_or(0);
@@ -63,9 +68,12 @@ fn read_segments(
         let mut reader = SegmentReader::new(disk, segment, at);
         let mut assembler = Assembler::default();
         let mut expected = position.next;
-        while events.len() < events_max && position.next < until {
+        while events.len() < events_max && documents < DOCUMENTS_MAX && position.next < until {
             let Some(Ok(placed)) = reader.next()? else { break };
-            if placed.stored.part.sequence != expected {
+            let is_next = placed.stored.part.sequence == expected;
+            // The first one has to follow what the place was behind.
+            let is_chained = events.is_empty() && expected == from.next && !from.segment.is_empty();
+            if !is_next || (is_chained && placed.stored.previous != from.hash) {
                 return Ok((events, position));
             }
             expected += 1;
@@ -75,6 +83,7 @@ fn read_segments(
                 Ok(Some((first, event))) => {
                     position = after;
                     let Stored { part: Part { sequence, .. }, hash, .. } = first.stored;
+                    documents += event.documents.len();
                     events.push(PlacedEvent { sequence, hash, event });
                 }
                 Err(_) => return Ok((events, position)),
@@ -118,14 +127,38 @@ pub fn find(disk: &dyn Disk, sequence: u64) -> io::Result<Option<Event>> {
     Ok(None)
 }
 
-/// Whether the log goes on at this place: its next record is the one that follows, by number and
-/// chain. A place in another log, or behind the end, is none of this one.
+/// Whether this is a place of the log: its next record is the one that follows, by number and chain, or
+/// where none stands there yet, the record before ends there. A place in another log, or behind the end,
+/// is none of this one.
 ///
 /// # Errors
 /// Those of the disk.
-pub fn continues(disk: &dyn Disk, position: &AuditPosition) -> io::Result<bool> {
+pub fn holds(disk: &dyn Disk, position: &AuditPosition) -> io::Result<bool> {
+    if let Some(goes_on) = next_at(disk, position)? {
+        return Ok(goes_on);
+    }
     if position.next == 0 {
         return Ok(true);
+    }
+    if !disk.list()?.contains(&position.segment) {
+        return Ok(false);
+    }
+    // The record before ends there: told by its number and by itself.
+    let mut reader = SegmentReader::new(disk, &position.segment, 0);
+    while reader.at() < position.at {
+        let Some(Ok(placed)) = reader.next()? else { return Ok(false) };
+        if reader.at() == position.at {
+            let stored = placed.stored;
+            return Ok(stored.part.sequence + 1 == position.next && stored.hash == position.hash);
+        }
+    }
+    Ok(false)
+}
+
+// Whether the record at a place follows what was before it; None where no record stands there.
+fn next_at(disk: &dyn Disk, position: &AuditPosition) -> io::Result<Option<bool>> {
+    if position.next == 0 {
+        return Ok(None);
     }
     let segments = disk.list()?;
     let places = [(position.segment.clone(), position.at), (segment_name(position.next), 0)];
@@ -134,10 +167,18 @@ pub fn continues(disk: &dyn Disk, position: &AuditPosition) -> io::Result<bool> 
             && let Some(Ok(placed)) = SegmentReader::new(disk, &segment, at).next()?
         {
             let stored = placed.stored;
-            return Ok(stored.part.sequence == position.next && stored.previous == position.hash);
+            return Ok(Some(stored.part.sequence == position.next && stored.previous == position.hash));
         }
     }
-    Ok(false)
+    Ok(None)
+}
+
+/// The number of the oldest record in the folder; None of an empty log.
+///
+/// # Errors
+/// Those of the disk.
+pub fn oldest(disk: &dyn Disk) -> io::Result<Option<u64>> {
+    Ok(disk.list()?.first().and_then(|first| first_of(first)))
 }
 
 #[cfg(test)]
@@ -182,6 +223,30 @@ mod tests {
         disk.tamper(&segment_name(2), Vec::new());
         let (none, place) = read_from(&disk, &AuditPosition::default(), u64::MAX, 100).unwrap();
         assert!(none.is_empty() && place == AuditPosition::default(), "{place:?}");
+    }
+
+    #[test]
+    fn a_place_is_of_the_log_it_was_reached_in_and_of_no_other() {
+        let (one, other) = (SimulatedDisk::new(), SimulatedDisk::new());
+        write_in_segments(&one, 6, 1);
+        for _ in 0..6 {
+            // The same numbers and lengths under other hashes.
+            let (mut log, _) = Segments::recover(Box::new(other.clone()), 1, None).ok().unwrap();
+            log.commit(&[Entry::new(&Event::new(Kind::Refusal, Ending::Failed))]).unwrap();
+        }
+        let mut place = AuditPosition::default();
+        for number in 1..=6 {
+            place = read_from(&one, &place, u64::MAX, 1).unwrap().1;
+            assert_eq!(place.next, number);
+            assert!(holds(&one, &place).unwrap(), "{place:?}");
+            assert!(!holds(&other, &place).unwrap(), "{place:?}");
+            let (events, stays) = read_from(&other, &place, u64::MAX, 10).unwrap();
+            assert!(events.is_empty() && stays == place, "{place:?}");
+        }
+        let beyond = AuditPosition { at: place.at + 1, ..place.clone() };
+        assert!(!holds(&one, &beyond).unwrap() && holds(&other, &AuditPosition::default()).unwrap());
+        one.remove(&place.segment);
+        assert!(!holds(&one, &place).unwrap());
     }
 
     #[test]

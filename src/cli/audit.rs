@@ -82,7 +82,8 @@ struct SearchArgs {
 /// when the log has a break, 66 when it cannot be read.
 pub async fn run(args: AuditArgs, folder: &Path, store_url: Option<&str>) -> ExitCode {
     let folder = args.folder.as_deref().unwrap_or(folder);
-    let store = match open_existing(args.store.as_deref().or(store_url)).await {
+    let rebuilds = matches!(&args.command, AuditCommand::Search(wanted) if wanted.rebuild);
+    let store = match open_existing(args.store.as_deref().or(store_url), rebuilds).await {
         Ok(store) => store,
         Err(error) => {
             eprintln!("{error}; going on without the index");
@@ -100,15 +101,17 @@ pub async fn run(args: AuditArgs, folder: &Path, store_url: Option<&str>) -> Exi
     })
 }
 
-/// The store, if there is one already: reading makes none.
-async fn open_existing(url: Option<&str>) -> Result<Option<Store>, crate::store::StoreError> {
+/// The store, if there is one already: reading makes none, and leaves one of another program's version as
+/// it is.
+async fn open_existing(url: Option<&str>, rebuilds: bool) -> Result<Option<Store>, crate::store::StoreError> {
     let Some(url) = url else { return Ok(None) };
     let path = url.strip_prefix("sqlite:").unwrap_or(url).trim_start_matches("//");
     let path = path.split('?').next().unwrap_or(path);
     if !Path::new(path).exists() {
         return Ok(None);
     }
-    Store::open(url).await.map(Some)
+    let store = Store::open_for_reading(url).await?;
+    Ok(Some(if rebuilds { Store::open(url).await? } else { store }))
 }
 
 async fn run_verify(
@@ -229,6 +232,13 @@ fn tell_origin(found: &Found) {
             eprintln!("the index is {behind} records behind; these were read from the log");
         }
         Origin::Log => eprintln!("no index: read from the log itself"),
+        Origin::NotItsIndex => eprintln!(
+            "the index in the store is not of this log, or the log was restored or cut: read from the log itself; \
+             see `audit verify`, and `--rebuild` to fill the index anew"
+        ),
+    }
+    if let Some(record) = found.begins_at {
+        eprintln!("the log in this folder begins with record {record}: what is older was not searched");
     }
     if found.is_cut {
         eprintln!("there may be earlier ones: raise --limit or name a time");

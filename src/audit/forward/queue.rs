@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::audit::atna::{AuditSource, Linked, Message, messages};
 use crate::audit::disk::FolderDisk;
 use crate::audit::event::{Event, Kind};
-use crate::audit::tail::{PlacedEvent, continues, find, read_from};
+use crate::audit::tail::{PlacedEvent, find, holds, oldest, read_from};
 use crate::store::AuditPosition;
 
 /// Reads a log from its files.
@@ -48,13 +48,19 @@ impl Queue {
     /// # Errors
     /// Those of the disk, here and below.
     pub fn start(&self, place: AuditPosition) -> io::Result<AuditPosition> {
-        if continues(&self.disk, &place)? {
+        let is_known = holds(&self.disk, &place)?;
+        if is_known && place.next > 0 {
             return Ok(place);
         }
-        tracing::warn!(
-            record = place.next,
-            "the audit log is another one: it is forwarded from its beginning"
-        );
+        if !is_known {
+            tracing::warn!(
+                record = place.next,
+                "the audit log is another one: it is forwarded from its beginning"
+            );
+        }
+        if let Some(record) = oldest(&self.disk)?.filter(|oldest| *oldest > 0) {
+            tracing::warn!(record, "the audit log begins with this record: what is older is not forwarded");
+        }
         Ok(AuditPosition::default())
     }
 

@@ -190,3 +190,70 @@ async fn an_index_of_an_older_layout_fills_itself_anew_and_a_search_misses_nothi
         }
     }
 }
+
+fn all() -> AuditQuery {
+    AuditQuery { limit: 1000, ..AuditQuery::default() }
+}
+
+async fn indexed(folder: &Path, log: &Path) -> Store {
+    let store = Store::open_file(&folder.join("k.db")).await.unwrap();
+    catch_up(log, &store, None).await.unwrap();
+    store
+}
+
+#[tokio::test]
+async fn an_index_of_another_log_answers_nothing_and_takes_nothing_in() {
+    let folder = tempfile::tempdir().unwrap();
+    let [log, other, earlier] = ["audit", "other", "earlier"].map(|name| folder.path().join(name));
+    write(&log, &events());
+    write(&earlier, &events()[..10]);
+    // As long and longer, record by record of the same length, by another person.
+    let mut others: Vec<Event> = events().into_iter().chain(events()).collect();
+    others.iter_mut().for_each(|event| event.requester.as_mut().unwrap().person = "x".to_owned());
+    write(&other, &others);
+    let store = indexed(folder.path(), &log).await;
+    for (of, until) in [(&other, 80), (&earlier, 10)] {
+        let found = search(of, Some(&store), &all()).await.unwrap();
+        assert_eq!(found.origin, Origin::NotItsIndex);
+        assert_eq!(found.events, search(of, None, &all()).await.unwrap().events);
+        let refused = catch_up(of, &store, Some(until)).await.unwrap_err();
+        let is_told = matches!(refused, SearchError::OtherLog | SearchError::Ahead { log: 10, index: 40 });
+        assert!(is_told, "{refused}");
+    }
+    assert_eq!(store.find_audit(&all()).await.unwrap().len(), 40);
+    assert_eq!(search(&log, Some(&store), &all()).await.unwrap().origin, Origin::Index { behind: 0 });
+}
+
+#[tokio::test]
+async fn a_durable_record_that_cannot_be_read_is_told_and_not_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit");
+    write(&log, &events()[..20]);
+    let store = indexed(folder.path(), &log).await;
+    let place = store.audit_position().await.unwrap();
+    write(&log, &events()[20..]);
+    let segment = log.join(&place.segment);
+    let mut content = std::fs::read(&segment).unwrap();
+    content[usize::try_from(place.at).unwrap() + 40] ^= 1;
+    std::fs::write(&segment, content).unwrap();
+    let refused = catch_up(&log, &store, Some(40)).await;
+    assert!(matches!(refused, Err(SearchError::Unreadable { record: 20 })), "{refused:?}");
+}
+
+#[tokio::test]
+async fn a_search_tells_where_a_log_without_its_oldest_segments_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit");
+    write(&log, &events());
+    let store = indexed(folder.path(), &log).await;
+    std::fs::remove_file(log.join("00000000000000000000.segment")).unwrap();
+    let found = search(&log, None, &all()).await.unwrap();
+    let first = found.events[0].sequence;
+    assert!(first > 0 && found.begins_at == Some(first), "{:?}", found.begins_at);
+    let found = search(&log, Some(&store), &all()).await.unwrap();
+    assert_eq!((found.events.len(), found.begins_at), (40, None), "the index still has them");
+    store.clear_audit_index().await.unwrap();
+    let found = search(&log, Some(&store), &all()).await.unwrap();
+    assert_eq!(found.begins_at, Some(first));
+    assert_eq!(found.origin, Origin::Index { behind: 40 - first }, "what is not there is not read");
+}

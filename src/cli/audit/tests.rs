@@ -91,7 +91,7 @@ async fn verify_compares_with_the_index_and_tells_a_cut_end() {
 async fn a_store_that_is_not_there_is_not_made() {
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("none.db").display());
-    assert!(open_existing(Some(&url)).await.unwrap().is_none());
+    assert!(open_existing(Some(&url), false).await.unwrap().is_none());
     assert!(!folder.path().join("none.db").exists());
 }
 
