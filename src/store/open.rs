@@ -40,6 +40,17 @@ pub enum StoreError {
         /// Why.
         why: io::Error,
     },
+    /// Its schema is another program's.
+    #[error(
+        "store: its schema is of step {found}, this program's of {ours}: ask the program that keeps it, \
+         or start the broker of this one"
+    )]
+    OtherVersion {
+        /// The last step it has.
+        found: i64,
+        /// Our last step.
+        ours: i64,
+    },
     /// Something stored cannot be read back.
     #[error("store: unreadable: {0}")]
     Unreadable(String),
@@ -85,6 +96,25 @@ impl Store {
         }
         let reader = pool().max_connections(4).connect_with(options.read_only(true)).await?;
         Ok(Self { writer, reader, takes: Arc::default() })
+    }
+
+    /// Opens a database that is there, to read only: nothing is brought up to date, so that a broker of
+    /// another version goes on with it.
+    ///
+    /// # Errors
+    /// When it cannot be opened, or is of another version.
+    pub async fn open_for_reading(url: &str) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::from_str(url)?
+            .read_only(true)
+            .create_if_missing(false)
+            .busy_timeout(Duration::from_secs(5));
+        let reader = SqlitePoolOptions::new().max_connections(4).connect_with(options).await?;
+        let found = schema::last_step(&reader).await?;
+        let ours = schema::LAST;
+        if found != ours {
+            return Err(StoreError::OtherVersion { found, ours });
+        }
+        Ok(Self { writer: reader.clone(), reader, takes: Arc::default() })
     }
 
     /// Opens a database file.
@@ -167,6 +197,21 @@ mod tests {
         }
         names.sort();
         assert_eq!(names, ["k.db", "k.db-shm", "k.db-wal"]);
+    }
+
+    #[tokio::test]
+    async fn reading_changes_nothing_and_leaves_another_versions_database_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k.db");
+        let url = format!("sqlite:{}", path.display());
+        assert!(Store::open_for_reading(&url).await.is_err() && !path.exists());
+        schema::database_as_of(&path, 15).await.close().await;
+        let refused = Store::open_for_reading(&url).await;
+        assert!(matches!(refused, Err(StoreError::OtherVersion { found: 15, .. })), "{refused:?}");
+        Store::open(&url).await.unwrap().writer.close().await;
+        let store = Store::open_for_reading(&url).await.unwrap();
+        assert_eq!(store.audit_position().await.unwrap().next, 0);
+        assert!(store.clear_audit_index().await.is_err());
     }
 
     #[tokio::test]

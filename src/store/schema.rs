@@ -31,6 +31,23 @@ pub(super) fn migrator() -> Migrator {
     Migrator::with_migrations(STEPS.map(step).to_vec())
 }
 
+/// The last step.
+pub(super) const LAST: i64 = 17;
+
+/// The last step that a database has; 0 where it has none.
+pub(super) async fn last_step(database: &sqlx::SqlitePool) -> Result<i64, sqlx::Error> {
+    let has_any: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '_sqlx_migrations')")
+            .fetch_one(database)
+            .await?;
+    if !has_any {
+        return Ok(0);
+    }
+    sqlx::query_scalar("SELECT coalesce(max(version), 0) FROM _sqlx_migrations WHERE success")
+        .fetch_one(database)
+        .await
+}
+
 /// A new database as it was left by the programs that knew the steps up to this one.
 #[cfg(test)]
 pub(crate) async fn database_as_of(path: &std::path::Path, last: i64) -> sqlx::SqlitePool {
@@ -55,5 +72,6 @@ mod tests {
         files.sort();
         let steps = STEPS.map(|(version, name, _)| format!("{version:04}_{}.sql", name.replace(' ', "_")));
         assert_eq!(files, steps);
+        assert_eq!(STEPS.last().unwrap().0, LAST);
     }
 }
