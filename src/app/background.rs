@@ -278,6 +278,7 @@ impl Running {
 
     async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         self.store.purge_replays(now.plus_seconds(-JUDGED_LATE_S)).await?;
+        self.metrics.replay_cache_used(self.store.replays_used(None));
         self.store.purge_correlations(now).await?;
         let given_up = self.store.purge_feed(now).await?;
         if given_up > 0 {

@@ -163,7 +163,8 @@ impl Arrival<'_> {
             }
             NotAdmitted::Full => {
                 tracing::error!(request = %self.id, peer = %self.connected.peer, "the replay cache is full");
-                (Refusal::Throttled(1000), busy())
+                // There is room when assertions are over, which takes minutes.
+                (Refusal::Throttled(60_000), busy())
             }
             NotAdmitted::Late => {
                 tracing::error!(request = %self.id, "the replay cache does not answer: nothing is taken");

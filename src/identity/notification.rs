@@ -23,6 +23,10 @@ pub struct Notifications {
 /// been looked up since.
 const REMEMBERED_S: i64 = 7 * 86_400;
 
+/// And how long while its sender has used half of what it may take: who loads a whole population into a
+/// manager is told of by a million messages, and must not lock it out for the rest of the week.
+const REMEMBERED_WHEN_MANY_S: i64 = 600;
+
 impl Notifications {
     /// Over the store that remembers messages.
     pub const fn new(store: Store) -> Self {
@@ -44,6 +48,8 @@ impl Notifications {
         body.copy_from_slice(digest(&SHA256, root.text().as_bytes()).as_ref());
         let by_body = || MessageId(format!("sha256:{}", hex::encode(body)));
         let message = message.cloned().unwrap_or_else(by_body);
+        let are_many = self.store.replays_used(Some(spki_sha256)) > 0.5;
+        let remembered = if are_many { REMEMBERED_WHEN_MANY_S } else { REMEMBERED_S };
         let presented = Presented {
             spki_sha256,
             message: &message,
@@ -53,7 +59,7 @@ impl Notifications {
             // No assertion: what stands in its place is bound to this message and nothing else.
             assertion: &format!("{spki_sha256} {}", message.0),
             one_use: false,
-            until: now.plus_seconds(REMEMBERED_S),
+            until: now.plus_seconds(remembered),
         };
         // Given up, by us or by whoever waits for us, the message is freed again.
         let taken = timeout_at(deadline, self.store.take_message(&presented, now)).await;

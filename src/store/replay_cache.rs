@@ -103,8 +103,8 @@ impl Store {
             // Messages pass in between.
             tokio::task::yield_now().await;
         }
-        let over = || self.takes.with_table(|table| table.rows_over(now.micros(), PURGED_AT_ONCE)).flatten();
-        while let Some((minute, rows)) = over() {
+        let over = || self.takes.with_table(|table| table.rows_over(now.micros(), PURGED_AT_ONCE));
+        while let Some(rows) = over().filter(|rows| !rows.is_empty()) {
             // A number may have been given to a new row where the removal of the old one was not told.
             let delete = "DELETE FROM replay_taken \
                           WHERE id IN (SELECT value FROM json_each($1)) AND until_us <= $2";
@@ -113,9 +113,23 @@ impl Store {
                 .bind(now.micros())
                 .execute(&self.writer)
                 .await?;
-            self.takes.with_table(|table| table.rows_gone(minute, rows.len()));
+            self.takes.with_table(|table| table.rows_gone(rows.len()));
         }
         Ok(purged)
+    }
+
+    /// As if a system had used its share up to the last message.
+    #[cfg(test)]
+    pub(crate) fn use_replays(&self, spki_sha256: &str) {
+        let held = self.takes.with_table(|table| table.held_of(digest(&[spki_sha256])).messages = ROWS - 1);
+        held.expect("read before");
+    }
+
+    /// How much of what it may take in memory and on the disk a system has used, 0 to 1: at 1 its new
+    /// messages are refused. Without a system the one that has used most.
+    pub fn replays_used(&self, spki_sha256: Option<&str>) -> f64 {
+        let system = spki_sha256.map(|spki| digest(&[spki]));
+        self.takes.with_table(|table| table.used(system)).unwrap_or_default()
     }
 }
 

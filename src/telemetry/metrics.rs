@@ -262,6 +262,11 @@ impl Metrics {
     pub fn internal_error(&self) {
         self.state.internal_errors.inc();
     }
+
+    /// How much of the replay cache the fullest system has used, 0 to 1.
+    pub fn replay_cache_used(&self, used: f64) {
+        self.state.replay_cache_used.set(used);
+    }
 }
 
 /// How forwarding to the audit repository stands, and what was written since the last look.
@@ -497,6 +502,7 @@ struct StateMetrics {
     index_ready: IntGaugeVec,
     component_up: IntGaugeVec,
     internal_errors: IntCounter,
+    replay_cache_used: Gauge,
 }
 
 impl StateMetrics {
@@ -518,6 +524,10 @@ impl StateMetrics {
             index_ready: r.gauges("index_ready", "1 once the first index is complete.", &["source"])?,
             component_up: r.gauges("component_up", "Health of a component.", &["component"])?,
             internal_errors: r.counter("internal_errors_total", "Faults of our own.")?,
+            replay_cache_used: r.float_gauge(
+                "replay_cache_used_ratio",
+                "Of what one system's messages may take in the replay cache, how much the fullest has used.",
+            )?,
         })
     }
 }

@@ -1,7 +1,7 @@
 //! The whole way in, over a real store.
 
 use super::vectors::*;
-use crate::identity::{Admission, Arrival, NotAdmitted, Terms};
+use crate::identity::{Admission, Arrival, NotAdmitted, Notifications, Terms};
 use crate::model::{MessageId, TargetName};
 use crate::store::Store;
 
@@ -123,4 +123,26 @@ async fn a_store_that_hangs_is_given_up_at_the_deadline_and_the_message_may_come
             taken => break assert_eq!(taken, Ok(1)),
         }
     }
+}
+
+#[tokio::test]
+async fn of_a_manager_that_tells_of_a_whole_population_messages_are_remembered_for_minutes() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open_file(&folder.path().join("k.db")).await.unwrap();
+    let notifications = Notifications::new(store.clone());
+    let deadline = tokio::time::Instant::now() + std::time::Duration::from_secs(60);
+    let take = async |number: u32, now| {
+        let (root, message) = ("<a/>", MessageId(format!("urn:uuid:{number}")));
+        let root = crate::xml::WellFormed::check(root).unwrap();
+        let taken = notifications.take("spki", root, Some(&message), (now, deadline)).await;
+        taken.map(drop).map_err(|why| matches!(why, NotAdmitted::Duplicate))
+    };
+    let later = NOW.plus_seconds(700);
+    assert_eq!(take(1, NOW).await, Ok(()));
+    store.use_replays("spki");
+    assert_eq!(take(2, NOW).await, Ok(()));
+    assert_eq!(take(3, NOW).await, Err(false), "full: neither taken nor a duplicate");
+    store.purge_replays(later).await.unwrap();
+    assert_eq!(take(3, later).await, Ok(()), "there is room after minutes");
+    assert_eq!(take(1, later).await, Err(true), "a week's are remembered");
 }

@@ -212,23 +212,47 @@ impl Table {
         self.rows.entry(until.div_euclid(MINUTE)).or_default().push_back((row, system));
     }
 
-    /// Rows that are over, of the earliest minute, so many at most.
-    pub(super) fn rows_over(&self, now: i64, at_most: usize) -> Option<(i64, Vec<i64>)> {
-        let (minute, rows) = self.rows.first_key_value()?;
-        let first = rows.iter().take(at_most).map(|(row, _)| *row);
-        (*minute < now.div_euclid(MINUTE)).then(|| (*minute, first.collect()))
+    /// Rows that are over, those of the earliest minutes first, so many at most.
+    pub(super) fn rows_over(&self, now: i64, at_most: usize) -> Vec<i64> {
+        let over = self.rows.range(..now.div_euclid(MINUTE)).flat_map(|(_, rows)| rows);
+        over.map(|(row, _)| *row).take(at_most).collect()
     }
 
-    /// The first so many rows of a minute are no longer in the database.
-    pub(super) fn rows_gone(&mut self, minute: i64, count: usize) {
-        let Some(rows) = self.rows.get_mut(&minute) else { return };
-        for (_, system) in rows.drain(..count.min(rows.len())) {
-            let held = self.held.entry(system).or_default();
-            held.rows = held.rows.saturating_sub(1);
+    /// The first so many rows are no longer in the database.
+    pub(super) fn rows_gone(&mut self, mut count: usize) {
+        while let Some(mut minute) = self.rows.first_entry().filter(|_| count > 0) {
+            let rows = minute.get_mut();
+            let gone = count.min(rows.len());
+            for (_, system) in rows.drain(..gone) {
+                let held = self.held.entry(system).or_default();
+                held.rows = held.rows.saturating_sub(1);
+            }
+            count -= gone;
+            if rows.is_empty() {
+                minute.remove();
+            }
         }
-        if rows.is_empty() {
-            self.rows.remove(&minute);
+    }
+
+    /// How much of what it may take a system has used, 0 to 1; without a system the one that has used most.
+    pub(super) fn used(&self, system: Option<Key>) -> f64 {
+        let used = |held: &Held| {
+            let share = |count: u32, of: u32| f64::from(count) / f64::from(of);
+            let known = share(held.messages.max(held.assertions), ROWS);
+            known.max(share(held.rows, WRITTEN))
+        };
+        match system {
+            Some(system) => {
+                self.numbers.get(&system).and_then(|number| self.held.get(number)).map_or(0.0, used)
+            }
+            None => self.held.values().map(used).fold(0.0, f64::max),
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn held_of(&mut self, system: Key) -> &mut Held {
+        let system = self.number(system);
+        self.held.entry(system).or_default()
     }
 
     fn number(&mut self, system: Key) -> u32 {

@@ -160,8 +160,10 @@ async fn what_is_over_is_forgotten_and_what_is_not_stays() {
 async fn a_system_that_holds_too_much_is_refused_forgets_nothing_and_takes_no_others_room() {
     let (_folder, store) = store().await;
     store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();
+    assert_eq!((store.replays_used(Some("a")) * f64::from(ROWS)).round(), 1.0);
     let fill = |act: fn(&mut Held)| store.takes.with_table(|table| act(table.held.get_mut(&0).unwrap()));
     fill(|held| held.messages = ROWS);
+    assert_eq!([Some("a"), Some("b"), None].map(|of| store.replays_used(of)), [1.0, 0.0, 1.0]);
     assert_eq!(store.take_message(&presented("a", &message(2), "_1"), NOW).await.unwrap(), Taken::Full);
     assert_eq!(store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap(), Taken::Duplicate);
     fill(|held| held.assertions = ROWS);

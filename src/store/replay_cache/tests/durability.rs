@@ -169,6 +169,23 @@ async fn rows_leave_the_database_once_their_minute_is_over_and_no_others() {
 }
 
 #[tokio::test]
+async fn rows_of_many_minutes_leave_the_database_together_and_are_no_longer_counted() {
+    let (_folder, store) = store().await;
+    for n in 0..50 {
+        let (id, assertion, until) = (message(n), format!("_{n}"), NOW.plus_seconds(60 * i64::from(n)));
+        let one = Presented { until, ..presented(["a", "b"][n as usize % 2], &id, &assertion) };
+        store.take_message(&one, NOW.plus_seconds(-1)).await.unwrap();
+    }
+    let now = NOW.plus_seconds(60 * 30 + 30).micros();
+    let over = |at_most| store.takes.with_table(|table| table.rows_over(now, at_most).len()).unwrap();
+    assert_eq!((over(PURGED_AT_ONCE), over(7)), (30, 7), "of thirty minutes at once");
+    store.purge_replays(NOW.plus_seconds(60 * 30 + 30)).await.unwrap();
+    let counted =
+        store.takes.with_table(|table| table.held.values().map(|held| held.rows).collect::<Vec<_>>());
+    assert_eq!((rows(&store).await, counted.unwrap()), (20, vec![10, 10]));
+}
+
+#[tokio::test]
 async fn what_is_over_is_not_known_after_a_restart_and_leaves_the_database() {
     let (folder, store) = store().await;
     store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();
