@@ -37,6 +37,9 @@ pub enum RescanError {
     Stopped,
 }
 
+/// Patients by number.
+type Resembling = BTreeMap<Arc<str>, Arc<Patient>>;
+
 #[derive(Debug)]
 pub(super) struct Index {
     reader: Arc<Reader>,
@@ -99,12 +102,12 @@ impl Index {
     }
 
     /// The patients a query may mean, each once: those named by number, and those found by its keys;
-    /// and what too many patients share of what the query holds.
+    /// and what too many patients share of what the query holds. None where it is too many patients.
     pub(super) fn resembling(
         &self,
         query: &Prepared,
         numbers: &[&str],
-    ) -> Option<(BTreeMap<Arc<str>, Arc<Patient>>, Shared)> {
+    ) -> Option<(Resembling, Shared)> {
         let books = self.read();
         let patient = |number: &str| {
             books
