@@ -39,7 +39,7 @@ pub use record::{Unreadable, leaf_hash};
 pub use references::{CodeRef, DocumentRef, EndpointRef, LegRef, QueryElement, RequesterRef};
 pub use reject::{Note, NoteKind, Rejection};
 pub use release::{AuditLog, Released};
-pub use search::{Found, Origin, SearchError, catch_up, keep_index, search};
+pub use search::{Found, Origin, SearchError, catch_up, keep_index, rebuild, search};
 pub use segments::{AuditError, Cut};
 pub use simulated_disk::{Crash, Fault, SimulatedDisk};
 pub use stats::AuditStats;

@@ -11,8 +11,8 @@ use std::time::Duration;
 use super::disk::FolderDisk;
 use super::handle::{AuditHealth, Shared};
 use super::release::AuditLog;
-use super::tail::{PlacedEvent, holds, oldest, read_from};
-use crate::store::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent, Store, StoreError};
+use super::tail::{Place, PlacedEvent, is_whole_behind, oldest, place_of, read_from};
+use crate::store::{AuditPosition, AuditQuery, Indexed, IndexedDocument, IndexedEvent, Store, StoreError};
 
 /// Why a search or the filling of the index failed.
 #[derive(Debug, thiserror::Error)]
@@ -40,8 +40,19 @@ pub enum SearchError {
     /// A record that was durable cannot be read.
     #[error("record {record} of the audit log cannot be read: run `audit verify`")]
     Unreadable {
-        /// Its number.
+        /// Its number, or that of the one the index ends before.
         record: u64,
+    },
+    /// The index knows records that are no longer in the folder, and would forget them.
+    #[error(
+        "the audit log in this folder begins with record {oldest} and the index with {indexed}: put the \
+         older segments back before the index is filled anew, else it forgets what they hold"
+    )]
+    Older {
+        /// The oldest record in the folder.
+        oldest: u64,
+        /// The oldest record in the index.
+        indexed: u64,
     },
 }
 
@@ -53,6 +64,8 @@ pub enum Origin {
         /// How many records that were.
         behind: u64,
     },
+    /// The index alone: the folder of the log is not there.
+    IndexAlone,
     /// The log alone: there is no index.
     Log,
     /// The log alone: the index is of another log, or of one that was restored or cut.
@@ -68,9 +81,11 @@ pub struct Found {
     pub origin: Origin,
     /// Whether there may be earlier ones beyond the limit.
     pub is_cut: bool,
-    /// The oldest record that was read from the log, where earlier ones are neither there nor in the
-    /// index.
+    /// The oldest record that was searched, where earlier ones are neither in the log nor in the index.
     pub begins_at: Option<u64>,
+    /// The record at which reading the log ended although something follows: damage, or something that
+    /// is just being written.
+    pub stops_at: Option<u64>,
 }
 
 /// Searches the log in a folder, with the index in the store if there is one.
@@ -79,20 +94,24 @@ pub struct Found {
 /// `Log`, `Index`.
 pub async fn search(folder: &Path, store: Option<&Store>, query: &AuditQuery) -> Result<Found, SearchError> {
     let mut origin = Origin::Log;
-    let (mut start, mut indexed) = (AuditPosition::default(), Vec::new());
+    let (mut start, mut indexed, mut first) = (AuditPosition::default(), Vec::new(), None);
     if let Some(store) = store {
-        let place = store.audit_position().await?;
-        if is_of(folder, &place).await? {
-            origin = Origin::Index { behind: 0 };
-            (start, indexed) = (place, store.find_audit(query).await?);
-        } else {
+        let Indexed { position, oldest, events } = store.find_audit(query).await?;
+        if position.next > 0 && !folder.exists() {
+            let (origin, is_cut) = (Origin::IndexAlone, events.len() >= query.limit);
+            let begins_at = oldest.filter(|oldest| *oldest > 0);
+            return Ok(Found { events, origin, is_cut, begins_at, stops_at: None });
+        }
+        // Where it cannot be told, the index is the better of two witnesses.
+        if place(folder, &position).await? == Place::Foreign {
             origin = Origin::NotItsIndex;
+        } else {
+            origin = Origin::Index { behind: 0 };
+            (start, indexed, first) = (position, events, oldest);
         }
     }
-    let begins_at = match start.next {
-        0 => reading(folder, |disk| oldest(disk)).await?.filter(|oldest| *oldest > 0),
-        _ => None,
-    };
+    let oldest = reading(folder, |disk| oldest(disk)).await?;
+    let begins_at = first.into_iter().chain(oldest).min().filter(|first| *first > 0);
     let mut is_cut = indexed.len() >= query.limit;
     let mut events = VecDeque::from(indexed);
     let mut position = start.clone();
@@ -116,9 +135,13 @@ pub async fn search(folder: &Path, store: Option<&Store>, query: &AuditQuery) ->
         position = next;
     }
     if let Origin::Index { behind } = &mut origin {
-        *behind = position.next.saturating_sub(begins_at.unwrap_or(start.next));
+        let read_from = if start.next == 0 { oldest.unwrap_or_default() } else { start.next };
+        *behind = position.next.saturating_sub(read_from);
     }
-    Ok(Found { events: events.into(), origin, is_cut, begins_at })
+    let end = position.clone();
+    let is_whole = reading(folder, move |disk| is_whole_behind(disk, &end)).await?;
+    let stops_at = (!is_whole).then_some(position.next);
+    Ok(Found { events: events.into(), origin, is_cut, begins_at, stops_at })
 }
 
 /// Takes everything into the index that is durable (`until`, or all there is); gives the place
@@ -139,18 +162,44 @@ pub async fn catch_up(
         }
         let (batch, to) = read(folder, &from, until.unwrap_or(u64::MAX)).await?;
         if to == from {
-            return match until {
-                Some(until) if from.next < until && is_of(folder, &from).await? => {
-                    Err(SearchError::Unreadable { record: from.next })
-                }
-                Some(until) if from.next < until => Err(SearchError::OtherLog),
-                _ => Ok(from),
-            };
+            if until.is_none_or(|until| from.next >= until) {
+                return Ok(from);
+            }
+            return Err(match place(folder, &from).await? {
+                Place::Foreign => SearchError::OtherLog,
+                Place::Held | Place::Unknown => SearchError::Unreadable { record: from.next },
+            });
         }
         let events: Vec<IndexedEvent> = batch.into_iter().map(indexed_event).collect();
         // Not taken: somebody else moved the index on. Look again.
         store.audit_index(&from, &events, &to).await?;
     }
+}
+
+/// Fills the index anew, from a log that can be read to its end and reaches back as far as the index; what
+/// the index knows is not given up for less.
+///
+/// # Errors
+/// `Log`, `Index`; `Unreadable`, `Older`: the index is then as it was.
+pub async fn rebuild(folder: &Path, store: &Store) -> Result<AuditPosition, SearchError> {
+    let mut end = AuditPosition::default();
+    loop {
+        let (_, next) = read(folder, &end, u64::MAX).await?;
+        if next == end {
+            break;
+        }
+        end = next;
+    }
+    let record = end.next;
+    if !reading(folder, move |disk| is_whole_behind(disk, &end)).await? {
+        return Err(SearchError::Unreadable { record });
+    }
+    let oldest = reading(folder, |disk| oldest(disk)).await?.unwrap_or_default();
+    if let Some(indexed) = store.audit_oldest().await?.filter(|indexed| oldest > *indexed) {
+        return Err(SearchError::Older { oldest, indexed });
+    }
+    store.clear_audit_index().await?;
+    catch_up(folder, store, None).await
 }
 
 /// Follows the log with the index until the log stops. A failing store is tried again and holds
@@ -213,9 +262,9 @@ async fn read(
     reading(folder, move |disk| read_from(disk, &from, until, BATCH_EVENTS)).await
 }
 
-async fn is_of(folder: &Path, place: &AuditPosition) -> io::Result<bool> {
-    let place = place.clone();
-    reading(folder, move |disk| holds(disk, &place)).await
+async fn place(folder: &Path, position: &AuditPosition) -> io::Result<Place> {
+    let position = position.clone();
+    reading(folder, move |disk| place_of(disk, &position)).await
 }
 
 async fn reading<T: Send + 'static>(

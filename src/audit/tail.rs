@@ -24,7 +24,7 @@ const DOCUMENTS_MAX: usize = 20_000;
 
 /// Reads at most `events_max` events from a place, none that begins at or behind record `until`.
 /// Stops before anything that is not sound: verifying says what it is. Of a place of another log it
-/// reads nothing ([`holds`]).
+/// reads nothing ([`place_of`]).
 ///
 /// # Errors
 /// Those of the disk.
@@ -127,32 +127,72 @@ pub fn find(disk: &dyn Disk, sequence: u64) -> io::Result<Option<Event>> {
     Ok(None)
 }
 
-/// Whether this is a place of the log: its next record is the one that follows, by number and chain, or
-/// where none stands there yet, the record before ends there. A place in another log, or behind the end,
-/// is none of this one.
+/// Whether a place is one of a log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Place {
+    /// It is: the next record follows it by number and chain, or where none stands there yet, the record
+    /// before ends there.
+    Held,
+    /// It is not: the log is another one, or was restored or cut.
+    Foreign,
+    /// The log is not there, or what is before the place cannot be read.
+    Unknown,
+}
+
+/// Whether this is a place of the log.
 ///
 /// # Errors
 /// Those of the disk.
-pub fn holds(disk: &dyn Disk, position: &AuditPosition) -> io::Result<bool> {
-    if let Some(goes_on) = next_at(disk, position)? {
-        return Ok(goes_on);
+pub fn place_of(disk: &dyn Disk, position: &AuditPosition) -> io::Result<Place> {
+    let of = |is_held| if is_held { Place::Held } else { Place::Foreign };
+    if let Some(follows) = next_at(disk, position)? {
+        return Ok(of(follows));
     }
     if position.next == 0 {
-        return Ok(true);
+        return Ok(Place::Held);
     }
-    if !disk.list()?.contains(&position.segment) {
-        return Ok(false);
+    let segments = disk.list()?;
+    if !segments.contains(&position.segment) {
+        return Ok(if segments.is_empty() { Place::Unknown } else { Place::Foreign });
     }
     // The record before ends there: told by its number and by itself.
     let mut reader = SegmentReader::new(disk, &position.segment, 0);
     while reader.at() < position.at {
-        let Some(Ok(placed)) = reader.next()? else { return Ok(false) };
+        let stored = match reader.next()? {
+            Some(Ok(placed)) => placed.stored,
+            Some(Err(_)) => return Ok(Place::Unknown),
+            None => return Ok(Place::Foreign),
+        };
         if reader.at() == position.at {
-            let stored = placed.stored;
-            return Ok(stored.part.sequence + 1 == position.next && stored.hash == position.hash);
+            let is_before = stored.part.sequence + 1 == position.next && stored.hash == position.hash;
+            return Ok(of(is_before));
         }
     }
-    Ok(false)
+    Ok(Place::Foreign)
+}
+
+/// Whether nothing stands behind a place that cannot be read.
+///
+/// # Errors
+/// Those of the disk.
+pub fn is_whole_behind(disk: &dyn Disk, position: &AuditPosition) -> io::Result<bool> {
+    if !read_from(disk, position, u64::MAX, 1)?.0.is_empty() {
+        // It has grown since.
+        return Ok(true);
+    }
+    for segment in disk.list()? {
+        let at = if segment == position.segment {
+            position.at
+        } else if first_of(&segment).is_none_or(|first| first >= position.next) {
+            0
+        } else {
+            continue;
+        };
+        if SegmentReader::new(disk, &segment, at).next()?.is_some() {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 // Whether the record at a place follows what was before it; None where no record stands there.
@@ -238,15 +278,34 @@ mod tests {
         for number in 1..=6 {
             place = read_from(&one, &place, u64::MAX, 1).unwrap().1;
             assert_eq!(place.next, number);
-            assert!(holds(&one, &place).unwrap(), "{place:?}");
-            assert!(!holds(&other, &place).unwrap(), "{place:?}");
+            assert_eq!(place_of(&one, &place).unwrap(), Place::Held, "{place:?}");
+            assert_eq!(place_of(&other, &place).unwrap(), Place::Foreign, "{place:?}");
             let (events, stays) = read_from(&other, &place, u64::MAX, 10).unwrap();
             assert!(events.is_empty() && stays == place, "{place:?}");
         }
         let beyond = AuditPosition { at: place.at + 1, ..place.clone() };
-        assert!(!holds(&one, &beyond).unwrap() && holds(&other, &AuditPosition::default()).unwrap());
+        assert_eq!(place_of(&one, &beyond).unwrap(), Place::Foreign);
+        assert_eq!(place_of(&other, &AuditPosition::default()).unwrap(), Place::Held);
         one.remove(&place.segment);
-        assert!(!holds(&one, &place).unwrap());
+        assert_eq!(place_of(&one, &place).unwrap(), Place::Foreign);
+        assert_eq!(place_of(&SimulatedDisk::new(), &place).unwrap(), Place::Unknown);
+    }
+
+    #[test]
+    fn behind_damage_a_place_stays_one_of_the_log_as_far_as_can_be_told() {
+        let disk = SimulatedDisk::new();
+        write(&disk, 6);
+        let (_, third) = read_from(&disk, &AuditPosition::default(), u64::MAX, 3).unwrap();
+        let (_, end) = read_from(&disk, &third, u64::MAX, 9).unwrap();
+        assert!(is_whole_behind(&disk, &third).unwrap() && is_whole_behind(&disk, &end).unwrap());
+        let mut content = disk.content(&segment_name(0));
+        content[usize::try_from(third.at).unwrap() + 40] ^= 1;
+        disk.tamper(&segment_name(0), content);
+        assert_eq!(place_of(&disk, &end).unwrap(), Place::Unknown);
+        assert_eq!(place_of(&disk, &third).unwrap(), Place::Held);
+        assert!(!is_whole_behind(&disk, &third).unwrap());
+        let (events, reached) = read_from(&disk, &AuditPosition::default(), u64::MAX, 9).unwrap();
+        assert_eq!((events.len(), reached.next), (3, 3));
     }
 
     #[test]

@@ -1,14 +1,10 @@
 //! Graded records of several sources become one person, a wish for more attributes, or nobody
 //! (decisions A3 to A5, C4). No candidate list crosses the border.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
-use crate::matching::{Prepared, Shared};
+use crate::matching::{Key, Prepared, Shared};
 use crate::model::{Attribute, Demographics, Grade, GradedRecord, PatientId};
-
-/// Records that are held against each other. One person has some at each hospital; of a query that fits
-/// more, toward another network nobody is told, at home the likeliest.
-pub const CANDIDATES_MAX: usize = 2_048;
 
 /// How far the next person must stand below the answered one, in points (decisions A3: a first
 /// value, checked on the development set and on twins).
@@ -115,7 +111,7 @@ impl Person {
             // Two persons that consents name apart are never joined, also not by a third record that
             // resembles both.
             (Some(one), Some(two)) => one == two,
-            _ => self.pairs(other).any(|(one, two)| one.may_be(two) && grade(one, two) == Grade::Auto),
+            _ => self.pairs(other).any(|(one, two)| grade(one, two) == Grade::Auto),
         }
     }
 
@@ -148,10 +144,6 @@ fn grade(one: &Prepared, two: &Prepared) -> Grade {
 
 /// Concludes from all graded records of our sources. `sent` is what the asker knows of the person.
 pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
-    // Without the others nobody is told apart, and no answer tells who is among them.
-    if candidates.len() > CANDIDATES_MAX {
-        return Conclusion::Nobody;
-    }
     let mut persons = join(candidates);
     persons.sort_by(|one, two| two.score.total_cmp(&one.score));
     if let Some(at) = persons.iter().position(|p| p.standing == Standing::Consented && p.grade == Grade::Auto)
@@ -186,11 +178,7 @@ pub fn conclude(candidates: Vec<Candidate>, sent: &Demographics) -> Conclusion {
 
 /// All persons, the likeliest first, each with their records: the one that resembles most stands first.
 /// Within one network only: whoever asks chooses among them.
-pub fn persons(mut candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
-    if candidates.len() > CANDIDATES_MAX {
-        candidates.sort_by(|one, two| two.record.score.total_cmp(&one.record.score));
-        candidates.truncate(CANDIDATES_MAX);
-    }
+pub fn persons(candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     let mut persons = join(candidates);
     persons.sort_by(|one, two| two.score.total_cmp(&one.score));
     let best_first = |mut person: Person| {
@@ -201,17 +189,48 @@ pub fn persons(mut candidates: Vec<Candidate>) -> Vec<Vec<Candidate>> {
     persons.into_iter().map(best_first).collect()
 }
 
+// Each is held against those only that they can be one with: a common name and a range of birth dates bring
+// thousands, and all pairs of them would be too many.
 fn join(candidates: Vec<Candidate>) -> Vec<Person> {
-    let mut persons: Vec<Person> = Vec::new();
+    let mut persons: Vec<Option<Person>> = Vec::new();
+    let mut places: HashMap<Together, Vec<usize>> = HashMap::new();
     for candidate in candidates {
         let mut person = Person::of(candidate);
         // One record may join two groups that did not know of each other.
-        while let Some(at) = persons.iter().position(|known| known.is_same(&person)) {
-            person.take(persons.remove(at));
+        while let Some(at) = person.first_same(&persons, &places) {
+            let Some(known) = persons.get_mut(at).and_then(Option::take) else { break };
+            person.take(known);
         }
-        persons.push(person);
+        for shared in person.must_share() {
+            places.entry(shared).or_default().push(persons.len());
+        }
+        persons.push(Some(person));
     }
-    persons
+    persons.into_iter().flatten().collect()
+}
+
+/// What two persons have in common at least if they are one.
+#[derive(Debug, PartialEq, Eq, Hash)]
+enum Together {
+    Record(Key),
+    NetworkId(PatientId),
+}
+
+impl Person {
+    fn must_share(&self) -> HashSet<Together> {
+        let keys = self.records.iter().flat_map(|known| known.keys.must_share()).map(Together::Record);
+        keys.chain(self.network_id.clone().map(Together::NetworkId)).collect()
+    }
+
+    // The place of the first of them who is the same person.
+    fn first_same(&self, persons: &[Option<Self>], places: &HashMap<Together, Vec<usize>>) -> Option<usize> {
+        let shared = self.must_share();
+        let near = shared.iter().filter_map(|shared| places.get(shared)).flatten();
+        let near: BTreeSet<usize> = near.copied().collect();
+        let is_same =
+            |at: &usize| persons.get(*at).and_then(Option::as_ref).is_some_and(|known| known.is_same(self));
+        near.into_iter().find(is_same)
+    }
 }
 
 // A sole `auto` without any consent row, and nobody resembling it who said no, if only at one hospital

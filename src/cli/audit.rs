@@ -12,7 +12,7 @@ use time::format_description::well_known::Rfc3339;
 use time::macros::{format_description, offset};
 use time::{Date, OffsetDateTime};
 
-use crate::audit::{Break, Found, Head, Origin, SearchError, Verified, catch_up, search, verify};
+use crate::audit::{Break, Found, Head, Origin, SearchError, Verified, rebuild, search, verify};
 use crate::model::{Phi, Timestamp};
 use crate::store::{AuditQuery, IndexedEvent, Store};
 
@@ -110,8 +110,8 @@ async fn open_existing(url: Option<&str>, rebuilds: bool) -> Result<Option<Store
     if !Path::new(path).exists() {
         return Ok(None);
     }
-    let store = Store::open_for_reading(url).await?;
-    Ok(Some(if rebuilds { Store::open(url).await? } else { store }))
+    let store = if rebuilds { Store::open(url).await? } else { Store::open_for_reading(url).await? };
+    Ok(Some(store))
 }
 
 async fn run_verify(
@@ -189,14 +189,12 @@ async fn run_search(
     out: &mut impl Write,
 ) -> Result<ExitCode, SearchError> {
     if wanted.rebuild {
-        match &store {
-            Some(store) => {
-                store.clear_audit_index().await?;
-                let position = catch_up(folder, store, None).await?;
-                eprintln!("the index holds {} records", position.next);
-            }
-            None => eprintln!("there is no store to rebuild the index in"),
-        }
+        let Some(store) = &store else {
+            eprintln!("there is no store to rebuild the index in");
+            return Ok(ExitCode::from(EX_NOINPUT));
+        };
+        let position = rebuild(folder, store).await?;
+        eprintln!("the index holds {} records", position.next);
     }
     let query = AuditQuery {
         patient: wanted.patient.clone().map(Phi::new),
@@ -231,6 +229,9 @@ fn tell_origin(found: &Found) {
         Origin::Index { behind } => {
             eprintln!("the index is {behind} records behind; these were read from the log");
         }
+        Origin::IndexAlone => eprintln!(
+            "the folder of the log is not there: this is what the index had taken in, and nothing vouches for it"
+        ),
         Origin::Log => eprintln!("no index: read from the log itself"),
         Origin::NotItsIndex => eprintln!(
             "the index in the store is not of this log, or the log was restored or cut: read from the log itself; \
@@ -238,7 +239,10 @@ fn tell_origin(found: &Found) {
         ),
     }
     if let Some(record) = found.begins_at {
-        eprintln!("the log in this folder begins with record {record}: what is older was not searched");
+        eprintln!("neither log nor index has records before {record}: what is older was not searched");
+    }
+    if let Some(record) = found.stops_at {
+        eprintln!("record {record} of the log cannot be read, nor what follows: see `audit verify`");
     }
     if found.is_cut {
         eprintln!("there may be earlier ones: raise --limit or name a time");

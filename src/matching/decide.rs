@@ -1,9 +1,9 @@
 //! Grade of two records: thresholds and vetoes (japan.md 2.4). The vetoes, not the threshold, buy
 //! safety: each sends the pair to a person at best.
 
-use super::keys::Prepared;
+use super::keys::{self, Prepared};
 use super::score::{Agreement, Comparison, is_generation_apart, score};
-use super::shared::Shared;
+use super::shared::{Key, Shared};
 use crate::model::{Demographics, Grade};
 
 /// Points from which two records are one person, if no veto speaks.
@@ -63,12 +63,11 @@ impl Prepared {
         (judge(self, other, &comparison, AUTO_FROM, false).0, comparison.score)
     }
 
-    /// Whether they may be one person to a machine: with neither birth date nor insurance number in
-    /// common the birth date is a veto. Costs next to nothing beside a grade.
-    pub fn may_be(&self, other: &Self) -> bool {
-        let is_same_birth = self.birth.is_some() && self.birth == other.birth;
-        let numbers = self.insurance.as_ref().zip(other.insurance.as_ref());
-        is_same_birth || numbers.is_some_and(|(one, two)| one.number == two.number)
+    /// Of which two records must have one in common to be one person to a machine: without the birth date
+    /// the insurance number. Where they share neither, the birth date is a veto.
+    pub fn must_share(&self) -> impl Iterator<Item = Key> + '_ {
+        let birth = self.birth.map(|date| Key::of('b', date));
+        birth.into_iter().chain(self.insurance.iter().map(keys::insurance_key))
     }
 }
 

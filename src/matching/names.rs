@@ -100,8 +100,16 @@ pub fn roman_kana_points(roman: &NameKey, kana: &NameKey) -> Scored {
     }
 }
 
+/// Two aliases that are written the same.
+pub fn equal<'a>(one: &'a [NameKey], two: &'a [NameKey]) -> Option<(&'a NameKey, &'a NameKey)> {
+    one.iter().find_map(|a| two.iter().find(|b| a.whole == b.whole).map(|b| (a, b)))
+}
+
 /// How the given names of one script stand to each other, over all aliases.
 pub fn given(one: &[NameKey], two: &[NameKey], same: fn(&NameKey, &NameKey) -> Agreement) -> Agreement {
+    if equal(one, two).is_some_and(|(a, b)| same(a, b) == Agreement::Equal) {
+        return Agreement::Equal;
+    }
     let pairs = one.iter().flat_map(|a| two.iter().map(move |b| same(a, b)));
     pairs.max().unwrap_or(Agreement::Missing)
 }

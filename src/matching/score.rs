@@ -116,8 +116,12 @@ fn roman(one: &Prepared, two: &Prepared) -> Scored {
     across.max_by(|a, b| a.points.total_cmp(&b.points)).unwrap_or(straight)
 }
 
-// The best of all aliases: any may match.
+// The best of all aliases: any may match. Nothing is better than equal, and a candidate found by a name has
+// that one: how alike all the others are need not be known.
 fn best(one: &[NameKey], two: &[NameKey], points: fn(&NameKey, &NameKey) -> Scored) -> Scored {
+    if let Some((a, b)) = names::equal(one, two) {
+        return points(a, b);
+    }
     let pairs = one.iter().flat_map(|a| two.iter().map(move |b| points(a, b)));
     pairs.max_by(|a, b| a.points.total_cmp(&b.points)).unwrap_or(MISSING)
 }
@@ -155,12 +159,18 @@ fn birth(one: &Prepared, two: &Prepared) -> Scored {
     }
 }
 
+// Within many years somebody of the name was born: that tells nothing.
+const RANGE_YEARS_MAX: u16 = 10;
+
 fn birth_in_range(one: &Prepared, two: &Prepared) -> Option<Scored> {
     let (first, last) = one.birth_range?;
     let date = two.birth?.digits();
     let inside = first.digits() <= date && date <= last.digits();
-    Some(if inside {
+    let is_narrow = last.year.saturating_sub(first.year) <= RANGE_YEARS_MAX;
+    Some(if inside && is_narrow {
         scored(5.0, Agreement::Partial, "range")
+    } else if inside {
+        MISSING
     } else {
         scored(-10.0, Agreement::Differs, "differs")
     })

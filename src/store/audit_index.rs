@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use futures_util::TryStreamExt;
 use serde::Serialize;
 use sqlx::sqlite::SqliteRow;
-use sqlx::{QueryBuilder, Row, Sqlite};
+use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
 use super::audit_content::{self, content_of};
 use super::audit_words::{words_of, words_wanted};
@@ -157,17 +157,15 @@ impl Store {
     /// # Errors
     /// When the database fails.
     pub async fn audit_position(&self) -> Result<AuditPosition, StoreError> {
-        let row = sqlx::query("SELECT next, segment, at_bytes, hash FROM audit_index_position")
-            .fetch_optional(&self.reader)
-            .await?;
-        let Some(row) = row else { return Ok(AuditPosition::default()) };
-        let hash: Vec<u8> = row.try_get("hash")?;
-        Ok(AuditPosition {
-            next: unsigned(row.try_get("next")?),
-            segment: row.try_get("segment")?,
-            at: unsigned(row.try_get("at_bytes")?),
-            hash: hash.try_into().map_err(|_| StoreError::Unreadable("audit index position".to_owned()))?,
-        })
+        position(&mut *self.reader.acquire().await?).await
+    }
+
+    /// The oldest record in the index.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn audit_oldest(&self) -> Result<Option<u64>, StoreError> {
+        oldest(&mut *self.reader.acquire().await?).await
     }
 
     /// Takes in what stands between two places; false when the index is no longer at `from`.
@@ -223,30 +221,70 @@ impl Store {
         Ok(())
     }
 
-    /// The latest events that are looked for, in the order of the log.
+    /// What the index holds of what is looked for, and how far it reaches, at one moment.
     ///
     /// # Errors
     /// When the database fails.
-    pub async fn find_audit(&self, query: &AuditQuery) -> Result<Vec<IndexedEvent>, StoreError> {
-        let mut sql = selection(query);
-        sql.push(" ORDER BY sequence DESC");
-        // Where no word preselects, whatever is selected is looked for.
-        if words_wanted(query).is_empty() {
-            sql.push(" LIMIT ").push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
-        }
-        let mut rows = sql.build().fetch(&self.reader);
-        let mut found = VecDeque::new();
-        while found.len() < query.limit
-            && let Some(row) = rows.try_next().await?
-        {
-            let event = event_of(&row)?;
-            // Another document may have the same word.
-            if query.matches(&event) {
-                found.push_front(event);
-            }
-        }
-        Ok(found.into())
+    pub async fn find_audit(&self, query: &AuditQuery) -> Result<Indexed, StoreError> {
+        let mut snapshot = self.reader.begin().await?;
+        Ok(Indexed {
+            position: position(&mut snapshot).await?,
+            oldest: oldest(&mut snapshot).await?,
+            events: find(&mut snapshot, query).await?,
+        })
     }
+}
+
+/// What the index holds at one moment.
+#[derive(Debug)]
+pub struct Indexed {
+    /// Up to where it has taken in the log.
+    pub position: AuditPosition,
+    /// Its oldest record.
+    pub oldest: Option<u64>,
+    /// The latest events that are looked for, in the order of the log.
+    pub events: Vec<IndexedEvent>,
+}
+
+async fn position(from: &mut SqliteConnection) -> Result<AuditPosition, StoreError> {
+    let row = sqlx::query("SELECT next, segment, at_bytes, hash FROM audit_index_position")
+        .fetch_optional(from)
+        .await?;
+    let Some(row) = row else { return Ok(AuditPosition::default()) };
+    let hash: Vec<u8> = row.try_get("hash")?;
+    Ok(AuditPosition {
+        next: unsigned(row.try_get("next")?),
+        segment: row.try_get("segment")?,
+        at: unsigned(row.try_get("at_bytes")?),
+        hash: hash.try_into().map_err(|_| StoreError::Unreadable("audit index position".to_owned()))?,
+    })
+}
+
+async fn oldest(from: &mut SqliteConnection) -> Result<Option<u64>, StoreError> {
+    let oldest: Option<i64> =
+        sqlx::query_scalar("SELECT min(sequence) FROM audit_event").fetch_one(from).await?;
+    Ok(oldest.map(unsigned))
+}
+
+async fn find(from: &mut SqliteConnection, query: &AuditQuery) -> Result<Vec<IndexedEvent>, StoreError> {
+    let mut sql = selection(query);
+    sql.push(" ORDER BY sequence DESC");
+    // Where no word preselects, whatever is selected is looked for.
+    if words_wanted(query).is_empty() {
+        sql.push(" LIMIT ").push_bind(i64::try_from(query.limit).unwrap_or(i64::MAX));
+    }
+    let mut rows = sql.build().fetch(from);
+    let mut found = VecDeque::new();
+    while found.len() < query.limit
+        && let Some(row) = rows.try_next().await?
+    {
+        let event = event_of(&row)?;
+        // Another document may have the same word.
+        if query.matches(&event) {
+            found.push_front(event);
+        }
+    }
+    Ok(found.into())
 }
 
 /// What the index can tell apart; events that are not looked for may be among them.

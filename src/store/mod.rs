@@ -19,7 +19,7 @@ mod replay_cache;
 mod schema;
 
 pub use asked::AskedRow;
-pub use audit_index::{AuditPosition, AuditQuery, IndexedDocument, IndexedEvent};
+pub use audit_index::{AuditPosition, AuditQuery, Indexed, IndexedDocument, IndexedEvent};
 pub use cards::{Ended, OPEN};
 pub use claims::{ClaimRow, Claimed, IdHash};
 pub use consent_row::{Card, ConsentRow, ConsentState, Terms, first_moment};

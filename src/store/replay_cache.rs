@@ -113,7 +113,7 @@ impl Store {
                 .bind(now.micros())
                 .execute(&self.writer)
                 .await?;
-            self.takes.with_table(|table| table.rows_gone(rows.len()));
+            self.takes.with_table(|table| table.rows_gone(&rows, now.micros()));
         }
         Ok(purged)
     }

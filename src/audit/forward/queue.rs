@@ -8,7 +8,7 @@ use std::path::Path;
 use crate::audit::atna::{AuditSource, Linked, Message, messages};
 use crate::audit::disk::FolderDisk;
 use crate::audit::event::{Event, Kind};
-use crate::audit::tail::{PlacedEvent, find, holds, oldest, read_from};
+use crate::audit::tail::{Place, PlacedEvent, find, oldest, place_of, read_from};
 use crate::store::AuditPosition;
 
 /// Reads a log from its files.
@@ -48,11 +48,12 @@ impl Queue {
     /// # Errors
     /// Those of the disk, here and below.
     pub fn start(&self, place: AuditPosition) -> io::Result<AuditPosition> {
-        let is_known = holds(&self.disk, &place)?;
-        if is_known && place.next > 0 {
+        // Where it cannot be told, nothing is sent a second time.
+        let is_foreign = place_of(&self.disk, &place)? == Place::Foreign;
+        if !is_foreign && place.next > 0 {
             return Ok(place);
         }
-        if !is_known {
+        if is_foreign {
             tracing::warn!(
                 record = place.next,
                 "the audit log is another one: it is forwarded from its beginning"

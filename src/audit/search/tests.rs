@@ -118,11 +118,11 @@ async fn a_rebuilt_index_is_the_grown_one() {
     write(&log, &second);
     let grown_to = catch_up(&log, &store, None).await.unwrap();
     let all = AuditQuery { limit: 1000, ..AuditQuery::default() };
-    let grown = store.find_audit(&all).await.unwrap();
+    let grown = store.find_audit(&all).await.unwrap().events;
     store.clear_audit_index().await.unwrap();
     assert_eq!(store.audit_position().await.unwrap(), AuditPosition::default());
     assert_eq!(catch_up(&log, &store, None).await.unwrap(), grown_to);
-    assert_eq!(store.find_audit(&all).await.unwrap(), grown);
+    assert_eq!(store.find_audit(&all).await.unwrap().events, grown);
     let verified = verify(&log, Some(Head { records: grown_to.next, hash: grown_to.hash })).unwrap();
     assert!(verified.is_sound());
 }
@@ -220,7 +220,7 @@ async fn an_index_of_another_log_answers_nothing_and_takes_nothing_in() {
         let is_told = matches!(refused, SearchError::OtherLog | SearchError::Ahead { log: 10, index: 40 });
         assert!(is_told, "{refused}");
     }
-    assert_eq!(store.find_audit(&all()).await.unwrap().len(), 40);
+    assert_eq!(store.find_audit(&all()).await.unwrap().events.len(), 40);
     assert_eq!(search(&log, Some(&store), &all()).await.unwrap().origin, Origin::Index { behind: 0 });
 }
 
@@ -252,8 +252,36 @@ async fn a_search_tells_where_a_log_without_its_oldest_segments_begins() {
     assert!(first > 0 && found.begins_at == Some(first), "{:?}", found.begins_at);
     let found = search(&log, Some(&store), &all()).await.unwrap();
     assert_eq!((found.events.len(), found.begins_at), (40, None), "the index still has them");
+    let refused = rebuild(&log, &store).await.unwrap_err();
+    assert!(matches!(refused, SearchError::Older { indexed: 0, .. }), "{refused}");
+    assert_eq!(store.find_audit(&all()).await.unwrap().events.len(), 40, "it is as it was");
     store.clear_audit_index().await.unwrap();
     let found = search(&log, Some(&store), &all()).await.unwrap();
     assert_eq!(found.begins_at, Some(first));
     assert_eq!(found.origin, Origin::Index { behind: 40 - first }, "what is not there is not read");
+    rebuild(&log, &store).await.unwrap();
+    let found = search(&log, Some(&store), &all()).await.unwrap();
+    assert_eq!((found.begins_at, found.origin), (Some(first), Origin::Index { behind: 0 }));
+}
+
+#[tokio::test]
+async fn behind_damage_the_index_still_answers_and_is_not_given_up_for_less() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit");
+    write(&log, &events());
+    let store = indexed(folder.path(), &log).await;
+    let place = store.audit_position().await.unwrap();
+    let segment = log.join(&place.segment);
+    let mut content = std::fs::read(&segment).unwrap();
+    content[40] ^= 1;
+    std::fs::write(&segment, content).unwrap();
+    let found = search(&log, Some(&store), &all()).await.unwrap();
+    assert_eq!((found.events.len(), found.origin), (40, Origin::Index { behind: 0 }));
+    let found = search(&log, None, &all()).await.unwrap();
+    assert_eq!(found.stops_at, Some(u64::try_from(found.events.len()).unwrap()), "damage is told");
+    let refused = rebuild(&log, &store).await.unwrap_err();
+    assert!(matches!(refused, SearchError::Unreadable { .. }), "{refused}");
+    std::fs::remove_dir_all(&log).unwrap();
+    let found = search(&log, Some(&store), &all()).await.unwrap();
+    assert_eq!((found.events.len(), found.origin), (40, Origin::IndexAlone), "a lost log leaves its index");
 }

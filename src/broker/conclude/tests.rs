@@ -299,10 +299,44 @@ fn among(others: usize) -> Vec<Candidate> {
 }
 
 #[test]
-fn of_too_many_who_resemble_another_network_is_told_nobody_and_home_the_likeliest() {
-    assert_eq!(told(conclude(among(CANDIDATES_MAX - 1), &misaki())), "found N1");
-    assert_eq!(told(conclude(among(CANDIDATES_MAX), &misaki())), "nobody");
-    let shown = persons(among(CANDIDATES_MAX + 10));
-    assert_eq!(shown.len(), CANDIDATES_MAX);
+fn of_thousands_who_resemble_the_one_who_is_meant_is_found_and_none_is_joined_to_another() {
+    assert_eq!(told(conclude(among(20_000), &misaki())), "found N1");
+    let shown = persons(among(20_000));
+    assert_eq!(shown.len(), 20_001);
     assert_eq!(*shown[0][0].record.id.value.reveal(), "her");
+}
+
+// As it says what joins: each held against each.
+fn joined_pair_by_pair(candidates: Vec<Candidate>) -> Vec<Person> {
+    let mut persons: Vec<Person> = Vec::new();
+    for candidate in candidates {
+        let mut person = Person::of(candidate);
+        while let Some(at) = persons.iter().position(|known| known.is_same(&person)) {
+            person.take(persons.remove(at));
+        }
+        persons.push(person);
+    }
+    persons
+}
+
+#[test]
+fn who_is_held_against_those_alone_that_may_be_meant_is_joined_to_the_same() {
+    for (style, seed) in [(Style::Usual, 61), (Style::Dirty, 62), (Style::Coincident, 63)] {
+        let records = population(seed, style, 120);
+        let all: Vec<Candidate> = (0..)
+            .zip(&records)
+            .map(|(n, record): (usize, _)| {
+                let network = format!("N{}", record.person);
+                let network = Some(network.as_str()).filter(|_| n % 3 == 0);
+                let (number, of) = (n.to_string(), record.demographics.clone());
+                with_grade(&number, of, network, Consented, Grade::Review, n as f64)
+            })
+            .collect();
+        let told = |persons: Vec<Person>| -> Vec<Vec<String>> {
+            let numbers =
+                |person: &Person| person.candidates().map(|c| c.record.id.value.reveal().clone()).collect();
+            persons.iter().map(numbers).collect()
+        };
+        assert_eq!(told(join(all.clone())), told(joined_pair_by_pair(all)), "{style:?}");
+    }
 }

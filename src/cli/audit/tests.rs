@@ -1,7 +1,7 @@
 use clap::Parser;
 
 use super::*;
-use crate::audit::{AuditLog, AuditOptions, Note, NoteKind};
+use crate::audit::{AuditLog, AuditOptions, Note, NoteKind, catch_up};
 use crate::model::{Authority, Oid, PatientId};
 
 #[derive(Debug, Parser)]
@@ -93,6 +93,25 @@ async fn a_store_that_is_not_there_is_not_made() {
     let url = format!("sqlite:{}", folder.path().join("none.db").display());
     assert!(open_existing(Some(&url), false).await.unwrap().is_none());
     assert!(!folder.path().join("none.db").exists());
+}
+
+#[tokio::test]
+async fn a_rebuild_brings_an_older_store_up_to_date_and_without_a_store_is_no_success() {
+    let folder = tempfile::tempdir().unwrap();
+    let log = folder.path().join("audit");
+    log_of_one_change(&log).await;
+    let path = folder.path().join("k.db");
+    let url = format!("sqlite:{}", path.display());
+    let rebuild = || async {
+        let line = format!("audit search --store {url} --rebuild");
+        run(parsed(&line), &log, None).await
+    };
+    assert_eq!(rebuild().await, ExitCode::from(EX_NOINPUT));
+    crate::store::database_as_of(&path, 15).await.close().await;
+    assert_eq!(run(parsed(&format!("audit search --store {url}")), &log, None).await, ExitCode::SUCCESS);
+    assert_eq!(rebuild().await, ExitCode::SUCCESS);
+    let store = Store::open_for_reading(&url).await.unwrap();
+    assert_eq!(store.audit_position().await.unwrap().next, 3);
 }
 
 #[test]

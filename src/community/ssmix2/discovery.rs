@@ -2,9 +2,7 @@
 //! the broker's (`conclude`), which knows consent and the other facilities.
 
 use crate::matching::Prepared;
-use crate::model::{
-    Descriptor, Failure, Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi,
-};
+use crate::model::{Descriptor, Grade, GradedRecord, PatientDiscovery, PatientId, PatientMatch, Phi};
 
 use super::index::Index;
 use super::settings::Settings;
@@ -16,14 +14,13 @@ const NUMBER_SCORE: f64 = 60.0;
 ///
 /// Only records that share a key with the query are compared ([`crate::matching::Blocks`]): birth
 /// date, telephone, house, insurance number, a whole name in any script or order, postcode and given
-/// name. A telephone or house of many families finds nobody by itself. A query that too many share a
-/// key with names nobody: [`Failure::Ambiguous`].
+/// name. A telephone or house of many families finds nobody by itself.
 pub(super) fn graded(
     index: &Index,
     request: &PatientDiscovery,
     descriptor: &Descriptor,
     settings: &Settings,
-) -> Result<Vec<PatientMatch>, Failure> {
+) -> Vec<PatientMatch> {
     let query = request.demographics.reveal();
     let prepared = Prepared::new(query);
     let named: Vec<&str> = request
@@ -32,7 +29,7 @@ pub(super) fn graded(
         .filter(|id| id.authority == settings.authority)
         .map(|id| id.value.reveal().as_str())
         .collect();
-    let (patients, shared) = index.resembling(&prepared, &named).ok_or(Failure::Ambiguous)?;
+    let (patients, shared) = index.resembling(&prepared, &named);
     let found = patients.into_iter().filter_map(|(number, patient)| {
         let (record, keys) = (patient.demographics.as_ref()?, patient.prepared.as_ref()?);
         let is_named = named.contains(&&*number);
@@ -55,5 +52,5 @@ pub(super) fn graded(
             })
         })
     });
-    Ok(found.collect())
+    found.collect()
 }

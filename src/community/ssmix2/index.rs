@@ -37,9 +37,6 @@ pub enum RescanError {
     Stopped,
 }
 
-/// Patients by number.
-type Resembling = BTreeMap<Arc<str>, Arc<Patient>>;
-
 #[derive(Debug)]
 pub(super) struct Index {
     reader: Arc<Reader>,
@@ -102,12 +99,12 @@ impl Index {
     }
 
     /// The patients a query may mean, each once: those named by number, and those found by its keys;
-    /// and what too many patients share of what the query holds. None where it is too many patients.
+    /// and what too many patients share of what the query holds.
     pub(super) fn resembling(
         &self,
         query: &Prepared,
         numbers: &[&str],
-    ) -> Option<(Resembling, Shared)> {
+    ) -> (BTreeMap<Arc<str>, Arc<Patient>>, Shared) {
         let books = self.read();
         let patient = |number: &str| {
             books
@@ -117,9 +114,9 @@ impl Index {
         };
         let mut found: BTreeMap<_, _> = numbers.iter().filter_map(|number| patient(number)).collect();
         let prepared = |number: &Arc<str>| books.patients.get(number)?.prepared.as_deref();
-        let (candidates, shared) = books.by_key.find(query, prepared)?;
+        let (candidates, shared) = books.by_key.find(query, prepared);
         found.extend(candidates.iter().filter_map(|number| patient(number)));
-        Some((found, shared))
+        (found, shared)
     }
 
     /// A document by the number of its UUID, with its patient's number.

@@ -130,7 +130,7 @@ impl Community for Ssmix2 {
         request: &PatientDiscovery,
     ) -> Outcome<PatientMatch> {
         self.available()?;
-        discovery::graded(&self.index, request, &self.descriptor, &self.settings).map(Answer::found)
+        Ok(Answer::found(discovery::graded(&self.index, request, &self.descriptor, &self.settings)))
     }
 
     async fn patient_id_lookup(

@@ -19,6 +19,8 @@ pub(super) const VALUES_MAX: usize = 100;
 /// Names: scripts, orders and former names of one person. More would be guesses at several persons, and
 /// a query counts as one against the asker's budgets.
 const NAMES_MAX: usize = 12;
+/// Addresses, and telephones, of one person that are looked at.
+const PLACES_MAX: usize = 8;
 const GENDER_SYSTEM: &str = "2.16.840.1.113883.5.1";
 
 /// Reads a request.
@@ -169,9 +171,9 @@ fn fill(into: &mut Demographics, name: &str, value: &Tree) -> Result<(), (&'stat
             }
         }
         "patientAddress" => {
-            into.addresses.extend(read_address(value).filter(|_| into.addresses.len() < VALUES_MAX))
+            into.addresses.extend(read_address(value).filter(|_| into.addresses.len() < PLACES_MAX))
         }
-        "patientTelecom" => into.phones.extend(read_phone(value).filter(|_| into.phones.len() < VALUES_MAX)),
+        "patientTelecom" => into.phones.extend(read_phone(value).filter(|_| into.phones.len() < PLACES_MAX)),
         "mothersMaidenName" => into.mothers_maiden_name = read_name(value),
         "livingSubjectBirthPlaceName" => {
             let text = value.text().trim().to_owned();

@@ -39,7 +39,7 @@ async fn holding(folder: &tempfile::TempDir, events: &[IndexedEvent]) -> Store {
 }
 
 async fn found(store: &Store, query: AuditQuery) -> Vec<u64> {
-    store.find_audit(&query).await.unwrap().iter().map(|event| event.sequence).collect()
+    store.find_audit(&query).await.unwrap().events.iter().map(|event| event.sequence).collect()
 }
 
 fn of_document(unique: &str, limit: usize) -> AuditQuery {
@@ -86,7 +86,7 @@ async fn everything_of_an_event_comes_back_in_its_order() {
     let folder = tempfile::tempdir().unwrap();
     let store = holding(&folder, &events).await;
     let all = AuditQuery { limit: 100, ..AuditQuery::default() };
-    assert_eq!(store.find_audit(&all).await.unwrap(), events);
+    assert_eq!(store.find_audit(&all).await.unwrap().events, events);
     assert_eq!(found(&store, of_document("患者", 100)).await, [70]);
     let patient = Some(Phi::new("P\n2".to_owned()));
     assert_eq!(found(&store, AuditQuery { patient, ..all }).await, [70]);

@@ -1,7 +1,7 @@
 //! What is known of messages and assertions, in memory: here it is decided. What is decided is a change
 //! that can be undone, for it counts only once it is on the disk.
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 use super::record::Record;
 use super::{ATTEMPTS, ROWS, Taken, WRITTEN};
@@ -218,20 +218,25 @@ impl Table {
         over.map(|(row, _)| *row).take(at_most).collect()
     }
 
-    /// The first so many rows are no longer in the database.
-    pub(super) fn rows_gone(&mut self, mut count: usize) {
-        while let Some(mut minute) = self.rows.first_entry().filter(|_| count > 0) {
-            let rows = minute.get_mut();
-            let gone = count.min(rows.len());
-            for (_, system) in rows.drain(..gone) {
-                let held = self.held.entry(system).or_default();
-                held.rows = held.rows.saturating_sub(1);
-            }
-            count -= gone;
-            if rows.is_empty() {
-                minute.remove();
+    /// These rows, which were over at this time, are no longer in the database.
+    pub(super) fn rows_gone(&mut self, gone: &[i64], now: i64) {
+        let gone: HashSet<i64> = gone.iter().copied().collect();
+        let mut left = gone.len();
+        for (_, rows) in self.rows.range_mut(..now.div_euclid(MINUTE)) {
+            rows.retain(|(row, system)| {
+                let is_gone = gone.contains(row);
+                if is_gone {
+                    left = left.saturating_sub(1);
+                    let held = self.held.entry(*system).or_default();
+                    held.rows = held.rows.saturating_sub(1);
+                }
+                !is_gone
+            });
+            if left == 0 {
+                break;
             }
         }
+        self.rows.retain(|_, rows| !rows.is_empty());
     }
 
     /// How much of what it may take a system has used, 0 to 1; without a system the one that has used most.

@@ -128,11 +128,7 @@ impl Search {
 // Few digits stand by chance among those of a random id or a hash, once in a thousand runs, and among
 // the decimals of a sum of seconds.
 fn is_by_chance(bytes: &[u8], at: usize, form: &[u8]) -> bool {
-    let digits = bytes[..at].iter().rev().take_while(|byte| byte.is_ascii_digit()).count();
-    let behind = bytes[at + form.len()..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-    let point = at.checked_sub(digits + 2).and_then(|start| bytes.get(start..start + 2));
-    let is_decimal = point.is_some_and(|point| point[0].is_ascii_digit() && point[1] == b'.');
-    if is_decimal && digits + behind > 0 && form.iter().all(u8::is_ascii_digit) {
+    if is_decimals(bytes, at, form) {
         return true;
     }
     let is_of_id = |byte: &&u8| byte.is_ascii_hexdigit() || **byte == b'-';
@@ -141,6 +137,18 @@ fn is_by_chance(bytes: &[u8], at: usize, form: &[u8]) -> bool {
     let id = &bytes[at - before..at + behind];
     let is_random = id.len() >= 32 && id.iter().any(u8::is_ascii_alphabetic);
     form.len() < 10 && form.iter().all(u8::is_ascii_digit) && is_random
+}
+
+// Among more decimals than it has digits, of a number that is no arc of an OID.
+fn is_decimals(bytes: &[u8], at: usize, form: &[u8]) -> bool {
+    let digits =
+        |bytes: &mut dyn Iterator<Item = &u8>| bytes.take_while(|byte| byte.is_ascii_digit()).count();
+    let before = digits(&mut bytes[..at].iter().rev());
+    let behind = digits(&mut bytes[at + form.len()..].iter());
+    let whole = bytes[..at - before].strip_suffix(b".").unwrap_or_default();
+    let wholes = digits(&mut whole.iter().rev());
+    let is_arc = whole[..whole.len() - wholes].ends_with(b".");
+    form.iter().all(u8::is_ascii_digit) && before + behind > 0 && wholes > 0 && !is_arc
 }
 
 #[test]
@@ -164,7 +172,8 @@ fn a_text_is_found_in_every_form_and_among_others() {
     }
     assert_eq!(search.first_in(b"id=0c7fe1a2-19480405-5d31-9e0b-1f52b6a7c3d9", |_| true), None);
     assert_eq!(search.first_in(b"seconds_sum 0.5319480405000002", |_| true), None);
-    for text in ["19480405000000", "2.19480405", "x.119480405", "19480405F", "Date19480405", "id=19480405 "] {
+    let places = ["19480405000000", "2.19480405", "x.119480405", "2.999.0019480405", "19480405F"];
+    for text in places.into_iter().chain(["Date19480405", "id=19480405 "]) {
         assert_eq!(search.first_in(text.as_bytes(), |_| true).map(|(found, _)| found), Some(1), "{text}");
     }
     assert_eq!(search.first_in("2026-11-27T10:00:00 架橋花子".as_bytes(), |_| true), None);

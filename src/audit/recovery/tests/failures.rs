@@ -7,7 +7,7 @@ use super::super::super::disk::Disk;
 use super::super::super::handle::{AuditHealth, Handle};
 use super::super::super::segments::{AuditError, Segments};
 use super::super::super::simulated_disk::{Crash, Fault, SimulatedDisk};
-use super::super::super::tail::{find, holds, read_from};
+use super::super::super::tail::{find, place_of, read_from};
 use super::super::super::verify::verify_disk;
 use super::super::super::writer::AuditOptions;
 use super::super::super::{Ending, Event, Kind};
@@ -32,7 +32,7 @@ fn whichever_reading_operation_fails_nothing_is_cut_and_nothing_is_called_sound(
             let verified = verify_disk(&copy, None);
             let read = read_from(&copy, &AuditPosition::default(), u64::MAX, usize::MAX);
             let found = find(&copy, 3);
-            let goes_on = holds(&copy, &AuditPosition { next: 3, ..AuditPosition::default() });
+            let goes_on = place_of(&copy, &AuditPosition { next: 3, ..AuditPosition::default() });
             let all = [verified.is_err(), read.is_err(), found.is_err(), goes_on.is_err()];
             (recovered.err().map(|(_, error)| error), all.contains(&true))
         };
