@@ -282,7 +282,9 @@ impl StorageFile {
     /// Where the file belongs below a root.
     pub fn relative_path(&self) -> Phi<String> {
         let patient = self.patient.reveal();
-        let level = |from: usize| patient.chars().skip(from).take(3).collect::<String>();
+        // Of a number of three the levels overlap: an empty one would be none.
+        let last = patient.chars().count().saturating_sub(1);
+        let level = |from: usize| patient.chars().skip(from.min(last)).take(3).collect::<String>();
         let mut path = format!("{}/{}/{patient}/", level(0), level(3));
         let date = self.date.as_deref().unwrap_or("-");
         let _ = write!(path, "{date}/{}/{}", self.kind.folder(), self.name().reveal());
