@@ -99,7 +99,7 @@ pub struct Scanner<'a> {
     resolved: Option<(&'a str, &'a str)>,
     /// How often a declaration has come or gone.
     scope_changes: usize,
-    noting: Option<Noting>,
+    noting: Option<Noting<'a>>,
 }
 
 /// Which outer namespaces the markup uses.

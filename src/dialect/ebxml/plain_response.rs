@@ -16,6 +16,7 @@ use crate::dialect::Sent;
 use crate::dialect::soap::Envelope;
 use crate::model::{DocumentEntry, Phi, RegistryObject, SharedText, WireBytes, WirePlaces};
 use crate::xml::{Limits, NotPlain, RawValue, Scanner, Shapes, Tag, Token, Used};
+use meaning::{Gone, Meaning};
 use reading::{Last, Reading, Step};
 
 /// Reads an answer whose objects are all entries; gives what stands around them, and them.
@@ -91,7 +92,7 @@ fn entry<'a>(
     scanner: &mut Scanner<'a>,
     tag: Tag<'_>,
     shared: &Shared<'_>,
-    (shapes, last): (&mut Shapes<'a, Steps>, &mut Last<'a>),
+    (shapes, last): (&mut Shapes<'a, Meaning<'a>>, &mut Last<'a>),
 ) -> Result<DocumentEntry, NotPlain> {
     let value = |name: &str| scanner.attribute(name).map(|attribute| attribute.value.resolved()).transpose();
     let home = scanner.attribute("home").ok_or(NotPlain)?.value;
@@ -107,38 +108,29 @@ fn entry<'a>(
     let mut reading = Reading::default();
     let mut open: Vec<RimElement> = Vec::with_capacity(8);
     loop {
-        if let Some((steps, values)) = shapes.follow(scanner) {
-            for step in steps {
-                reading.take(step.map(|place| values.get(place).copied()).ok_or(NotPlain)?)?;
-            }
+        if let Some((meaning, values)) = shapes.follow(scanner) {
+            meaning.heed(values, &mut reading)?;
             continue;
         }
         shapes.begin(scanner);
-        let Some(steps) = child(scanner, &mut open, &mut reading)? else { break };
-        shapes.learn(scanner, |place| {
-            let steps = Some(steps).filter(|steps| steps.len() <= STEPS_MAX)?;
-            steps.into_iter().map(|step| step.map(|value| place(value.at))).collect()
-        });
+        let Some(gone) = child(scanner, &mut open, &mut reading)? else { break };
+        shapes.learn(scanner, |place| gone.meaning(place));
     }
     let written = Written { tag, end: scanner.offset(), declared, used: scanner.take_used() };
     let wire = wire(&written, (home, reading.patient.ok_or(NotPlain)?), shared)?;
     reading.finish((object, media_type, availability), wire, shared.sent, last)
 }
 
-/// What the children of an entry mean that have one shape, each value by its place.
-type Steps = Box<[Step<usize>]>;
-
 /// Steps of a child that is learned at most: a slot may hold as many values as a message has room for.
 const STEPS_MAX: usize = 128;
 
-// Goes over the next child of an entry and gives its steps, one more than `STEPS_MAX` at most; None at the
-// end of the entry.
+// Goes over the next child of an entry; None at the end of the entry.
 fn child<'a>(
     scanner: &mut Scanner<'a>,
     open: &mut Vec<RimElement>,
     reading: &mut Reading<'a>,
-) -> Result<Option<Vec<Step<RawValue<'a>>>>, NotPlain> {
-    let mut steps = Vec::new();
+) -> Result<Option<Gone<'a>>, NotPlain> {
+    let mut gone = Gone::default();
     loop {
         let step = match scanner.token()? {
             Token::Start(child) => {
@@ -148,24 +140,28 @@ fn child<'a>(
                     return Err(NotPlain);
                 }
                 open.push(element.ok_or(NotPlain)?);
-                Step::at_start(scanner, open)
+                Step::at_start(scanner, open).map(|(step, by)| {
+                    gone.told_by.extend(by.filter(|_| gone.told_by.len() <= STEPS_MAX));
+                    step
+                })
             }
             Token::Text(text) => Step::at_text(open, text, scanner.offset()),
             Token::End => match open.pop() {
                 Some(element) if open.is_empty() => {
                     if element == RimElement::Classification {
-                        steps.push(Step::ClassificationEnd);
+                        gone.code = reading.coded().cloned();
+                        gone.steps.push(Step::ClassificationEnd);
                         reading.take(Step::ClassificationEnd)?;
                     }
-                    return Ok(Some(steps));
+                    return Ok(Some(gone));
                 }
                 Some(_) => None,
                 None => return Ok(None),
             },
         };
         if let Some(step) = step {
-            if steps.len() <= STEPS_MAX {
-                steps.push(step);
+            if gone.steps.len() <= STEPS_MAX {
+                gone.steps.push(step);
             }
             reading.take(step)?;
         }
@@ -215,6 +211,7 @@ fn wire(
     Ok(WireBytes { text: Phi::new(text), namespaces, places: Some(places) })
 }
 
+mod meaning;
 mod reading;
 
 #[cfg(test)]

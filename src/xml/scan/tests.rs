@@ -198,11 +198,13 @@ type Gone = (Vec<(usize, usize)>, Used);
 fn children(markup: &str, is_by_shape: bool) -> Option<(Gone, usize)> {
     let scope = [("p".to_owned(), SCOPE.to_owned()), ("q".to_owned(), "urn:q".to_owned())];
     let mut scanner = Scanner::new(markup, 0, &scope, Limits::default());
-    let (mut shapes, mut behind, mut followed) = (Shapes::default(), Vec::new(), 0);
+    let mut shapes = Shapes::<(usize, Option<String>)>::default();
+    let (mut behind, mut followed) = (Vec::new(), 0);
     scanner.token().ok()?;
     loop {
-        if is_by_shape && let Some((count, values)) = shapes.follow(&mut scanner) {
+        if is_by_shape && let Some(((count, first), values)) = shapes.follow(&mut scanner) {
             assert_eq!(*count, values.len());
+            assert_eq!(first.as_deref(), values.first().map(|value| value.raw), "fixed");
             for value in values {
                 assert_eq!(markup.get(value.at..value.at + value.raw.len()), Some(value.raw));
             }
@@ -211,18 +213,26 @@ fn children(markup: &str, is_by_shape: bool) -> Option<(Gone, usize)> {
             continue;
         }
         shapes.begin(&mut scanner);
-        let mut values = 0;
+        let (mut values, mut first) = (0, None);
         loop {
             match scanner.token().ok()? {
-                Token::Start(_) => values += scanner.attributes.len(),
-                Token::Text(text) => values += usize::from(!is_blank(text)),
+                Token::Start(_) => {
+                    values += scanner.attributes.len();
+                    first = first.or(scanner.attributes.first().map(|attribute| attribute.value.raw));
+                }
+                Token::Text(text) if is_blank(text) => {}
+                Token::Text(text) => {
+                    values += 1;
+                    first = first.or(Some(text));
+                }
                 Token::End if scanner.depth() == 1 => break,
                 Token::End if scanner.depth() == 0 => return Some(((behind, scanner.take_used()), followed)),
                 Token::End => {}
             }
         }
         behind.push((scanner.offset(), scanner.nodes));
-        shapes.learn(&mut scanner, |_| Some(values));
+        let fixed = first.map(|_| 0).into_iter().collect();
+        shapes.learn(&mut scanner, |_| Some(((values, first.map(str::to_owned)), fixed)));
     }
 }
 

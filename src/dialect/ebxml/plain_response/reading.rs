@@ -59,13 +59,13 @@ impl<'a> Last<'a> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Step<V> {
     /// A slot of the entry begins.
-    Slot { name: Option<V> },
+    Slot(Valued),
     /// A value of the slot that is open.
     SlotValue(V),
     /// A classification begins.
-    Classification { scheme: Option<V>, node: Option<V> },
+    Classification { coded: Option<Coded>, node: Option<V> },
     /// A slot of the classification that is open begins.
-    CodeSlot { name: Option<V> },
+    CodeSlot { is_scheme: bool },
     /// A value of that slot.
     CodeSlotValue(V),
     /// A name of the classification that is open begins.
@@ -75,7 +75,7 @@ pub(super) enum Step<V> {
     /// The classification ends.
     ClassificationEnd,
     /// An external identifier.
-    Identifier { scheme: Option<V>, value: Option<V> },
+    Identifier { of: Identified, value: Option<V> },
 }
 
 impl<V: Copy> Step<V> {
@@ -86,39 +86,65 @@ impl<V: Copy> Step<V> {
             None => Some(None),
         };
         Some(match self {
-            Self::Slot { name } => Step::Slot { name: maybe(name)? },
+            Self::Slot(valued) => Step::Slot(valued),
             Self::SlotValue(value) => Step::SlotValue(other(value)?),
-            Self::Classification { scheme, node } => {
-                Step::Classification { scheme: maybe(scheme)?, node: maybe(node)? }
-            }
-            Self::CodeSlot { name } => Step::CodeSlot { name: maybe(name)? },
+            Self::Classification { coded, node } => Step::Classification { coded, node: maybe(node)? },
+            Self::CodeSlot { is_scheme } => Step::CodeSlot { is_scheme },
             Self::CodeSlotValue(value) => Step::CodeSlotValue(other(value)?),
             Self::CodeName => Step::CodeName,
             Self::CodeText { value } => Step::CodeText { value: maybe(value)? },
             Self::ClassificationEnd => Step::ClassificationEnd,
-            Self::Identifier { scheme, value } => {
-                Step::Identifier { scheme: maybe(scheme)?, value: maybe(value)? }
-            }
+            Self::Identifier { of, value } => Step::Identifier { of, value: maybe(value)? },
         })
+    }
+
+    /// The value it holds.
+    pub(super) const fn value(self) -> Option<V> {
+        match self {
+            Self::SlotValue(value) | Self::CodeSlotValue(value) => Some(value),
+            Self::Classification { node: value, .. }
+            | Self::CodeText { value }
+            | Self::Identifier { value, .. } => value,
+            Self::Slot(_) | Self::CodeSlot { .. } | Self::CodeName | Self::ClassificationEnd => None,
+        }
+    }
+
+    /// Whether nothing is read of what begins with it.
+    pub(super) const fn begins_nothing(self) -> bool {
+        matches!(
+            self,
+            Self::Slot(Valued::Other)
+                | Self::Classification { coded: None, .. }
+                | Self::Identifier { of: Identified::Other, .. }
+        )
     }
 }
 
 impl<'a> Step<RawValue<'a>> {
-    /// The elements that are open, the one that has just begun the last.
-    pub(super) fn at_start(scanner: &Scanner<'a>, open: &[RimElement]) -> Option<Self> {
+    /// The elements that are open, the one that has just begun the last; and the value that makes it this step
+    /// and not another.
+    pub(super) fn at_start(
+        scanner: &Scanner<'a>,
+        open: &[RimElement],
+    ) -> Option<(Self, Option<RawValue<'a>>)> {
         use RimElement::{Classification, ExternalIdentifier, LocalizedString, Name, Slot};
         let value = |name: &str| scanner.attribute(name).map(|attribute| attribute.value);
+        let raw = |value: Option<RawValue<'a>>| value.map(|value| value.raw).unwrap_or_default();
+        let name = value("name").filter(|_| open.last() == Some(&Slot));
         Some(match open {
-            [Slot] => Self::Slot { name: value("name") },
-            [Classification] => Self::Classification {
-                scheme: value("classificationScheme"),
-                node: value("nodeRepresentation"),
-            },
-            [Classification, Slot] => Self::CodeSlot { name: value("name") },
-            [Classification, Name] => Self::CodeName,
-            [Classification, Name, LocalizedString] => Self::CodeText { value: value("value") },
+            [Slot] => (Self::Slot(Valued::named(raw(name))), name),
+            [Classification] => {
+                let scheme = value("classificationScheme");
+                let coded = CODED.into_iter().find(|(known, _)| same_uuid(known, raw(scheme)));
+                let (coded, node) = (coded.map(|(_, coded)| coded), value("nodeRepresentation"));
+                (Self::Classification { coded, node }, scheme)
+            }
+            [Classification, Slot] => (Self::CodeSlot { is_scheme: raw(name) == "codingScheme" }, name),
+            [Classification, Name] => (Self::CodeName, None),
+            [Classification, Name, LocalizedString] => (Self::CodeText { value: value("value") }, None),
             [ExternalIdentifier] => {
-                Self::Identifier { scheme: value("identificationScheme"), value: value("value") }
+                let scheme = value("identificationScheme");
+                (Self::Identifier { of: Identified::by(raw(scheme)), value: value("value") }, scheme)
             }
             _ => return None,
         })
@@ -142,7 +168,7 @@ impl<'a> Step<RawValue<'a>> {
 
 /// Which of the codes that are read a classification gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Coded {
+pub(super) enum Coded {
     Class,
     Confidentiality,
     Format,
@@ -158,12 +184,43 @@ const CODED: [(&str, Coded); 4] = [
 
 /// Which of the slots that are read one is.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-enum Valued {
+pub(super) enum Valued {
     Hash,
     Repository,
     Size,
     #[default]
     Other,
+}
+
+impl Valued {
+    fn named(name: &str) -> Self {
+        match name {
+            "hash" => Self::Hash,
+            "repositoryUniqueId" => Self::Repository,
+            "size" => Self::Size,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// What an external identifier is the id of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Identified {
+    Document,
+    Patient,
+    Other,
+}
+
+impl Identified {
+    fn by(scheme: &str) -> Self {
+        if same_uuid(scheme, scheme::PATIENT) {
+            Self::Patient
+        } else if same_uuid(scheme, scheme::UNIQUE) {
+            Self::Document
+        } else {
+            Self::Other
+        }
+    }
 }
 
 /// What has been read of an entry so far.
@@ -196,17 +253,10 @@ impl<'a> Reading<'a> {
     /// `NotPlain`.
     pub(super) fn take(&mut self, step: Step<RawValue<'a>>) -> Result<(), NotPlain> {
         match step {
-            Step::Slot { name } => {
-                self.slot = match name.map(|name| name.raw) {
-                    Some("hash") => Valued::Hash,
-                    Some("repositoryUniqueId") => Valued::Repository,
-                    Some("size") => Valued::Size,
-                    _ => Valued::Other,
-                };
-            }
+            Step::Slot(valued) => self.slot = valued,
             Step::SlotValue(value) => return self.slot_value(value),
-            Step::Classification { scheme, node } => return self.begin_classification(scheme, node),
-            Step::CodeSlot { name } => self.is_scheme = name.is_some_and(|name| name.raw == "codingScheme"),
+            Step::Classification { coded, node } => return self.begin_classification(coded, node),
+            Step::CodeSlot { is_scheme } => self.is_scheme = is_scheme,
             Step::CodeSlotValue(value) => {
                 let coded = self.coded.as_mut().filter(|(_, code)| self.is_scheme && code.system.is_empty());
                 if let Some((_, code)) = coded {
@@ -221,8 +271,12 @@ impl<'a> Reading<'a> {
                     code.display = trimmed(value)?;
                 }
             }
-            Step::ClassificationEnd => self.end_classification(),
-            Step::Identifier { scheme, value } => return self.identifier(scheme, value),
+            Step::ClassificationEnd => {
+                if let Some((coded, code)) = self.coded.take() {
+                    self.classified(coded, code);
+                }
+            }
+            Step::Identifier { of, value } => return self.identifier(of, value),
         }
         Ok(())
     }
@@ -243,45 +297,47 @@ impl<'a> Reading<'a> {
 
     fn begin_classification(
         &mut self,
-        given: Option<RawValue<'a>>,
+        coded: Option<Coded>,
         node: Option<RawValue<'a>>,
     ) -> Result<(), NotPlain> {
-        let given = given.map(|scheme| scheme.raw).unwrap_or_default();
         (self.names, self.texts, self.is_scheme, self.coded) = (0, 0, false, None);
-        if let Some((_, coded)) = CODED.into_iter().find(|(scheme, _)| same_uuid(scheme, given)) {
+        if let Some(coded) = coded {
             self.coded = Some((coded, Code { value: trimmed(node)?, ..Code::default() }));
         }
         Ok(())
     }
 
-    fn identifier(
-        &mut self,
-        scheme: Option<RawValue<'a>>,
-        value: Option<RawValue<'a>>,
-    ) -> Result<(), NotPlain> {
-        let given = scheme.map(|scheme| scheme.raw).unwrap_or_default();
-        if same_uuid(given, scheme::PATIENT) {
+    fn identifier(&mut self, of: Identified, value: Option<RawValue<'a>>) -> Result<(), NotPlain> {
+        match of {
             // All of them would be changed.
-            if self.patient.replace(value.ok_or(NotPlain)?).is_some() {
-                return Err(NotPlain);
+            Identified::Patient => match self.patient.replace(value.ok_or(NotPlain)?) {
+                Some(_) => Err(NotPlain),
+                None => Ok(()),
+            },
+            Identified::Document if self.unique.is_none() => {
+                self.unique = Some(value.ok_or(NotPlain)?.resolved()?);
+                Ok(())
             }
-        } else if same_uuid(given, scheme::UNIQUE) && self.unique.is_none() {
-            self.unique = Some(value.ok_or(NotPlain)?.resolved()?);
+            Identified::Document | Identified::Other => Ok(()),
         }
-        Ok(())
     }
 
-    fn end_classification(&mut self) {
-        match self.coded.take() {
-            Some((Coded::Class, code)) => drop(self.class.get_or_insert(code)),
-            Some((Coded::Type, code)) => drop(self.type_code.get_or_insert(code)),
-            Some((Coded::Format, code)) => drop(self.format.get_or_insert(code)),
-            Some((Coded::Confidentiality, code)) => {
+    /// The code of the classification that is open, as far as it has been read.
+    pub(super) const fn coded(&self) -> Option<&(Coded, Code)> {
+        self.coded.as_ref()
+    }
+
+    /// A classification gives this code.
+    pub(super) fn classified(&mut self, coded: Coded, code: Code) {
+        match coded {
+            Coded::Class => drop(self.class.get_or_insert(code)),
+            Coded::Type => drop(self.type_code.get_or_insert(code)),
+            Coded::Format => drop(self.format.get_or_insert(code)),
+            Coded::Confidentiality => {
                 // Nearly all have one, and thousands of entries may be held.
                 self.confidentiality.reserve_exact(1);
                 self.confidentiality.push(code);
             }
-            None => {}
         }
     }
 

@@ -171,6 +171,29 @@ fn an_entry_with_more_values_than_a_shape_has_is_read_as_well() {
 }
 
 proptest! {
+    // What was the same in all entries before is another in this one, and the same again in the next.
+    #[test]
+    fn of_entries_that_differ_here_and_there_each_is_read_as_its_own(
+        entries in prop::collection::vec(prop::collection::vec(0..18_usize, 0..4), 3..9),
+    ) {
+        const OTHERWISE: [(&str, &str); 18] = [
+            ("\"c1\"", "\"c2\""), ("名 &amp; c1", "名 &amp; c3"), ("名 &amp; f1", "別"), ("\"N\"", "\"V\""),
+            ("2.999.9<", "2.999.8<"), ("<rim:Value>2.999.9<", "<rim:Value> <"), (scheme::CLASS, scheme::FORMAT),
+            (scheme::CONFIDENTIALITY, scheme::TYPE), ("\"other\"", "\"hash\""), ("\"hash\"", "\"other\""),
+            ("AB12", "CD34"), (" 17 ", "18"), ("\"repositoryUniqueId\"", "\"repositoryUniqueId\" slotType='s'"),
+            ("name=\"codingScheme\"", "name=\"codingschema\""), ("2.999.2.4<", "2.999.2.5<"),
+            ("<rim:Name><rim:LocalizedString value='名 &amp; t1'/></rim:Name>", ""),
+            ("nodeRepresentation=\"R\"", "id='i' nodeRepresentation=\"R\""), ("x &lt; y", "x"),
+        ];
+        let entries = entries.iter().enumerate().map(|(number, edits)| {
+            edits.iter().fold(entry(number), |entry, edit| entry.replacen(OTHERWISE[*edit].0, OTHERWISE[*edit].1, 1))
+        });
+        if let Some((plain, tolerant)) = both(&answer(&entries.collect::<String>())) {
+            prop_assert_eq!(plain.len(), tolerant.len());
+            plain.iter().zip(&tolerant).for_each(|(one, other)| assert_alike(one, other));
+        }
+    }
+
     #[test]
     fn whatever_is_taken_in_one_pass_the_tolerant_reader_reads_alike(
         edits in prop::collection::vec((0..8_000_usize, 0..25_usize, any::<bool>()), 1..4),
