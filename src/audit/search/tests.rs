@@ -195,6 +195,12 @@ fn all() -> AuditQuery {
     AuditQuery { limit: 1000, ..AuditQuery::default() }
 }
 
+fn damage(segment: &Path, at: usize) {
+    let mut content = std::fs::read(segment).unwrap();
+    content[at] ^= 1;
+    std::fs::write(segment, content).unwrap();
+}
+
 async fn indexed(folder: &Path, log: &Path) -> Store {
     let store = Store::open_file(&folder.join("k.db")).await.unwrap();
     catch_up(log, &store, None).await.unwrap();
@@ -232,10 +238,7 @@ async fn a_durable_record_that_cannot_be_read_is_told_and_not_waited_for() {
     let store = indexed(folder.path(), &log).await;
     let place = store.audit_position().await.unwrap();
     write(&log, &events()[20..]);
-    let segment = log.join(&place.segment);
-    let mut content = std::fs::read(&segment).unwrap();
-    content[usize::try_from(place.at).unwrap() + 40] ^= 1;
-    std::fs::write(&segment, content).unwrap();
+    damage(&log.join(&place.segment), usize::try_from(place.at).unwrap() + 40);
     let refused = catch_up(&log, &store, Some(40)).await;
     assert!(matches!(refused, Err(SearchError::Unreadable { record: 20 })), "{refused:?}");
 }
@@ -271,10 +274,7 @@ async fn behind_damage_the_index_still_answers_and_is_not_given_up_for_less() {
     write(&log, &events());
     let store = indexed(folder.path(), &log).await;
     let place = store.audit_position().await.unwrap();
-    let segment = log.join(&place.segment);
-    let mut content = std::fs::read(&segment).unwrap();
-    content[40] ^= 1;
-    std::fs::write(&segment, content).unwrap();
+    damage(&log.join(&place.segment), 40);
     let found = search(&log, Some(&store), &all()).await.unwrap();
     assert_eq!((found.events.len(), found.origin), (40, Origin::Index { behind: 0 }));
     let found = search(&log, None, &all()).await.unwrap();
