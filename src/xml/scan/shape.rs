@@ -8,6 +8,8 @@ use super::{RawValue, Scanner, Used};
 
 /// Shapes kept of one message at most.
 const SHAPES_MAX: usize = 48;
+/// Markup and values of one that is learned: each child is held against the beginnings of all.
+const SHAPE_BYTES_MAX: usize = 16 << 10;
 /// Values of one shape at most.
 const VALUES_MAX: usize = 64;
 /// Shapes that begin alike are held against one piece of markup so often at most.
@@ -163,6 +165,10 @@ impl<'a, T> Shapes<'a, T> {
         let first = pieces.iter().find(|piece| !piece.is_fixed);
         let head = scanner.source.get(noting.at..first.map_or(scanner.at, |piece| piece.noted.value.at));
         let (Some(head), Some(tail)) = (head, scanner.source.get(behind..scanner.at)) else { return };
+        // What begins with a value would be tried on everything.
+        if head.is_empty() || scanner.at - noting.at > SHAPE_BYTES_MAX {
+            return;
+        }
         let nodes = all.saturating_sub(noting.nodes + value_nodes);
         let index = self.known.len();
         self.known.push(Shape { at: noting.at, head, pieces, tail, nodes, used, next: 0, meaning });
@@ -219,6 +225,11 @@ impl RawValue<'_> {
     const fn end(&self) -> usize {
         self.at + self.raw.len()
     }
+
+    /// Whether it is the same as one that was read before, mostly the very one.
+    pub fn is_same_as(&self, before: &str) -> bool {
+        std::ptr::eq(self.raw, before) || self.raw == before
+    }
 }
 
 impl<'a> Scanner<'a> {
@@ -258,13 +269,17 @@ impl<'a> Scanner<'a> {
         let is_followed = self.follow_to_the_end(shape, values);
         if is_followed {
             self.used = self.used.and(shape.used);
+            // Not before: what turns out to be another shape says nothing of this one.
+            for (piece, value) in shape.pieces.iter_mut().zip(values) {
+                piece.varies |= !value.is_same_as(piece.noted.value.raw);
+            }
         } else {
             (self.at, self.nodes) = (at, nodes);
         }
         is_followed
     }
 
-    fn follow_to_the_end<T>(&mut self, shape: &mut Shape<'a, T>, values: &mut Vec<RawValue<'a>>) -> bool {
+    fn follow_to_the_end<T>(&mut self, shape: &Shape<'a, T>, values: &mut Vec<RawValue<'a>>) -> bool {
         self.nodes += shape.nodes;
         loop {
             let varying = shape.varying_from(values.len());
@@ -298,12 +313,7 @@ impl<'a> Scanner<'a> {
     }
 
     // Whether the markup is the same up to a value that is another than the one learned, this one at the latest.
-    fn passes_each<T>(
-        &mut self,
-        shape: &mut Shape<'a, T>,
-        until: usize,
-        values: &mut Vec<RawValue<'a>>,
-    ) -> bool {
+    fn passes_each<T>(&mut self, shape: &Shape<'a, T>, until: usize, values: &mut Vec<RawValue<'a>>) -> bool {
         while self.passes(shape.markup_of(values.len())) {
             if values.len() >= until {
                 return true;
@@ -312,12 +322,10 @@ impl<'a> Scanner<'a> {
             if !self.value(shape, values) {
                 return false;
             }
-            let Some(piece) = shape.pieces.get_mut(place) else { return false };
-            let varies = values.last().is_none_or(|value| value.raw != piece.noted.value.raw);
-            if varies && piece.is_fixed {
+            let (Some(piece), Some(value)) = (shape.pieces.get(place), values.last()) else { return false };
+            if piece.is_fixed && value.raw != piece.noted.value.raw {
                 return false;
             }
-            piece.varies = varies;
         }
         false
     }

@@ -58,11 +58,9 @@ impl<'a> Meaning<'a> {
     /// # Errors
     /// `NotPlain`.
     pub(super) fn heed(&self, values: &[RawValue<'a>], reading: &mut Reading<'a>) -> Result<(), NotPlain> {
-        // The very values of which a code was made give it again.
+        // The values of which a code was made give it again.
         if let Some(Made { coded, code, of }) = &self.code
-            && of.iter().all(|(place, raw)| {
-                values.get(*place).is_some_and(|value| std::ptr::eq::<str>(value.raw, *raw))
-            })
+            && of.iter().all(|(place, raw)| values.get(*place).is_some_and(|value| value.is_same_as(raw)))
         {
             reading.classified(*coded, code.clone());
             return Ok(());
