@@ -32,6 +32,13 @@ pub struct AuditArgs {
     command: AuditCommand,
 }
 
+impl AuditArgs {
+    /// Whether the log is named, so that no configuration has to say where it is.
+    pub const fn names_a_log(&self) -> bool {
+        self.folder.is_some()
+    }
+}
+
 #[derive(Debug, Subcommand)]
 enum AuditCommand {
     /// Checks every record: checksums, chain, numbers, opening and closing records.
@@ -78,11 +85,15 @@ struct SearchArgs {
     rebuild: bool,
 }
 
-/// Runs the command; `folder` and `store_url` are the configured ones. Exit 0 when all is well, 65
-/// when the log has a break, 66 when it cannot be read.
+/// Runs the command; `folder` and `store_url` are the configured ones. Exit 0 when all is well, 64 when it was
+/// used wrongly, 65 when the log has a break, 66 when it cannot be read.
 pub async fn run(args: AuditArgs, folder: &Path, store_url: Option<&str>) -> ExitCode {
     let folder = args.folder.as_deref().unwrap_or(folder);
     let rebuilds = matches!(&args.command, AuditCommand::Search(wanted) if wanted.rebuild);
+    if rebuilds && args.folder.is_some() && args.store.is_none() {
+        eprintln!("--rebuild of a log named by --folder: name the store it is to fill by --store, too");
+        return ExitCode::from(EX_USAGE);
+    }
     let store = match open_existing(args.store.as_deref().or(store_url), rebuilds).await {
         Ok(store) => store,
         Err(error) => {
@@ -96,7 +107,7 @@ pub async fn run(args: AuditArgs, folder: &Path, store_url: Option<&str>) -> Exi
         AuditCommand::Search(wanted) => run_search(folder, store, wanted, args.json, &mut out).await,
     };
     done.unwrap_or_else(|error| {
-        eprintln!("{error}");
+        eprintln!("{}: {error}", folder.display());
         ExitCode::from(EX_NOINPUT)
     })
 }
@@ -190,7 +201,9 @@ async fn run_search(
 ) -> Result<ExitCode, SearchError> {
     if wanted.rebuild {
         let Some(store) = &store else {
-            eprintln!("there is no store to rebuild the index in");
+            eprintln!(
+                "there is no store to rebuild the index in: name one by --store, or start the broker once"
+            );
             return Ok(ExitCode::from(EX_NOINPUT));
         };
         let position = rebuild(folder, store).await?;
@@ -415,6 +428,8 @@ const HEAD_EN: [&str; COLUMNS] = [
     "kind, ending",
     "remarks",
 ];
+/// sysexits: the command was used wrongly.
+const EX_USAGE: u8 = 64;
 /// sysexits: the data are at fault.
 const EX_DATAERR: u8 = 65;
 /// sysexits: the input cannot be read.

@@ -1,6 +1,6 @@
 //! The commands and their dispatch.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -78,6 +78,11 @@ pub fn run() -> ExitCode {
 async fn carry_out(command: Command) -> ExitCode {
     match command {
         Command::Ask(args) => ExitCode::from(ask::run(args).await),
+        // A copy of a log is looked at where there is no broker.
+        Command::Audit(with) if with.args.names_a_log() && !with.config.exists() => {
+            eprintln!("no configuration at {}: the folder alone is looked at", with.config.display());
+            audit::run(with.args, Path::new(""), None).await
+        }
         Command::Audit(with) => match settings(&with.config) {
             Ok(broker) => audit::run(with.args, &broker.audit, Some(&broker.store_url)).await,
             Err(code) => code,
@@ -109,11 +114,11 @@ async fn carry_out(command: Command) -> ExitCode {
     }
 }
 
-fn settings(path: &std::path::Path) -> Result<BrokerConfig, ExitCode> {
+fn settings(path: &Path) -> Result<BrokerConfig, ExitCode> {
     all_settings(path).map(|settings| settings.broker)
 }
 
-fn all_settings(path: &std::path::Path) -> Result<Settings, ExitCode> {
+fn all_settings(path: &Path) -> Result<Settings, ExitCode> {
     load(path).map_err(|errors| {
         for error in &errors.0 {
             eprintln!("error: {error}");

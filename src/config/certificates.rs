@@ -55,7 +55,7 @@ pub(super) fn check_pair(pair: &KeyPair, now: Timestamp) -> Vec<Found> {
             rustls::Error::InconsistentKeys(_) => format!("{key} is not the key of {certificate}"),
             other => format!("{key} cannot be used: {other}"),
         };
-        found.push(grave(message, "the two files must be made together"));
+        found.push(grave(message, "the two files must be made together, the certificate as X.509 version 3"));
     }
     found
 }

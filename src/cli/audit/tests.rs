@@ -114,6 +114,21 @@ async fn a_rebuild_brings_an_older_store_up_to_date_and_without_a_store_is_no_su
     assert_eq!(store.audit_position().await.unwrap().next, 3);
 }
 
+#[tokio::test]
+async fn the_index_of_the_broker_is_not_filled_from_another_folder_by_mistake() {
+    let folder = tempfile::tempdir().unwrap();
+    let (ours, copy) = (folder.path().join("audit"), folder.path().join("copy"));
+    log_of_one_change(&ours).await;
+    log_of_one_change(&copy).await;
+    let path = folder.path().join("k.db");
+    let store = Store::open_file(&path).await.unwrap();
+    let place = catch_up(&ours, &store, None).await.unwrap();
+    let args = parsed(&format!("audit search --rebuild --folder {}", copy.display()));
+    let url = format!("sqlite:{}", path.display());
+    assert_eq!(run(args, &ours, Some(&url)).await, ExitCode::from(EX_USAGE));
+    assert_eq!(store.audit_position().await.unwrap(), place);
+}
+
 #[test]
 fn a_day_is_a_day_in_japan_and_the_last_one_counts_whole() {
     let at = |t: Result<Timestamp, String>| t.unwrap().xs_date_time();
