@@ -122,9 +122,7 @@ pub async fn search(folder: &Path, store: Option<&Store>, query: &AuditQuery) ->
         }
         for placed in batch {
             let event = indexed_event(placed);
-            // The index may have grown between the two looks at it.
-            let is_known = events.back().is_some_and(|last| last.sequence >= event.sequence);
-            if query.matches(&event) && !is_known {
+            if query.matches(&event) {
                 events.push_back(event);
             }
             if events.len() > query.limit {
