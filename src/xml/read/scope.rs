@@ -7,8 +7,8 @@ use quick_xml::name::{Namespace, PrefixDeclaration, QName, ResolveResult};
 use super::{Reader, Way, is_name};
 
 impl Reader<'_> {
-    /// Prefixes (empty for the default) and URIs in scope where the reader stands: right after a
-    /// start, those of that element included. `xml` and `xmlns` are left out.
+    /// Prefixes (empty for the default) and URIs in scope right after a start, those of that element
+    /// included; it is not to be asked elsewhere. `xml` and `xmlns` are left out.
     pub fn namespaces(&self) -> Vec<(String, String)> {
         let mut scope: Vec<(String, String)> = Vec::new();
         let full = match &self.way {
@@ -40,8 +40,8 @@ impl Reader<'_> {
         scope
     }
 
-    /// Resolves a QName in a value (`xsi:type="hl7:CE"`) where the reader stands: namespace URI and
-    /// local part. An unprefixed name is in the default namespace; an undeclared prefix gives "", and what is
+    /// Resolves a QName in a value (`xsi:type="hl7:CE"`) right after the start it stands in: namespace
+    /// URI and local part. An unprefixed name is in the default namespace; an undeclared prefix gives "", and what is
     /// no QName stays as it is, in none.
     pub fn qname(&self, value: &str) -> (String, String) {
         let name = QName(value.trim());
