@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::sync::mpsc;
 
@@ -34,6 +34,10 @@ pub struct AuditOptions {
     pub segment_bytes_max: u64,
     /// Events that may wait for the writer; more wait to get into the queue.
     pub queue_max: usize,
+    /// From one commit to the next at least, while several requests are under way: more events then share
+    /// a sync, which costs as much processor time as all else a small request needs. Nobody waits where
+    /// commits are further apart anyway, or one request is alone.
+    pub gather: Duration,
     /// Name and version in start records.
     pub software: String,
 }
@@ -43,6 +47,7 @@ impl Default for AuditOptions {
         Self {
             segment_bytes_max: 16 << 20,
             queue_max: 1024,
+            gather: Duration::from_millis(4),
             software: format!("kakehashi {}", env!("CARGO_PKG_VERSION")),
         }
     }
@@ -86,7 +91,13 @@ impl Writer {
     }
 
     fn run(mut self) {
+        // When the last commit began, and how many events it had.
+        let (mut last, mut together) = (Instant::now(), 0);
         while let Some(first) = self.queue.blocking_recv() {
+            if together > 1 || self.are_several_under_way() {
+                std::thread::sleep(self.options.gather.saturating_sub(last.elapsed()));
+            }
+            last = Instant::now();
             let mut batch = Vec::new();
             let mut bytes = 0;
             let mut next = Some(first);
@@ -107,6 +118,7 @@ impl Writer {
                     next = self.queue.try_recv().ok();
                 }
             }
+            together = batch.len();
             let oldest = batch.iter().map(|waiting| waiting.since).min();
             self.shared.at_work(Some(oldest.unwrap_or_else(Instant::now)));
             self.write(batch);
@@ -127,6 +139,10 @@ impl Writer {
         }
         self.write(Vec::new());
         self.shared.set(AuditHealth::Stopped);
+    }
+
+    fn are_several_under_way(&self) -> bool {
+        matches!(&self.log, Log::Up(segments) if segments.unpaired() > 1)
     }
 
     /// One commit for all that waits and all that is owed. Whoever is dropped here unanswered

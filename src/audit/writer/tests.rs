@@ -52,6 +52,31 @@ async fn many_waiters_share_few_syncs_and_each_learns_its_own_record() {
 }
 
 #[tokio::test]
+async fn commits_are_apart_while_several_requests_are_under_way() {
+    let gather = Duration::from_millis(50);
+    let options = AuditOptions { gather, ..AuditOptions::default() };
+    let (handle, _) = Handle::start(Box::new(SimulatedDisk::new()), options).unwrap();
+    for event in [opening(), opening(), refusal()] {
+        handle.append(&event, None).await.unwrap();
+    }
+    let began = Instant::now();
+    for _ in 0..3 {
+        handle.append(&refusal(), None).await.unwrap();
+    }
+    assert!(began.elapsed() >= gather * 2);
+}
+
+#[tokio::test]
+async fn a_request_that_is_alone_waits_for_no_other() {
+    let options = AuditOptions { gather: Duration::from_secs(3600), ..AuditOptions::default() };
+    let (handle, _) = Handle::start(Box::new(SimulatedDisk::new()), options).unwrap();
+    for event in [opening(), refusal(), refusal()] {
+        let written = tokio::time::timeout(Duration::from_secs(60), handle.append(&event, None)).await;
+        assert!(written.is_ok_and(|written| written.is_ok()));
+    }
+}
+
+#[tokio::test]
 async fn whichever_operation_fails_the_waiter_is_told_and_nothing_goes_on_until_it_is_opened_again() {
     for fault in [Fault::Io, Fault::Full] {
         for at in 0..12 {

@@ -70,6 +70,18 @@ async fn of_many_takes_at_the_same_moment_exactly_one_is_fresh() {
 }
 
 #[tokio::test]
+async fn statements_are_apart_so_that_messages_share_them() {
+    let (_folder, store) = store().await;
+    let began = std::time::Instant::now();
+    for n in 0..4 {
+        let message = message(n);
+        let taken = store.take_message(&presented("a", &message, "x"), NOW).await;
+        assert_eq!(taken.unwrap(), Taken::Fresh);
+    }
+    assert!(began.elapsed() >= super::together::GATHER * 3);
+}
+
+#[tokio::test]
 async fn what_was_taken_is_known_after_a_restart() {
     let (folder, store) = store().await;
     store.take_message(&presented("a", &message(1), "_1"), NOW).await.unwrap();

@@ -5,9 +5,8 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
-use sqlx::Sqlite;
-use sqlx::pool::PoolConnection;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
@@ -29,6 +28,8 @@ struct Queue {
     waiting: VecDeque<Ask>,
     /// Whether a task decides what waits.
     is_worked: bool,
+    /// When what waited last was taken up.
+    taken_up: Option<Instant>,
 }
 
 type Told<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -63,7 +64,15 @@ impl Takes {
         let mut queue = self.queue();
         let count = queue.waiting.len().min(TOGETHER_MAX);
         queue.is_worked = count > 0;
+        if count > 0 {
+            queue.taken_up = Some(Instant::now());
+        }
         (count > 0).then(|| queue.waiting.drain(..count).collect())
+    }
+
+    // How long what waits is left to grow.
+    fn rest(&self) -> Duration {
+        self.queue().taken_up.map_or(Duration::ZERO, |at| GATHER.saturating_sub(at.elapsed()))
     }
 
     // A disk that hangs must not gather messages for which nobody waits any more.
@@ -92,20 +101,15 @@ impl Store {
 
     // On its own, so that no one who goes away leaves others undecided.
     async fn decide_all(self, mut at_work: AtWork) {
-        // Kept for a few pieces of work, as giving it back costs a way to the database's thread; then
-        // others have their turn.
-        let (mut connection, mut kept) = (None, 0);
-        while let Some(asks) = self.takes.next() {
-            self.decide(asks, &mut connection).await;
-            kept += 1;
-            if kept == KEPT_FOR {
-                (connection, kept) = (None, 0);
-            }
+        loop {
+            tokio::time::sleep(self.takes.rest()).await;
+            let Some(asks) = self.takes.next() else { break };
+            self.decide(asks).await;
         }
         at_work.is_done = true;
     }
 
-    async fn decide(&self, asks: Vec<Ask>, connection: &mut Option<PoolConnection<Sqlite>>) {
+    async fn decide(&self, asks: Vec<Ask>) {
         if let Err(error) = self.know(&asks).await {
             return all_failed(asks, error);
         }
@@ -123,8 +127,7 @@ impl Store {
             decided
         });
         let decided = decided.unwrap_or_default();
-        if let Err(error) = self.write(&written, connection).await {
-            *connection = None;
+        if let Err(error) = self.write(&written).await {
             self.takes.with_table(|table| undo.into_iter().rev().for_each(|before| table.undo(before)));
             // Also who was refused: it may have been for the sake of what has been undone.
             return all_failed(asks, error);
@@ -158,11 +161,7 @@ impl Store {
         Ok(())
     }
 
-    async fn write(
-        &self,
-        records: &[Record],
-        connection: &mut Option<PoolConnection<Sqlite>>,
-    ) -> Result<(), StoreError> {
+    async fn write(&self, records: &[Record]) -> Result<(), StoreError> {
         let Some(first) = records.first() else { return Ok(()) };
         let mut bytes = Vec::new();
         records.iter().for_each(|record| record.write(&mut bytes));
@@ -181,11 +180,7 @@ impl Store {
             .bind(bytes)
             .bind(LENGTH)
         };
-        let open = match connection {
-            Some(open) => open,
-            None => connection.insert(self.writer.acquire().await?),
-        };
-        let done = insert.execute(&mut **open).await?;
+        let done = insert.execute(&self.writer).await?;
         if done.rows_affected() != records.len() as u64 {
             return Err(StoreError::Unreadable("not every message was written".into()));
         }
@@ -321,5 +316,6 @@ pub(super) fn undecided() -> StoreError {
 
 /// Messages of one statement.
 const TOGETHER_MAX: usize = 64;
-/// Statements for which the connection is kept.
-const KEPT_FOR: u32 = 8;
+/// From one statement to the next at least: under load more messages share its sync. Nobody waits where
+/// messages are further apart.
+pub(super) const GATHER: Duration = Duration::from_millis(4);
