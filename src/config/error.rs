@@ -116,10 +116,14 @@ impl std::error::Error for ConfigErrors {}
 
 /// The name of a closed set that is nearest to what was typed, if any is near.
 pub fn nearest<'a>(typed: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    names
-        .into_iter()
-        .map(|name| (strsim::damerau_levenshtein(typed, name), name))
-        .filter(|(distance, name)| *distance <= 1 + name.len().max(typed.len()) / 3)
-        .min()
-        .map(|(_, name)| name)
+    let typed_length = typed.chars().count();
+    let near = |name: &&str| {
+        let length = name.chars().count();
+        let most = 1 + length.max(typed_length) / 3;
+        // What differs in length by more is not near, and comparing costs the product of the lengths.
+        (length.abs_diff(typed_length) <= most)
+            .then(|| strsim::damerau_levenshtein(typed, name))
+            .filter(|distance| *distance <= most)
+    };
+    names.into_iter().filter_map(|name| Some((near(&name)?, name))).min().map(|(_, name)| name)
 }
