@@ -74,8 +74,8 @@ pub fn entry(number: usize) -> DocumentEntry {
         format: code("urn:jami:ssmix2:oml-11:html", "検体検査結果 (表示用)"),
         confidentiality: vec![Code::new("N", "2.16.840.1.113883.5.25", "normal")],
         availability: Availability::Approved,
-        media_type: "text/html".to_owned(),
-        hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".to_owned()),
+        media_type: "text/html".into(),
+        hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".into()),
         size: Some(14_220),
         origin: Some(Box::new(Origin {
             facility: "3310000001".to_owned(),

@@ -1,5 +1,7 @@
 //! What each kind of finding puts into the record, and what has to run through a counter.
 
+use smol_str::SmolStr;
+
 use super::documents::Streams;
 use super::event::Event;
 use super::references::{DocumentRef, ObjectRef};
@@ -82,13 +84,13 @@ impl Disclosed for Document {
 
 fn document(id: &DocumentId, entry: Option<&DocumentEntry>) -> DocumentRef {
     let origin = entry.and_then(|entry| entry.origin.as_ref());
-    let kind = origin.map(|origin| origin.kind.clone());
+    let kind = origin.map(|origin| SmolStr::new(&origin.kind));
     DocumentRef {
-        home: id.community.0.to_string(),
-        repository: id.repository.0.to_string(),
+        home: id.community.0.short(),
+        repository: id.repository.0.short(),
         unique: id.unique.clone(),
-        kind: kind.or_else(|| entry.map(|entry| entry.type_code.value.to_string())).unwrap_or_default(),
-        facility: origin.map(|origin| origin.facility.clone()).unwrap_or_default(),
+        kind: kind.or_else(|| entry.map(|entry| entry.type_code.value.clone())).unwrap_or_default(),
+        facility: origin.map(|origin| SmolStr::new(&origin.facility)).unwrap_or_default(),
         size: entry.and_then(|entry| entry.size),
         bytes_sent: None,
         sha256: None,

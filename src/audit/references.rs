@@ -3,6 +3,7 @@
 
 use minicbor::bytes::{ByteArray, ByteVec};
 use minicbor::{Decode, Encode};
+use smol_str::SmolStr;
 
 use super::record::sha256;
 use crate::model::{self, Phi};
@@ -222,20 +223,20 @@ pub struct LegRef {
 #[cbor(map)]
 pub struct DocumentRef {
     /// Home community, bare OID.
-    #[n(0)]
-    pub home: String,
+    #[cbor(n(0), with = "short_text")]
+    pub home: SmolStr,
     /// Repository, bare OID.
-    #[n(1)]
-    pub repository: String,
+    #[cbor(n(1), with = "short_text")]
+    pub repository: SmolStr,
     /// Unique id.
     #[n(2)]
     pub unique: Phi<String>,
     /// SS-MIX2 kind of our own, typeCode of a peer's.
-    #[n(3)]
-    pub kind: String,
+    #[cbor(n(3), with = "short_text")]
+    pub kind: SmolStr,
     /// Facility code of our own.
-    #[n(4)]
-    pub facility: String,
+    #[cbor(n(4), with = "short_text")]
+    pub facility: SmolStr,
     /// Size in bytes as announced.
     #[n(5)]
     pub size: Option<u64>,
@@ -281,6 +282,26 @@ impl<C, T: Encode<C>> Encode<C> for Phi<T> {
 impl<'b, C, T: Decode<'b, C>> Decode<'b, C> for Phi<T> {
     fn decode(d: &mut minicbor::Decoder<'b>, context: &mut C) -> Result<Self, minicbor::decode::Error> {
         T::decode(d, context).map(Self::new)
+    }
+}
+
+// What a list of hundreds says again and again is no allocation each time.
+mod short_text {
+    use minicbor::decode::Error as Undecoded;
+    use minicbor::encode::{Error as Unencoded, Write};
+    use minicbor::{Decoder, Encoder};
+    use smol_str::SmolStr;
+
+    pub(super) fn encode<C, W: Write>(
+        text: &SmolStr,
+        e: &mut Encoder<W>,
+        _: &mut C,
+    ) -> Result<(), Unencoded<W::Error>> {
+        e.str(text)?.ok()
+    }
+
+    pub(super) fn decode<C>(d: &mut Decoder<'_>, _: &mut C) -> Result<SmolStr, Undecoded> {
+        d.str().map(SmolStr::new)
     }
 }
 

@@ -188,7 +188,7 @@ mod tests {
             (Some(2), None, true, "anew", 1),
             (Some(2), None, false, "", 1),
         ] {
-            let entry = DocumentEntry { size, hash: hash.map(str::to_owned), ..entry() };
+            let entry = DocumentEntry { size, hash: hash.map(Into::into), ..entry() };
             let telling = Arc::clone(&told);
             told.store(0, Ordering::Relaxed);
             let differs = move || {

@@ -4,6 +4,8 @@
 use std::ops::Range;
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::{Code, DocumentId, Dtm, ObjectId, PatientId, Phi, SharedText};
 
 /// availabilityStatus.
@@ -53,9 +55,9 @@ pub struct DocumentEntry {
     /// availabilityStatus.
     pub availability: Availability,
     /// mimeType.
-    pub media_type: String,
+    pub media_type: SmolStr,
     /// hash (SHA-1, 40 hex) and size in bytes; absent for on-demand entries.
-    pub hash: Option<String>,
+    pub hash: Option<SmolStr>,
     /// Size in bytes.
     pub size: Option<u64>,
     /// Set for our own entries only.

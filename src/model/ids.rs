@@ -33,6 +33,11 @@ impl Oid {
         &self.0
     }
 
+    /// Bare, to be kept: mostly without an allocation.
+    pub fn short(&self) -> SmolStr {
+        SmolStr::from(Arc::clone(&self.0))
+    }
+
     /// `urn:oid:...`, as ebXML, XDS requests and SAML want it.
     pub fn urn(&self) -> String {
         format!("urn:oid:{}", self.0)

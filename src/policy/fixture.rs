@@ -153,7 +153,7 @@ pub fn foreign_entry(from: &str, class: &str) -> DocumentEntry {
         format: code(""),
         confidentiality: vec![code("N")],
         availability: Availability::Approved,
-        media_type: "text/html".to_owned(),
+        media_type: "text/html".into(),
         hash: None,
         size: None,
         origin: None,

@@ -81,11 +81,11 @@ pub(super) fn read(content: &[u8]) -> Result<Subjects, StoreError> {
     let document = |row: &Row<'_>| -> Option<IndexedDocument> {
         let Origin { home, repository, kind, facility } = origins.get(row.origin)?;
         Some(IndexedDocument {
-            home: (*home).to_owned(),
-            repository: (*repository).to_owned(),
+            home: (*home).into(),
+            repository: (*repository).into(),
             unique: row.unique.to_owned(),
-            kind: (*kind).to_owned(),
-            facility: (*facility).to_owned(),
+            kind: (*kind).into(),
+            facility: (*facility).into(),
             bytes_sent: row.bytes_sent,
             sha256: row.sha256.map(str::to_owned),
         })
@@ -112,11 +112,11 @@ mod tests {
     #[test]
     fn what_documents_have_in_common_stands_there_once() {
         let document = |n: usize| IndexedDocument {
-            home: "2.999.33.4".to_owned(),
-            repository: "2.999.33.1".to_owned(),
+            home: "2.999.33.4".into(),
+            repository: "2.999.33.1".into(),
             unique: format!("2.25.{n:039}"),
-            kind: ["OML-11", "OMP-01"][n % 2].to_owned(),
-            facility: "3310000001".to_owned(),
+            kind: ["OML-11", "OMP-01"][n % 2].into(),
+            facility: "3310000001".into(),
             bytes_sent: None,
             sha256: None,
         };

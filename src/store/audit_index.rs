@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 
 use futures_util::TryStreamExt;
 use serde::Serialize;
+use smol_str::SmolStr;
 use sqlx::sqlite::SqliteRow;
 use sqlx::{QueryBuilder, Row, Sqlite, SqliteConnection};
 
@@ -30,15 +31,15 @@ pub struct AuditPosition {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct IndexedDocument {
     /// Home community, bare OID.
-    pub home: String,
+    pub home: SmolStr,
     /// Repository, bare OID.
-    pub repository: String,
+    pub repository: SmolStr,
     /// Unique id.
     pub unique: String,
     /// SS-MIX2 kind or typeCode.
-    pub kind: String,
+    pub kind: SmolStr,
     /// Facility code.
-    pub facility: String,
+    pub facility: SmolStr,
     /// Bytes handed over; in closing records.
     pub bytes_sent: Option<u64>,
     /// SHA-256 of these bytes, hex; in closing records.

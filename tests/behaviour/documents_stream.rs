@@ -60,7 +60,7 @@ async fn large_documents_cross_two_brokers_in_flat_memory_and_have_the_hash_that
                 }
                 None => {
                     assert_eq!(bytes, LARGE);
-                    assert_eq!(large.hash, Some(hex::encode(hash.finish())));
+                    assert_eq!(large.hash, Some(hex::encode(hash.finish()).into()));
                 }
             }
         }

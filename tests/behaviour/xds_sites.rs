@@ -139,7 +139,7 @@ async fn a_portal_sees_both_sites_beside_our_storage_in_one_list_and_opens_every
     }
     for entry in &listed {
         let bytes = portal.fetch(&entry.id).await.unwrap();
-        assert_eq!(entry.hash, Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes))));
+        assert_eq!(entry.hash, Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes)).into()));
     }
 
     let (objects, ids) = (listed.iter().map(|e| e.object.clone()), listed.iter().map(|e| &e.id.unique));
@@ -194,7 +194,7 @@ async fn another_network_finds_the_one_person_of_all_three_and_is_shown_nothing_
     assert!(own.is_empty(), "{own:?} are the hospital's own: {text}");
     for entry in physician.entries(&found.id).await {
         let bytes = physician.fetch(&entry.id).await.unwrap();
-        assert_eq!(entry.hash, Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes))));
+        assert_eq!(entry.hash, Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &bytes)).into()));
     }
     // Nor is what it asks by held against what it is not shown: finding something would tell.
     let mut probing = documents_of(&found.id);

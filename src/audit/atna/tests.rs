@@ -113,11 +113,11 @@ fn leg(target: &str, transaction: &str, failure: Option<&str>) -> (LegRef, LegRe
 
 fn document(unique: &str, home: &str, ending: Option<&str>) -> DocumentRef {
     DocumentRef {
-        home: home.to_owned(),
-        repository: "2.999.33.5".to_owned(),
+        home: home.into(),
+        repository: "2.999.33.5".into(),
         unique: Phi::new(unique.to_owned()),
-        kind: "OMP-01".to_owned(),
-        facility: "3310000001".to_owned(),
+        kind: "OMP-01".into(),
+        facility: "3310000001".into(),
         size: Some(7),
         bytes_sent: Some(7),
         sha256: Some([9; 32].into()),

@@ -11,11 +11,11 @@ fn text() -> impl Strategy<Value = String> {
 fn document() -> impl Strategy<Value = DocumentRef> {
     (text(), text(), text(), any::<Option<u64>>(), any::<Option<[u8; 32]>>()).prop_map(
         |(home, unique, kind, size, hash)| DocumentRef {
-            home,
-            repository: "2.999.1".to_owned(),
+            home: home.into(),
+            repository: "2.999.1".into(),
             unique: Phi::new(unique),
-            kind,
-            facility: "3310000001".to_owned(),
+            kind: kind.into(),
+            facility: "3310000001".into(),
             size,
             bytes_sent: size,
             sha256: hash.map(Into::into),
@@ -136,11 +136,11 @@ fn an_event_prints_nothing_that_may_be_a_patients() {
 fn what_a_stream_left_at_most_is_known_only_when_every_size_is() {
     let mut event = Event::new(Kind::Release, Ending::Complete);
     let document = |size| DocumentRef {
-        home: String::new(),
-        repository: String::new(),
+        home: "".into(),
+        repository: "".into(),
         unique: Phi::new(String::new()),
-        kind: String::new(),
-        facility: String::new(),
+        kind: "".into(),
+        facility: "".into(),
         size,
         bytes_sent: None,
         sha256: None,

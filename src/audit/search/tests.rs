@@ -15,11 +15,11 @@ fn events() -> Vec<Event> {
         event.request = Some([u8::try_from(n % 7).unwrap(); 16].into());
         event.patients = vec![Phi::new(format!("P{}^^^&2.999.{}&ISO", n % 3, 1 + n % 2))];
         event.documents = vec![DocumentRef {
-            home: "2.999.33".to_owned(),
-            repository: "2.999.33.1".to_owned(),
+            home: "2.999.33".into(),
+            repository: "2.999.33.1".into(),
             unique: Phi::new(format!("2.999.33.1.{}", n % 4)),
-            kind: "OML-11".to_owned(),
-            facility: "3310000001".to_owned(),
+            kind: "OML-11".into(),
+            facility: "3310000001".into(),
             size: Some(3),
             bytes_sent: None,
             sha256: None,

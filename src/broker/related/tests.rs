@@ -38,7 +38,7 @@ fn document_of(name: &str, patient: &str) -> RegistryObject {
         format: Code::default(),
         confidentiality: Vec::new(),
         availability: Availability::Approved,
-        media_type: "text/html".to_owned(),
+        media_type: "text/html".into(),
         hash: None,
         size: None,
         origin: None,

@@ -74,14 +74,14 @@ pub fn entry(entry: &DocumentEntry) -> Shown {
         class: entry.class.value.to_string(),
         type_code: entry.type_code.value.to_string(),
         format: format.to_string(),
-        media_type: entry.media_type.clone(),
+        media_type: entry.media_type.to_string(),
         day: japan_day(if service_start.is_empty() { &creation } else { &service_start }),
         creation,
         service_start,
         institution: institution.split('^').next().unwrap_or_default().to_owned(),
         department: view.practice_setting.display.into(),
         size: entry.size,
-        hash: entry.hash.clone(),
+        hash: entry.hash.as_ref().map(ToString::to_string),
         status: format!("{:?}", entry.availability),
     }
 }

@@ -4,6 +4,8 @@
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use smol_str::SmolStr;
+
 use crate::dialect::ssmix2::{FacilitySettings, Form};
 use crate::model::{
     Availability, Code, DocumentEntry, DocumentId, Encoded, EntryMetadata, ObjectId, Origin, PatientId, Phi,
@@ -31,7 +33,7 @@ struct Shape {
     type_code: Code,
     format: Code,
     confidentiality: Vec<Code>,
-    media_type: String,
+    media_type: SmolStr,
     department: String,
     kind: String,
     original: bool,
@@ -70,7 +72,7 @@ impl Kept {
         let Encoded::Metadata(metadata) = entry.encoded else { return None };
         let origin = entry.origin?;
         let mut hash = [0; 20];
-        hex::decode_to_slice(entry.hash?, &mut hash).ok()?;
+        hex::decode_to_slice(entry.hash?.as_str(), &mut hash).ok()?;
         let shape = Shape {
             class: entry.class,
             type_code: entry.type_code,
@@ -109,7 +111,7 @@ impl Kept {
             confidentiality: shape.confidentiality.clone(),
             availability,
             media_type: shape.media_type.clone(),
-            hash: Some(hex::encode(self.hash)),
+            hash: Some(hex::encode(self.hash).into()),
             size: Some(self.size),
             origin: Some(Box::new(Origin {
                 facility: facility.code.clone(),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{Context, SHA1_FOR_LEGACY_USE_ONLY};
 use bytes::Bytes;
 use futures_util::stream;
+use smol_str::SmolStr;
 use tokio::io::AsyncReadExt;
 
 use crate::dialect::ssmix2::{Form, StorageFile, read_file};
@@ -44,7 +45,13 @@ pub(super) async fn fetch(index: &Index, id: &DocumentId) -> Result<Document, Re
         Unopened::Changed | Unopened::Unreadable => changed(),
     })?;
     let entry = held.entry(index.reader());
-    Ok(Document { id: id.clone(), media_type: entry.media_type, size: entry.size, body, passing: None })
+    Ok(Document {
+        id: id.clone(),
+        media_type: entry.media_type.into(),
+        size: entry.size,
+        body,
+        passing: None,
+    })
 }
 
 /// The UUID in a unique id of ours, `2.25.<decimal>` and nothing else.
@@ -71,7 +78,7 @@ fn rendition(reader: &Reader, held: &Held) -> Result<DocumentStream, Unopened> {
         .and_then(|read| rendition::page(&read, &bytes, &reader.facility.name))
         .ok_or(Unopened::Unreadable)?;
     let body = body_of(page.as_bytes());
-    if held.entry(reader).hash != Some(body.hash) {
+    if held.entry(reader).hash != Some(body.hash.into()) {
         return Err(Unopened::Changed);
     }
     let page = Bytes::from(page);
@@ -85,7 +92,7 @@ struct Running {
     file: tokio::fs::File,
     remaining: u64,
     hash: Context,
-    promised: Option<String>,
+    promised: Option<SmolStr>,
 }
 
 fn original(reader: &Reader, held: &Held) -> Result<DocumentStream, Unopened> {

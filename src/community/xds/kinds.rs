@@ -66,7 +66,7 @@ mod tests {
             format: own(format),
             confidentiality: Vec::new(),
             availability: Availability::Approved,
-            media_type: String::new(),
+            media_type: "".into(),
             hash: None,
             size: None,
             origin: None,

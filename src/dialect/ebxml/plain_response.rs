@@ -102,7 +102,7 @@ fn entry<'a>(
     let availability = value("status")?.and_then(|status| availability(&status)).ok_or(NotPlain)?;
     value("objectType")?.and_then(|given| object_type_of(&given)).ok_or(NotPlain)?;
     let object = value("id")?.map(|id| id.trim().to_owned()).filter(|id| !id.is_empty()).ok_or(NotPlain)?;
-    let media_type = value("mimeType")?.unwrap_or_default().trim().to_owned();
+    let media_type = value("mimeType")?.unwrap_or_default().trim().into();
     let declares = |(at, (prefix, _)): (usize, &(String, String))| u64::from(scanner.declares(prefix)) << at;
     let declared = shared.scope.iter().take(64).enumerate().map(declares).fold(0, |all, bit| all | bit);
     let mut reading = Reading::default();

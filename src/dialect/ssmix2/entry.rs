@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::coding::{FacilitySettings, department_name};
 use super::kinds::{ExtensionType, OTHER_CLASS, StandardKind, TypeCode};
 use super::path::{ExtensionKind, Kind};
@@ -105,8 +107,8 @@ pub fn entry(
             confidentiality.1,
         )],
         availability,
-        media_type: parts.media_type,
-        hash: Some(body.hash.clone()),
+        media_type: parts.media_type.into(),
+        hash: Some(SmolStr::new(&body.hash)),
         size: Some(body.size),
         origin: Some(Box::new(Origin {
             facility: settings.code.clone(),

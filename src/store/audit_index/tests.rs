@@ -6,11 +6,11 @@ const ALIKE: [&str; 2] = ["2.999.33.41048.17358", "2.999.33.41973.180261"];
 
 fn document(unique: &str) -> IndexedDocument {
     IndexedDocument {
-        home: "2.999.33".to_owned(),
-        repository: "2.999.33.1".to_owned(),
+        home: "2.999.33".into(),
+        repository: "2.999.33.1".into(),
         unique: unique.to_owned(),
-        kind: "OML-11".to_owned(),
-        facility: "3310000001".to_owned(),
+        kind: "OML-11".into(),
+        facility: "3310000001".into(),
         bytes_sent: None,
         sha256: None,
     }
@@ -79,7 +79,7 @@ async fn everything_of_an_event_comes_back_in_its_order() {
     let mut rich = event(70, "P\n2", &["", "患者", "\"'\\ \u{1}"]);
     rich.patients.push(Phi::new(String::new()));
     let mut sent = document("sent");
-    (sent.kind, sent.bytes_sent, sent.sha256) = ("11488-4".to_owned(), Some(u64::MAX), Some("ab".repeat(32)));
+    (sent.kind, sent.bytes_sent, sent.sha256) = ("11488-4".into(), Some(u64::MAX), Some("ab".repeat(32)));
     rich.documents = [rich.documents.reveal().clone(), vec![sent, document("last")]].concat().into();
     (rich.bytes, rich.closes, rich.emergency) = (Some(3), Some(69), true);
     events.push(rich);

@@ -178,9 +178,9 @@ impl Holder {
             format: code(&document.format),
             confidentiality: document.confidentiality.iter().map(code).collect(),
             availability: status(document.is_deprecated).0,
-            media_type: document.media_type.to_owned(),
+            media_type: document.media_type.into(),
             encoded: Encoded::Ebxml(wire(self.extrinsic_object(document, hash.as_deref(), size))),
-            hash,
+            hash: hash.map(Into::into),
             size,
             origin: None,
         }

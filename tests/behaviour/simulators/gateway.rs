@@ -224,7 +224,7 @@ pub fn entry(place: Place, patient: PatientId, unique: &str) -> DocumentEntry {
         format: code("format"),
         confidentiality: vec![Code::new("N", "2.16.840.1.113883.5.25", "normal")],
         availability: Availability::Approved,
-        media_type: "text/html".to_owned(),
+        media_type: "text/html".into(),
         hash: None,
         size: None,
         origin: None,
@@ -248,7 +248,7 @@ pub fn entry(place: Place, patient: PatientId, unique: &str) -> DocumentEntry {
 pub fn document(id: &DocumentId, content: &'static str) -> Document {
     Document {
         id: id.clone(),
-        media_type: "text/html".to_owned(),
+        media_type: "text/html".into(),
         size: Some(content.len() as u64),
         body: Box::pin(futures_util::stream::iter([Ok(Bytes::from_static(content.as_bytes()))])),
         passing: None,

@@ -171,7 +171,7 @@ impl Site {
             repository: RepositoryId(oid(&self.repository())),
             unique: Phi::new(unique.to_owned()),
         };
-        entry.hash = Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, content.as_bytes())));
+        entry.hash = Some(hex::encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, content.as_bytes())).into());
         entry.size = Some(content.len() as u64);
         change(&mut entry);
         self.holdings.lock().unwrap().documents.push((entry.clone(), content.as_bytes().to_vec()));

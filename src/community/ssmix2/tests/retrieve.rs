@@ -46,11 +46,11 @@ async fn hash_and_size_promised_hold_for_every_document_of_every_kind() {
     assert!(found.reported.is_empty());
     for (document, entry) in found.found.into_iter().zip(&entries) {
         assert_eq!(
-            (&document.id, &document.media_type, document.size),
-            (&entry.id, &entry.media_type, entry.size)
+            (&document.id, document.media_type.as_str(), document.size),
+            (&entry.id, entry.media_type.as_str(), entry.size)
         );
         let promised = body_of(&body(document).await.unwrap());
-        assert_eq!((Some(promised.hash), Some(promised.size)), (entry.hash.clone(), entry.size));
+        assert_eq!((Some(promised.hash.into()), Some(promised.size)), (entry.hash.clone(), entry.size));
     }
 }
 

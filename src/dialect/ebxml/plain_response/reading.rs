@@ -347,7 +347,7 @@ impl<'a> Reading<'a> {
     /// `NotPlain` where it lacks what an entry must have, or is another patient's.
     pub(super) fn finish(
         self,
-        (object, media_type, availability): (String, String, Availability),
+        (object, media_type, availability): (String, SmolStr, Availability),
         wire: WireBytes,
         sent: &Sent,
         last: &mut Last<'a>,
@@ -372,7 +372,7 @@ impl<'a> Reading<'a> {
             confidentiality: self.confidentiality,
             availability,
             media_type,
-            hash: self.hash.map(|hash| hash.trim().to_ascii_lowercase()),
+            hash: self.hash.map(|hash| hash.trim().to_ascii_lowercase().into()),
             size: self.size.and_then(|size| size.trim().parse().ok()),
             origin: None,
             encoded: Encoded::Ebxml(wire),
