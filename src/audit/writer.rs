@@ -34,9 +34,9 @@ pub struct AuditOptions {
     pub segment_bytes_max: u64,
     /// Events that may wait for the writer; more wait to get into the queue.
     pub queue_max: usize,
-    /// From one commit to the next at least, while several requests are under way: more events then share
-    /// a sync, which costs as much processor time as all else a small request needs. Nobody waits where
-    /// commits are further apart anyway, or one request is alone.
+    /// From one commit to the next at least, while several records await their close or the last commit had
+    /// several: more events then share a sync, which costs as much processor time as carrying a small
+    /// message. Nobody waits where commits are further apart anyway, or one request is alone.
     pub gather: Duration,
     /// Name and version in start records.
     pub software: String,
@@ -94,7 +94,7 @@ impl Writer {
         // When the last commit began, and how many events it had.
         let (mut last, mut together) = (Instant::now(), 0);
         while let Some(first) = self.queue.blocking_recv() {
-            if together > 1 || self.are_several_under_way() {
+            if together > 1 || self.do_several_await_their_close() {
                 std::thread::sleep(self.options.gather.saturating_sub(last.elapsed()));
             }
             last = Instant::now();
@@ -141,7 +141,7 @@ impl Writer {
         self.shared.set(AuditHealth::Stopped);
     }
 
-    fn are_several_under_way(&self) -> bool {
+    fn do_several_await_their_close(&self) -> bool {
         matches!(&self.log, Log::Up(segments) if segments.unpaired() > 1)
     }
 

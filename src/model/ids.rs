@@ -33,7 +33,7 @@ impl Oid {
         &self.0
     }
 
-    /// Bare, to be kept: mostly without an allocation.
+    /// Bare, to be kept, without an allocation.
     pub fn short(&self) -> SmolStr {
         SmolStr::from(Arc::clone(&self.0))
     }

@@ -456,7 +456,7 @@ impl AuditMetrics {
             audit_records: r.counters("audit_records_total", "Records written.", &["kind"])?,
             audit_commit_seconds: r.histogram(
                 "audit_commit_seconds",
-                "From handing in a record to its sync.",
+                "Write and sync of one commit, without what was waited for more to share it.",
                 COMMIT_BUCKETS,
             )?,
             audit_queue: r

@@ -97,6 +97,8 @@ impl Kept {
     pub(super) fn entry(&self, facility: &FacilitySettings, availability: Availability) -> DocumentEntry {
         let shape = &self.shape;
         let patient: &PatientId = &self.metadata.source_patient;
+        let mut hash = [0; 40];
+        let hash = hex::encode_to_slice(self.hash, &mut hash).ok().and_then(|()| str::from_utf8(&hash).ok());
         DocumentEntry {
             id: DocumentId {
                 community: facility.community.clone(),
@@ -111,7 +113,7 @@ impl Kept {
             confidentiality: shape.confidentiality.clone(),
             availability,
             media_type: shape.media_type.clone(),
-            hash: Some(hex::encode(self.hash).into()),
+            hash: hash.map(SmolStr::new),
             size: Some(self.size),
             origin: Some(Box::new(Origin {
                 facility: facility.code.clone(),

@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use smol_str::SmolStr;
+
 use super::registry_response::RegistryError;
 use super::splice::{self, Changes};
 use super::vocabulary::{ON_DEMAND, RIM, STABLE, availability, same_uuid, scheme};
@@ -117,7 +119,7 @@ pub fn read(
         confidentiality: codes(tree, scheme::CONFIDENTIALITY),
         availability,
         media_type: tree.attribute("mimeType").unwrap_or_default().trim().into(),
-        hash: slot(tree, "hash").map(|hash| hash.to_ascii_lowercase().into()),
+        hash: slot(tree, "hash").as_deref().map(folded_hash),
         size: slot(tree, "size").and_then(|size| size.parse().ok()),
         origin: None,
         encoded: Encoded::Ebxml(wire),
@@ -132,6 +134,13 @@ pub fn object_type(tree: &Tree) -> Option<&'static str> {
 /// Stable or on-demand, as an objectType says it.
 pub fn object_type_of(given: &str) -> Option<&'static str> {
     [STABLE, ON_DEMAND].into_iter().find(|known| same_uuid(known, given))
+}
+
+/// A hash as it is compared. Nearly all come in lower case.
+pub fn folded_hash(hash: &str) -> SmolStr {
+    let hash = hash.trim();
+    let has_upper = hash.bytes().any(|byte| byte.is_ascii_uppercase());
+    if has_upper { hash.to_ascii_lowercase().into() } else { SmolStr::new(hash) }
 }
 
 /// The values of a slot, trimmed, empty ones left out.

@@ -1,7 +1,7 @@
 //! What waits to be taken or freed is decided by one task, in the order in which it came: all that waits is
 //! decided in memory, written in one statement with one sync, and told only then. The next are decided after
-//! that, so nobody ever sees what is not on the disk; a second copy of a message that is being written waits
-//! for as long as that takes and is then told what it is.
+//! that, a few milliseconds after the last, so nobody ever sees what is not on the disk; a second copy of a
+//! message that is being written waits for as long as that takes and is then told what it is.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -59,20 +59,22 @@ impl Takes {
         self.table().as_mut().map(act)
     }
 
-    // What is to be decided next. With nothing, the one who asks has ended.
-    fn next(&self) -> Option<Vec<Ask>> {
+    // How long what waits is left to grow. With nothing, the one who asks has ended.
+    fn rest(&self) -> Option<Duration> {
+        let mut queue = self.queue();
+        queue.is_worked = !queue.waiting.is_empty();
+        let rest = || queue.taken_up.map_or(Duration::ZERO, |at| GATHER.saturating_sub(at.elapsed()));
+        queue.is_worked.then(rest)
+    }
+
+    // What is to be decided next; nothing where all who waited have gone.
+    fn next(&self) -> Vec<Ask> {
         let mut queue = self.queue();
         let count = queue.waiting.len().min(TOGETHER_MAX);
-        queue.is_worked = count > 0;
         if count > 0 {
             queue.taken_up = Some(Instant::now());
         }
-        (count > 0).then(|| queue.waiting.drain(..count).collect())
-    }
-
-    // How long what waits is left to grow.
-    fn rest(&self) -> Duration {
-        self.queue().taken_up.map_or(Duration::ZERO, |at| GATHER.saturating_sub(at.elapsed()))
+        queue.waiting.drain(..count).collect()
     }
 
     // A disk that hangs must not gather messages for which nobody waits any more.
@@ -101,10 +103,12 @@ impl Store {
 
     // On its own, so that no one who goes away leaves others undecided.
     async fn decide_all(self, mut at_work: AtWork) {
-        loop {
-            tokio::time::sleep(self.takes.rest()).await;
-            let Some(asks) = self.takes.next() else { break };
-            self.decide(asks).await;
+        while let Some(rest) = self.takes.rest() {
+            // A timer would take a millisecond for nothing.
+            if !rest.is_zero() {
+                tokio::time::sleep(rest).await;
+            }
+            self.decide(self.takes.next()).await;
         }
         at_work.is_done = true;
     }
@@ -316,6 +320,6 @@ pub(super) fn undecided() -> StoreError {
 
 /// Messages of one statement.
 const TOGETHER_MAX: usize = 64;
-/// From one statement to the next at least: under load more messages share its sync. Nobody waits where
-/// messages are further apart.
+/// From one statement to the next at least: under load more messages share its sync. Who sends one message
+/// after the other, faster than that, is held up by it; nobody is where messages are further apart.
 pub(super) const GATHER: Duration = Duration::from_millis(4);

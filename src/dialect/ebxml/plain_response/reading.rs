@@ -6,6 +6,7 @@ use std::borrow::Cow;
 use smol_str::SmolStr;
 
 use crate::dialect::Sent;
+use crate::dialect::ebxml::entry::folded_hash;
 use crate::dialect::ebxml::rim_element::RimElement;
 use crate::dialect::ebxml::vocabulary::{same_uuid, scheme};
 use crate::model::{
@@ -372,7 +373,7 @@ impl<'a> Reading<'a> {
             confidentiality: self.confidentiality,
             availability,
             media_type,
-            hash: self.hash.map(|hash| hash.trim().to_ascii_lowercase().into()),
+            hash: self.hash.as_deref().map(folded_hash),
             size: self.size.and_then(|size| size.trim().parse().ok()),
             origin: None,
             encoded: Encoded::Ebxml(wire),
