@@ -1,6 +1,9 @@
 //! What the replay cache promises, also under concurrency and across a restart.
 
+use std::time::{Duration, Instant};
+
 use super::table::Held;
+use super::together::GATHER;
 use super::*;
 
 mod durability;
@@ -70,15 +73,28 @@ async fn of_many_takes_at_the_same_moment_exactly_one_is_fresh() {
 }
 
 #[tokio::test]
-async fn statements_are_apart_so_that_messages_share_them() {
+async fn statements_of_messages_that_come_together_are_apart() {
     let (_folder, store) = store().await;
-    let began = std::time::Instant::now();
+    let began = Instant::now();
+    for n in 0..4 {
+        let (one, other) = (message(2 * n), message(2 * n + 1));
+        let (one, other) = (presented("a", &one, "x"), presented("a", &other, "x"));
+        let taken = tokio::join!(store.take_message(&one, NOW), store.take_message(&other, NOW));
+        assert_eq!((taken.0.unwrap(), taken.1.unwrap()), (Taken::Fresh, Taken::Fresh));
+    }
+    assert!(began.elapsed() >= GATHER * 3);
+}
+
+#[tokio::test]
+async fn a_message_that_comes_alone_waits_for_no_other() {
+    let (_folder, store) = store().await;
     for n in 0..4 {
         let message = message(n);
-        let taken = store.take_message(&presented("a", &message, "x"), NOW).await;
-        assert_eq!(taken.unwrap(), Taken::Fresh);
+        store.take_message(&presented("a", &message, "x"), NOW).await.unwrap();
+        let next = Waiting::new(&store, shown(&presented("a", &message, "y"), NOW));
+        assert_eq!(store.takes.rest(), Some(Duration::ZERO));
+        assert_eq!(next.told().await.unwrap(), Taken::Duplicate);
     }
-    assert!(began.elapsed() >= super::together::GATHER * 3);
 }
 
 #[tokio::test]

@@ -1,6 +1,6 @@
 //! What waits to be taken or freed is decided by one task, in the order in which it came: all that waits is
 //! decided in memory, written in one statement with one sync, and told only then. The next are decided after
-//! that, a few milliseconds after the last, so nobody ever sees what is not on the disk; a second copy of a
+//! that, under load a few milliseconds after the last, so nobody ever sees what is not on the disk; a second copy of a
 //! message that is being written waits for as long as that takes and is then told what it is.
 
 use std::collections::VecDeque;
@@ -28,8 +28,8 @@ struct Queue {
     waiting: VecDeque<Ask>,
     /// Whether a task decides what waits.
     is_worked: bool,
-    /// When what waited last was taken up.
-    taken_up: Option<Instant>,
+    /// When what waited last was taken up, and how many they were.
+    taken_up: Option<(Instant, usize)>,
 }
 
 type Told<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -60,11 +60,15 @@ impl Takes {
     }
 
     // How long what waits is left to grow. With nothing, the one who asks has ended.
-    fn rest(&self) -> Option<Duration> {
+    pub(super) fn rest(&self) -> Option<Duration> {
         let mut queue = self.queue();
         queue.is_worked = !queue.waiting.is_empty();
-        let rest = || queue.taken_up.map_or(Duration::ZERO, |at| GATHER.saturating_sub(at.elapsed()));
-        queue.is_worked.then(rest)
+        // Who sends one message after the other is alone, and waits for no other.
+        let rest = match queue.taken_up {
+            Some((at, last)) if last.max(queue.waiting.len()) > 1 => GATHER.saturating_sub(at.elapsed()),
+            _ => Duration::ZERO,
+        };
+        queue.is_worked.then_some(rest)
     }
 
     // What is to be decided next; nothing where all who waited have gone.
@@ -72,7 +76,7 @@ impl Takes {
         let mut queue = self.queue();
         let count = queue.waiting.len().min(TOGETHER_MAX);
         if count > 0 {
-            queue.taken_up = Some(Instant::now());
+            queue.taken_up = Some((Instant::now(), count));
         }
         queue.waiting.drain(..count).collect()
     }
@@ -320,6 +324,5 @@ pub(super) fn undecided() -> StoreError {
 
 /// Messages of one statement.
 const TOGETHER_MAX: usize = 64;
-/// From one statement to the next at least: under load more messages share its sync. Who sends one message
-/// after the other, faster than that, is held up by it; nobody is where messages are further apart.
+/// From one statement to the next at least, where several messages come together: more then share a sync.
 pub(super) const GATHER: Duration = Duration::from_millis(4);
