@@ -1,9 +1,6 @@
 //! Paths of a storage and the files behind them.
 
-use kakehashi::dialect::ssmix2::{StorageFile, read_path, read_unfiled};
-
-/// A path may have so many bytes.
-const PATH_BYTES_MAX: usize = 4096;
+use kakehashi::dialect::ssmix2::{MAX_PATH_BYTES, StorageFile, read_path, read_unfiled};
 
 /// A path, as it lies in a tree and as a person gives it. What is read can be named again.
 pub fn path(data: &[u8]) {
@@ -11,7 +8,7 @@ pub fn path(data: &[u8]) {
     if let Ok(file) = StorageFile::parse_relative(data) {
         let named = file.relative_path();
         // CP932 grows when it is read.
-        if named.reveal().len() > PATH_BYTES_MAX {
+        if named.reveal().len() > MAX_PATH_BYTES {
             return;
         }
         let again = StorageFile::parse_relative(named.reveal().as_bytes()).expect("its own path is refused");

@@ -19,7 +19,7 @@ pub use entry::{Body, Form, entry, readdress};
 
 pub use identifiers::unique_id;
 pub use kinds::{EXTENSION_TYPES, Event, ExtensionType, KINDS, StandardKind, TypeCode};
-pub use path::{ChainKey, ExtensionKind, Flag, Kind, StorageFile};
+pub use path::{ChainKey, ExtensionKind, Flag, Kind, MAX_PATH_BYTES, StorageFile};
 pub use read::{ReadFile, Unfiled, read_file, read_path, read_unfiled};
 
 #[cfg(test)]

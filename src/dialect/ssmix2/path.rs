@@ -12,7 +12,7 @@ use crate::dialect::hl7v2::deviation as d;
 use crate::model::{Code, Malformed, Phi, Warning};
 
 /// A path may have so many bytes.
-const MAX_PATH_BYTES: usize = 4096;
+pub const MAX_PATH_BYTES: usize = 4096;
 
 /// コンディションフラグ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

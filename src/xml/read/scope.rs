@@ -41,8 +41,8 @@ impl Reader<'_> {
     }
 
     /// Resolves a QName in a value (`xsi:type="hl7:CE"`) right after the start it stands in: namespace
-    /// URI and local part. An unprefixed name is in the default namespace; an undeclared prefix gives "", and what is
-    /// no QName stays as it is, in none.
+    /// URI and local part. An unprefixed name is in the default namespace; an undeclared prefix gives "",
+    /// and what is no QName stays as it is, in none.
     pub fn qname(&self, value: &str) -> (String, String) {
         let name = QName(value.trim());
         let (local, prefix) = name.decompose();

@@ -248,7 +248,7 @@ pub fn entry(place: Place, patient: PatientId, unique: &str) -> DocumentEntry {
 pub fn document(id: &DocumentId, content: &'static str) -> Document {
     Document {
         id: id.clone(),
-        media_type: "text/html".into(),
+        media_type: "text/html".to_owned(),
         size: Some(content.len() as u64),
         body: Box::pin(futures_util::stream::iter([Ok(Bytes::from_static(content.as_bytes()))])),
         passing: None,
