@@ -90,11 +90,21 @@ fn same(one: &Tree, other: &Tree) -> bool {
     let (ours, theirs) = (children(one), children(other));
     one.is(&other.element.ns, other.name())
         && attributes(one) == attributes(other)
-        && one.xsi_type.as_ref().map(|t| &t.1) == other.xsi_type.as_ref().map(|t| &t.1)
+        && types_agree(one, other)
         && ours.len() == theirs.len()
         && ours.iter().zip(&theirs).all(|pair| match pair {
             (Node::Element(one), Node::Element(other)) => same(one, other),
             (Node::Text(one), Node::Text(other)) => one == other,
             _ => false,
         })
+}
+
+// A type without a namespace falls into the one that the copy declares as the default.
+fn types_agree(one: &Tree, other: &Tree) -> bool {
+    match (one.xsi_type.as_deref(), other.xsi_type.as_deref()) {
+        (Some((ns, name)), Some((other_ns, other_name))) => {
+            name == other_name && (ns.is_empty() || ns == other_ns)
+        }
+        (one, other) => one.is_none() && other.is_none(),
+    }
 }

@@ -42,6 +42,9 @@ fn element(writer: &mut Writer, tree: &Tree, default_ns: &str, extra: &[(&str, &
             XSI if local == "type" => {
                 writer.attribute("xmlns:xsi", XSI);
                 match tree.xsi_type.as_deref() {
+                    Some((type_ns, name)) if type_ns == XML => {
+                        writer.attribute("xsi:type", &format!("xml:{name}"));
+                    }
                     Some((type_ns, name)) if type_ns != inner_ns && !type_ns.is_empty() => {
                         writer.attribute("xmlns:xt", type_ns);
                         writer.attribute("xsi:type", &format!("xt:{name}"));
@@ -90,6 +93,14 @@ mod tests {
         let of_xml = Tree::parse("<a xmlns='u'><xml:b xml:c='1'><d/></xml:b></a>").unwrap();
         let copied = copy(&of_xml, "", &[]);
         assert_eq!(copied, "<a xmlns=\"u\"><xml:b xml:c=\"1\"><d/></xml:b></a>");
+    }
+
+    #[test]
+    fn a_type_named_with_the_prefix_xml_is_copied_without_declaring_its_namespace_anew() {
+        let source = "<a xmlns:i='http://www.w3.org/2001/XMLSchema-instance' i:type='xml:T'/>";
+        let tree = Tree::parse(source).unwrap();
+        let again = Tree::parse(&copy(&tree, "", &[])).unwrap();
+        assert_eq!(again.xsi_type, tree.xsi_type);
     }
 
     #[test]
