@@ -8,7 +8,16 @@ use kakehashi::config;
 use kakehashi::policy::read_consents;
 use tempfile::TempDir;
 
-const BROKER: &str = include_str!("../../../kakehashi.toml.example");
+// What a peer's file rests on, and no more: it is read again for each of them.
+const BROKER: &str = r#"
+community = "1.2.392.200270.1.33"
+device = "1.2.392.200270.1.33.1"
+identity = { authority = "urn:oid:1.2.392.200270.1.33.2" }
+codes = { roles = "1.2.392.200270.1.33.3" }
+portal = { listen = "127.0.0.1:8443", certificate = "portal" }
+peer = { listen = "127.0.0.1:8444", certificate = "peer" }
+saml = { issuer = "https://saml.invalid", certificate = "saml", audiences = "https://audience.invalid" }
+"#;
 
 // One each: readers run beside each other.
 static OF_THE_BROKER: LazyLock<TempDir> = LazyLock::new(laid_out);
