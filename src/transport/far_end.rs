@@ -18,10 +18,48 @@ use tower_service::Service;
 
 use super::certificate::CertificateFacts;
 use super::driven::Link;
+use super::read_ahead::ReadAhead;
 use crate::model::Endpoint;
 
+/// Bytes of answers read from a connection at once.
+const READ_BYTES_MAX: usize = 128 << 10;
+
+/// What TLS is spoken over.
+type Socket = TokioIo<ReadAhead<TcpStream>>;
+
+/// A connector whose connections are read ahead.
+#[derive(Debug, Clone)]
+pub(super) struct ReadingAhead<C>(C);
+
+impl<C> ReadingAhead<C> {
+    /// Over a connector.
+    pub(super) const fn over(connector: C) -> Self {
+        Self(connector)
+    }
+}
+
+impl<C> Service<Uri> for ReadingAhead<C>
+where
+    C: Service<Uri, Response = TokioIo<TcpStream>>,
+    C::Future: Send + 'static,
+    C::Error: 'static,
+{
+    type Response = Socket;
+    type Error = C::Error;
+    type Future = BoxFuture<'static, Result<Socket, C::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&mut self, to: Uri) -> Self::Future {
+        let connecting = self.0.call(to);
+        connecting.map_ok(|socket| TokioIo::new(ReadAhead::new(socket.into_inner(), READ_BYTES_MAX))).boxed()
+    }
+}
+
 /// What HTTPS is spoken over.
-type Stream = MaybeHttpsStream<TokioIo<TcpStream>>;
+type Stream = MaybeHttpsStream<Socket>;
 
 /// A connector whose connections know their far end.
 #[derive(Debug, Clone)]
@@ -70,7 +108,7 @@ pub(super) struct Named {
 fn endpoint_of(stream: &Stream) -> Option<Endpoint> {
     let MaybeHttpsStream::Https(tls) = stream else { return None };
     let (tcp, session) = tls.inner().get_ref();
-    let tcp = tcp.inner().inner();
+    let tcp = tcp.inner().inner().get_ref();
     let facts = CertificateFacts::of(session.peer_certificates()?.first()?)?;
     Some(Endpoint {
         subject: facts.subject,

@@ -21,7 +21,7 @@ use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::driven::{DrivenBody, Drivers, Link};
 use super::failure::{of_body, of_request};
-use super::far_end::Naming;
+use super::far_end::{Naming, ReadingAhead};
 use super::tls::{TlsError, client_config};
 use crate::config::TargetFile;
 use crate::model::{DocumentStream, Endpoint, Failure, Interrupted};
@@ -79,7 +79,7 @@ impl HttpAnswer {
 /// A target's connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    client: Client<Naming<HttpsConnector<HttpConnector>>, Full<Bytes>>,
+    client: Client<Naming<HttpsConnector<ReadingAhead<HttpConnector>>>, Full<Bytes>>,
     idle: Duration,
 }
 
@@ -104,8 +104,8 @@ impl HttpClient {
         tcp.set_connect_timeout(Some(connect));
         // HTTP/1.1: faster than HTTP/2 for documents as measured (crates.md 4.1), and every SOAP
         // stack speaks it.
-        let https =
-            HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1().wrap_connector(tcp);
+        let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1();
+        let https = https.wrap_connector(ReadingAhead::over(tcp));
         let https = Naming::over(https);
         let client = Client::builder(Drivers)
             .http1_max_buf_size(READ_BYTES_MAX)

@@ -24,6 +24,7 @@ use tokio_util::task::TaskTracker;
 use super::certificate::{CertificateFacts, Stranger};
 use super::descriptors::affordable;
 use super::pace::Look;
+use super::read_ahead::ReadAhead;
 use super::serving::{Admission, BoxBody, Connected, ListenLimits, Setup, serve};
 use super::tls::{KnownPeer, NotAdmitted, Trust};
 use crate::config::Limits;
@@ -216,6 +217,9 @@ const BACKLOG: i32 = 1_024;
 /// not sent by themselves.
 const SENT_BYTES_MAX: usize = 65 << 10;
 
+/// Bytes of requests read from a connection at once: most are no larger.
+const READ_BYTES_MAX: usize = 32 << 10;
+
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
 struct Door<S> {
@@ -307,13 +311,13 @@ where
         stream: TcpStream,
         trust: &Trust,
         deadline: Duration,
-    ) -> Result<TlsStream<TcpStream>, (RejectionReason, String)> {
+    ) -> Result<TlsStream<ReadAhead<TcpStream>>, (RejectionReason, String)> {
         let _ = stream.set_nodelay(true);
         let start = Instant::now();
         let place = self.handshakes.enter();
         let acceptor = TlsAcceptor::from(Arc::clone(&trust.server));
         let accepted = tokio::select! {
-            accepted = timeout(deadline, acceptor.accept(stream)) => accepted,
+            accepted = timeout(deadline, acceptor.accept(ReadAhead::new(stream, READ_BYTES_MAX))) => accepted,
             () = self.serving.shutdown.cancelled() => {
                 return Err((RejectionReason::Crowded, "shutting down".to_owned()));
             }

@@ -10,6 +10,7 @@ mod framing;
 mod http;
 mod listen;
 mod pace;
+mod read_ahead;
 mod request_head;
 mod revocation;
 mod serving;
