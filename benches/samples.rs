@@ -8,10 +8,10 @@ use kakehashi::dialect::soap::Envelope;
 use kakehashi::dialect::{Addressing, Sent, Transaction};
 use kakehashi::model::{
     Address, Author, Authority, Availability, Code, CommunityId, Criteria, Demographics, DocumentEntry,
-    DocumentId, DocumentQuery, Dtm, Encoded, Endpoint, EntryMetadata, Means, MessageId, NameScript, ObjectId,
-    Oid, Organization, Origin, PartialDate, PatientId, PeerProfile, Person, PersonName, Phi, Purpose,
-    QueryId, QueryKey, RepositoryId, RequestContext, RequestId, Requester, ReturnType, Role, Sex, Side,
-    TargetName, Timestamp, Vouched, Voucher,
+    DocumentId, DocumentQuery, Dtm, Encoded, Endpoint, EntryFields, EntryMetadata, Means, MessageId,
+    NameScript, ObjectId, Oid, Organization, Origin, PartialDate, PatientId, PeerProfile, Person, PersonName,
+    Phi, Purpose, QueryId, QueryKey, RepositoryId, RequestContext, RequestId, Requester, ReturnType, Role,
+    Sex, Side, TargetName, Timestamp, Vouched, Voucher,
 };
 
 pub fn oid(text: &str) -> Oid {
@@ -61,31 +61,33 @@ pub fn query_sent() -> (Envelope, Sent) {
 pub fn entry(number: usize) -> DocumentEntry {
     let kinds = ["OML-11", "OMP-01", "PPR-01", "ADT-61", "ADT-00", "OMG-01"];
     let code = |value: &str, display: &str| Code::new(value, "2.999.1.2", display);
-    DocumentEntry {
-        id: DocumentId {
-            community: community("2.999.33"),
-            repository: RepositoryId(oid("2.999.33.20.9")),
-            unique: Phi::new(format!("2.25.{}", 310_000_000_000_000 + number)),
+    DocumentEntry::new(
+        EntryFields {
+            id: DocumentId {
+                community: community("2.999.33"),
+                repository: RepositoryId(oid("2.999.33.20.9")),
+                unique: Phi::new(format!("2.25.{}", 310_000_000_000_000 + number)),
+            },
+            object: ObjectId(Phi::new(format!("urn:uuid:0d2e7c6a-3a52-4e5e-9f5c-{number:012}"))),
+            patient: patient(),
+            class: code("検体検査", "検体検査"),
+            type_code: code("11502-2", "検体検査結果"),
+            format: code("urn:jami:ssmix2:oml-11:html", "検体検査結果 (表示用)"),
+            confidentiality: vec![Code::new("N", "2.16.840.1.113883.5.25", "normal")],
+            availability: Availability::Approved,
+            media_type: "text/html".into(),
+            hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".into()),
+            size: Some(14_220),
+            origin: Some(Box::new(Origin {
+                facility: "3310000001".to_owned(),
+                department: "01".to_owned(),
+                kind: kinds[number % kinds.len()].to_owned(),
+                patient: PatientId::new(Authority(oid("2.999.33.20")), "100"),
+                original: false,
+                as_is: false,
+            })),
         },
-        object: ObjectId(Phi::new(format!("urn:uuid:0d2e7c6a-3a52-4e5e-9f5c-{number:012}"))),
-        patient: patient(),
-        class: code("検体検査", "検体検査"),
-        type_code: code("11502-2", "検体検査結果"),
-        format: code("urn:jami:ssmix2:oml-11:html", "検体検査結果 (表示用)"),
-        confidentiality: vec![Code::new("N", "2.16.840.1.113883.5.25", "normal")],
-        availability: Availability::Approved,
-        media_type: "text/html".into(),
-        hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".into()),
-        size: Some(14_220),
-        origin: Some(Box::new(Origin {
-            facility: "3310000001".to_owned(),
-            department: "01".to_owned(),
-            kind: kinds[number % kinds.len()].to_owned(),
-            patient: PatientId::new(Authority(oid("2.999.33.20")), "100"),
-            original: false,
-            as_is: false,
-        })),
-        encoded: Encoded::Metadata(Arc::new(EntryMetadata {
+        Encoded::Metadata(Arc::new(EntryMetadata {
             title: format!("検体検査結果 {number}"),
             creation: Dtm::parse("20260401091500").unwrap(),
             service_start: Dtm::parse("20260401080000"),
@@ -102,7 +104,7 @@ pub fn entry(number: usize) -> DocumentEntry {
             }],
             references: Vec::new(),
         })),
-    }
+    )
 }
 
 const FAMILIES: [(&str, &str); 5] = [

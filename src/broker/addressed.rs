@@ -27,11 +27,11 @@ impl Resolver<'_> {
         let Some(persons) = persons else { return Err(answer) };
         let asked = |object: &RegistryObject| {
             let of = || persons.get(&(object.community().clone(), object.patient()?.clone()));
-            about.asked.as_ref().or_else(of).cloned()
+            about.asked.as_ref().or_else(of)
         };
         let answer = answer.map(|object| match asked(&object) {
-            asked if object.entry().is_some() => self.addressed_entry(context, object, asked.as_ref()),
-            Some(asked) => with_patient(object, asked),
+            asked if object.entry().is_some() => self.addressed_entry(context, object, asked),
+            Some(asked) => with_patient(object, asked.clone()),
             None => match self.network_id_of(&object) {
                 Some(network) => with_patient(object, network),
                 None => object,
@@ -99,7 +99,7 @@ impl Resolver<'_> {
         let mut shown = self.claims.shown_under(context, &all).await?;
         for entry in all.iter().filter_map(|object| object.entry()) {
             if let Some(last) = self.cache.shown(context, &entry.id) {
-                shown.insert((entry.id.community.clone(), entry.object.clone()), last.patient);
+                shown.insert((entry.id.community.clone(), entry.object.clone()), last.patient.clone());
             }
         }
         let mut persons = HashMap::new();

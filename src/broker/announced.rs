@@ -188,7 +188,7 @@ mod tests {
             (Some(2), None, true, "anew", 1),
             (Some(2), None, false, "", 1),
         ] {
-            let entry = DocumentEntry { size, hash: hash.map(Into::into), ..entry() };
+            let entry = entry().with(|entry| (entry.size, entry.hash) = (size, hash.map(Into::into)));
             let telling = Arc::clone(&told);
             told.store(0, Ordering::Relaxed);
             let differs = move || {

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use super::aging::Aging;
 use crate::model::{
-    CommunityId, DocumentEntry, DocumentId, ObjectId, PatientId, Phi, RegistryObject, RequestContext,
-    TargetName,
+    CommunityId, DocumentEntry, DocumentId, EntryFields, EntryMetadata, ObjectId, PatientId, Phi,
+    RegistryObject, RequestContext, TargetName,
 };
 
 /// Who was shown an entry.
@@ -29,10 +29,18 @@ pub struct EntryCache {
 }
 
 struct Shown {
-    entries: Aging<(Arc<Asker>, Box<DocumentEntry>)>,
+    entries: Aging<Kept>,
     /// By id and by unique id, of entries, folders and submission sets. They decide nothing but whom a budget
     /// counts: a hash of who was shown which id is enough, and keeps no id.
     owners: Aging<Arc<Owner>>,
+}
+
+/// An entry without the message it came in, and whom it was shown.
+struct Kept {
+    asker: Arc<Asker>,
+    fields: Arc<EntryFields>,
+    /// Of an entry that we have built.
+    metadata: Option<Arc<EntryMetadata>>,
 }
 
 /// At which community an object was shown, and as whose.
@@ -65,7 +73,9 @@ impl EntryCache {
             let mut shown = self.shown_now();
             for object in some {
                 if let Some(entry) = object.entry() {
-                    let kept = (Arc::clone(&asker), Box::new(entry.without_wire()));
+                    let metadata = entry.encoded.metadata().cloned();
+                    let kept =
+                        Kept { asker: Arc::clone(&asker), fields: Arc::clone(&entry.fields), metadata };
                     shown.entries.insert(self.document_key(who, &entry.id), kept, now);
                 }
                 let Some(patient) = object.patient() else { continue };
@@ -86,7 +96,9 @@ impl EntryCache {
     /// Forgets entries of this community that were shown under such ids.
     pub fn forget(&self, community: &CommunityId, shown_under: impl Fn(&PatientId) -> bool) {
         let mut shown = self.shown_now();
-        shown.entries.retain(|(_, entry)| entry.id.community != *community || !shown_under(&entry.patient));
+        shown
+            .entries
+            .retain(|kept| kept.fields.id.community != *community || !shown_under(&kept.fields.patient));
         shown.owners.retain(|owner| owner.community != *community || !shown_under(&owner.patient));
     }
 
@@ -134,10 +146,10 @@ impl EntryCache {
     pub fn shown(&self, context: &RequestContext, document: &DocumentId) -> Option<DocumentEntry> {
         let asker = Asker::of(context)?;
         let shown = self.shown_now();
-        let (whom, entry) =
-            shown.entries.get(self.document_key(self.who(&asker), document), Instant::now())?;
+        let kept = shown.entries.get(self.document_key(self.who(&asker), document), Instant::now())?;
         // Two may have one hash: what was shown to somebody else stays theirs.
-        (*whom == asker && entry.id == *document).then(|| DocumentEntry::clone(entry))
+        (kept.asker == asker && kept.fields.id == *document)
+            .then(|| DocumentEntry::without_bytes(Arc::clone(&kept.fields), kept.metadata.clone()))
     }
 }
 

@@ -478,7 +478,7 @@ impl Resolver<'_> {
         let asked = entries.iter().filter(|entry| is_peer || self.cache.shown(context, &entry.id).is_none());
         self.links.look_up(context, asked.filter_map(OwnRecord::of)).await;
         if is_peer && self.links.are_silent() {
-            let missing = entries.into_iter().map(|entry| (entry.id, "XDSRepositoryError"));
+            let missing = entries.into_iter().map(|entry| (entry.id.clone(), "XDSRepositoryError"));
             return (Vec::new(), missing.collect());
         }
         if is_peer {
@@ -498,7 +498,7 @@ impl Resolver<'_> {
         let Some(origin) = &entry.origin else {
             return asked.map_or_else(|| entry.clone(), |asked| entry.readdressed(asked.clone(), None));
         };
-        let shown = || self.cache.shown(context, &entry.id).map(|entry| entry.patient);
+        let shown = || self.cache.shown(context, &entry.id).map(|entry| entry.patient.clone());
         let network = || self.links.network_id_of(&origin.facility, &origin.patient);
         let patient = asked.cloned().or_else(shown).or_else(network);
         match (patient, context.side) {

@@ -1,7 +1,7 @@
 //! A document entry: the few fields that routing, policy and audit need, and either the bytes it
 //! came in or the full metadata we built (ITI TF-3 4.2.3.2).
 
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 use std::sync::Arc;
 
 use smol_str::SmolStr;
@@ -35,9 +35,19 @@ pub struct Origin {
     pub as_is: bool,
 }
 
-/// A document entry.
+/// A document entry. Its fields are reached through it: `entry.patient`.
 #[derive(Debug, Clone)]
 pub struct DocumentEntry {
+    /// What routing, policy and audit need. An answer and the cache of what was shown share them; who
+    /// changes one changes a copy of his own.
+    pub fields: Arc<EntryFields>,
+    /// Everything else.
+    pub encoded: Encoded,
+}
+
+/// The fields of a document entry that routing, policy and audit need.
+#[derive(Debug, Clone)]
+pub struct EntryFields {
     /// Home community, repository, unique id.
     pub id: DocumentId,
     /// entryUUID.
@@ -62,8 +72,20 @@ pub struct DocumentEntry {
     pub size: Option<u64>,
     /// Set for our own entries only.
     pub origin: Option<Box<Origin>>,
-    /// Everything else.
-    pub encoded: Encoded,
+}
+
+impl Deref for DocumentEntry {
+    type Target = EntryFields;
+
+    fn deref(&self) -> &EntryFields {
+        &self.fields
+    }
+}
+
+impl DerefMut for DocumentEntry {
+    fn deref_mut(&mut self) -> &mut EntryFields {
+        Arc::make_mut(&mut self.fields)
+    }
 }
 
 /// The rest of an entry: as received, or built by us.
@@ -73,6 +95,16 @@ pub enum Encoded {
     Ebxml(WireBytes),
     /// Built from our own storage.
     Metadata(Arc<EntryMetadata>),
+}
+
+impl Encoded {
+    /// The metadata of an entry that we have built.
+    pub const fn metadata(&self) -> Option<&Arc<EntryMetadata>> {
+        match self {
+            Self::Ebxml(_) => None,
+            Self::Metadata(metadata) => Some(metadata),
+        }
+    }
 }
 
 /// A slice of a received message with the namespaces that were in scope there.
@@ -141,29 +173,29 @@ pub struct EntryMetadata {
 }
 
 impl DocumentEntry {
+    /// An entry of these.
+    pub fn new(fields: EntryFields, encoded: Encoded) -> Self {
+        Self { fields: Arc::new(fields), encoded }
+    }
+
+    /// An entry of these that has no bytes it came in.
+    pub fn without_bytes(fields: Arc<EntryFields>, metadata: Option<Arc<EntryMetadata>>) -> Self {
+        let nothing = || WireBytes { text: Phi::default(), namespaces: Arc::default(), places: None };
+        let encoded = metadata.map_or_else(|| Encoded::Ebxml(nothing()), Encoded::Metadata);
+        Self { fields, encoded }
+    }
+
     /// The entry without the bytes it came in.
     #[must_use]
     pub fn without_wire(&self) -> Self {
-        let nothing = WireBytes { text: Phi::default(), namespaces: Arc::default(), places: None };
-        let encoded = match &self.encoded {
-            Encoded::Ebxml(_) => Encoded::Ebxml(nothing),
-            Encoded::Metadata(metadata) => Encoded::Metadata(Arc::clone(metadata)),
-        };
-        Self {
-            id: self.id.clone(),
-            object: self.object.clone(),
-            patient: self.patient.clone(),
-            class: self.class.clone(),
-            type_code: self.type_code.clone(),
-            format: self.format.clone(),
-            confidentiality: self.confidentiality.clone(),
-            availability: self.availability,
-            media_type: self.media_type.clone(),
-            hash: self.hash.clone(),
-            size: self.size,
-            origin: self.origin.clone(),
-            encoded,
-        }
+        Self::without_bytes(Arc::clone(&self.fields), self.encoded.metadata().cloned())
+    }
+
+    /// The entry with some of its fields changed.
+    #[must_use]
+    pub fn with(mut self, change: impl FnOnce(&mut EntryFields)) -> Self {
+        change(&mut self);
+        self
     }
 
     /// The entry under another patient id: the one that was asked for (decisions A6), and the one to
@@ -174,7 +206,9 @@ impl DocumentEntry {
     #[must_use]
     pub fn readdressed(&self, patient: PatientId, source_patient: Option<PatientId>) -> Self {
         let encoded = match (&self.encoded, source_patient) {
-            (Encoded::Ebxml(_), Some(_)) => return Self { patient, ..self.without_wire() },
+            (Encoded::Ebxml(_), Some(_)) => {
+                return self.without_wire().with(|fields| fields.patient = patient);
+            }
             (Encoded::Metadata(metadata), Some(source_patient)) => {
                 let mut metadata = EntryMetadata { source_patient, ..(**metadata).clone() };
                 if let Some(origin) = &self.origin {
@@ -188,7 +222,7 @@ impl DocumentEntry {
             }
             (encoded, _) => encoded.clone(),
         };
-        Self { patient, encoded, ..self.clone() }
+        Self { fields: Arc::clone(&self.fields), encoded }.with(|fields| fields.patient = patient)
     }
 }
 

@@ -25,7 +25,7 @@ pub use answer::{Answer, Failure, Outage, Outcome, Page, Reported, Severity};
 pub use community::{Community, Descriptor, FarEnd, Leg, Outbound};
 pub use context::{Endpoint, RequestContext, Side};
 pub use document_entry::{
-    Author, Availability, DocumentEntry, Encoded, EntryMetadata, Origin, WireBytes, WirePlaces,
+    Author, Availability, DocumentEntry, Encoded, EntryFields, EntryMetadata, Origin, WireBytes, WirePlaces,
 };
 pub use document_query::{Criteria, DocumentQuery, Exclusion, QueryKey, ReturnType, Slot, TimeRange, Wanted};
 pub use document_stream::{Document, DocumentStream, Interrupted};

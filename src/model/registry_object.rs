@@ -120,7 +120,7 @@ impl RegistryObject {
     }
 
     /// Its id.
-    pub const fn object(&self) -> &ObjectId {
+    pub fn object(&self) -> &ObjectId {
         match self {
             Self::Association(association) => &association.object,
             Self::Entry(entry) => &entry.object,
@@ -129,7 +129,7 @@ impl RegistryObject {
     }
 
     /// Its unique id; an association has none.
-    pub const fn unique(&self) -> Option<&Phi<String>> {
+    pub fn unique(&self) -> Option<&Phi<String>> {
         match self {
             Self::Association(_) => None,
             Self::Entry(entry) => Some(&entry.id.unique),
@@ -138,7 +138,7 @@ impl RegistryObject {
     }
 
     /// Its home.
-    pub const fn community(&self) -> &CommunityId {
+    pub fn community(&self) -> &CommunityId {
         match self {
             Self::Association(association) => &association.community,
             Self::Entry(entry) => &entry.id.community,
@@ -147,7 +147,7 @@ impl RegistryObject {
     }
 
     /// Whose it is; an association is whose its ends are.
-    pub const fn patient(&self) -> Option<&PatientId> {
+    pub fn patient(&self) -> Option<&PatientId> {
         match self {
             Self::Association(_) => None,
             Self::Entry(entry) => Some(&entry.patient),

@@ -8,9 +8,9 @@ use time::Date;
 use super::{Authorizer, ConsentBook, Consents, EmergencyIds, Policies};
 use crate::model::{
     Authority, Availability, Code, CommunityId, Descriptor, DocumentEntry, DocumentId, Dtm, Encoded,
-    Endpoint, EntryMetadata, Means, MessageId, ObjectId, Oid, Operation, Organization, Origin, PatientId,
-    Person, Phi, Purpose, RepositoryId, RequestContext, RequestId, Requester, Role, Side, TargetName,
-    Timestamp, Vouched, Voucher,
+    Endpoint, EntryFields, EntryMetadata, Means, MessageId, ObjectId, Oid, Operation, Organization, Origin,
+    PatientId, Person, Phi, Purpose, RepositoryId, RequestContext, RequestId, Requester, Role, Side,
+    TargetName, Timestamp, Vouched, Voucher,
 };
 use crate::store::{ConsentRow, ConsentState, Terms};
 
@@ -140,24 +140,26 @@ pub fn entry(facility: &str, number: &str, kind: &str) -> DocumentEntry {
 /// An entry of a class as another community gives it.
 pub fn foreign_entry(from: &str, class: &str) -> DocumentEntry {
     let code = |value: &str| Code::new(value, "2.999", "");
-    DocumentEntry {
-        id: DocumentId {
-            community: community(from),
-            repository: RepositoryId(oid(&format!("{from}.3"))),
-            unique: Phi::new("1".to_owned()),
+    DocumentEntry::new(
+        EntryFields {
+            id: DocumentId {
+                community: community(from),
+                repository: RepositoryId(oid(&format!("{from}.3"))),
+                unique: Phi::new("1".to_owned()),
+            },
+            object: ObjectId(Phi::new("urn:uuid:1".to_owned())),
+            patient: network_id("N1"),
+            class: code(class),
+            type_code: code(""),
+            format: code(""),
+            confidentiality: vec![code("N")],
+            availability: Availability::Approved,
+            media_type: "text/html".into(),
+            hash: None,
+            size: None,
+            origin: None,
         },
-        object: ObjectId(Phi::new("urn:uuid:1".to_owned())),
-        patient: network_id("N1"),
-        class: code(class),
-        type_code: code(""),
-        format: code(""),
-        confidentiality: vec![code("N")],
-        availability: Availability::Approved,
-        media_type: "text/html".into(),
-        hash: None,
-        size: None,
-        origin: None,
-        encoded: Encoded::Metadata(Arc::new(EntryMetadata {
+        Encoded::Metadata(Arc::new(EntryMetadata {
             title: String::new(),
             creation: Dtm::parse("2026").unwrap(),
             service_start: None,
@@ -170,7 +172,7 @@ pub fn foreign_entry(from: &str, class: &str) -> DocumentEntry {
             authors: Vec::new(),
             references: Vec::new(),
         })),
-    }
+    )
 }
 
 pub fn source(facility: &str) -> Descriptor {

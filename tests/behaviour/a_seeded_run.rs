@@ -146,7 +146,7 @@ async fn whatever_fails_every_answer_is_recorded_in_time_and_complete_or_says_wh
 async fn hidden_from_hiroshima(portal: &Client) -> Vec<kakehashi::model::DocumentId> {
     let entries = portal.entries(&patient("2.999.33.20.1", "0000067890")).await;
     assert!(!entries.is_empty());
-    entries.into_iter().map(|entry| entry.id).collect()
+    entries.into_iter().map(|entry| entry.id.clone()).collect()
 }
 
 async fn any_request(asker: &Client, seed: &mut Seed, hidden: &[kakehashi::model::DocumentId]) -> Message {
@@ -160,7 +160,7 @@ async fn any_request(asker: &Client, seed: &mut Seed, hidden: &[kakehashi::model
             asker.write::<CrossGatewayQuery>(&documents_of(&patient("2.999.33.1", id))).await
         }
         _ => {
-            let theirs = entry(HIROSHIMA, patient("2.999.34.1", "H-1"), "2.999.34.7.1").id;
+            let theirs = entry(HIROSHIMA, patient("2.999.34.1", "H-1"), "2.999.34.7.1").id.clone();
             let documents = [hidden[seed.below(hidden.len())].clone(), theirs];
             asker.write::<CrossGatewayRetrieve>(&retrieve_of(documents)).await
         }

@@ -192,7 +192,7 @@ async fn every_message_stands_in_the_log_before_it_leaves_under_the_patient_id_i
     let entries = ["1", "2"].map(|number| {
         let unique = format!("2.999.34.7.{number}");
         assert!(reply.text().contains(&unique));
-        entry(HIROSHIMA, theirs(), &unique).id
+        entry(HIROSHIMA, theirs(), &unique).id.clone()
     });
     let reply = portal.ask_raw::<CrossGatewayRetrieve>(&retrieve_of(entries)).await;
     assert_eq!(reply.registry_status(), "Success", "{}", reply.text());

@@ -142,7 +142,9 @@ async fn ask(okayama: &Network, asked: Asked) -> String {
             let query = DocumentQuery { by, home, criteria: Criteria::default(), ..documents_of(&person) };
             portal.write::<CrossGatewayQuery>(&query).await
         }
-        Asked::Retrieve => portal.write::<CrossGatewayRetrieve>(&retrieve_of([true_entry(1).id])).await,
+        Asked::Retrieve => {
+            portal.write::<CrossGatewayRetrieve>(&retrieve_of([true_entry(1).id.clone()])).await
+        }
     };
     heard(&portal, &message).await
 }

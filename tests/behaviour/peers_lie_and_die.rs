@@ -30,7 +30,7 @@ async fn what_a_peer_asks_never_reaches_another_peer_whatever_the_policies_permi
     };
     let reply = physician.ask_raw::<CrossGatewayQuery>(&by_id).await;
     assert_eq!(reply.error_codes(), ["XDSUnknownCommunity"]);
-    let reply = physician.ask_raw::<CrossGatewayRetrieve>(&retrieve_of([theirs.id])).await;
+    let reply = physician.ask_raw::<CrossGatewayRetrieve>(&retrieve_of([theirs.id.clone()])).await;
     assert_eq!(reply.error_codes(), ["XDSUnknownCommunity"]);
     assert!(tottori.seen().is_empty());
     // From our own side the way is open.
@@ -168,7 +168,7 @@ async fn a_retrieve_over_its_cap_or_rate_asks_nobody_anything() {
     let portal = okayama.portal(PHYSICIAN);
     let id = |number: u32| {
         let theirs = entry(HIROSHIMA, patient("2.999.34.1", "H-1"), &format!("2.999.34.7.{number}"));
-        theirs.id
+        theirs.id.clone()
     };
     let many = portal.ask_raw::<CrossGatewayRetrieve>(&retrieve_of((0..3).map(id))).await;
     assert!(many.text().contains("XDSRepositoryOutOfResources"), "{}", many.text());

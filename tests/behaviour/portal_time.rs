@@ -7,7 +7,7 @@ use http::Response;
 use kakehashi::dialect::ebxml::CrossGatewayQuery;
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use kakehashi::model::{
-    Answer, CommunityId, DocumentEntry, FoundPatient, ObjectId, PatientMatch, Phi, QueryKey, RegistryObject,
+    Answer, CommunityId, FoundPatient, ObjectId, PatientMatch, Phi, QueryKey, RegistryObject,
 };
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
@@ -92,7 +92,7 @@ fn twice(arrived: &Arrived) -> Response<Body> {
     }
     let QueryKey::Patient(asked) = arrived.request::<CrossGatewayQuery>().by else { panic!() };
     let object = ObjectId(Phi::new("urn:uuid:3f0c6a9e-6f5c-4b93-9f0e-27d7f4a4c1aa".to_owned()));
-    let one = DocumentEntry { object, ..entry(HIROSHIMA, asked, "2.999.34.7.1") };
+    let one = entry(HIROSHIMA, asked, "2.999.34.7.1").with(|entry| entry.object = object);
     let found = vec![RegistryObject::Entry(one)];
     arrived.answer::<CrossGatewayQuery>(Ok(Answer::found(found)))
 }

@@ -217,7 +217,7 @@ async fn an_id_that_two_networks_claim_is_refused_and_goes_nowhere_until_its_hom
     let reply = portal.ask_raw::<RegistryStoredQuery>(&DocumentQuery { home, ..by_id(by) }).await;
     assert_eq!(codes_of(&reply), ("Success".to_owned(), Vec::new()), "{}", reply.text());
     assert!(reply.text().contains("2.999.31.7.1") && !reply.text().contains("2.999.34.7.1"));
-    let reply = portal.ask_raw::<RetrieveDocumentSet>(&DocumentRetrieve::of(vec![theirs.id])).await;
+    let reply = portal.ask_raw::<RetrieveDocumentSet>(&DocumentRetrieve::of(vec![theirs.id.clone()])).await;
     assert_eq!(codes_of(&reply), ("Success".to_owned(), Vec::new()), "{}", reply.text());
     assert!(reply.text().contains("<xdsb:HomeCommunityId>urn:oid:2.999.31<"), "by the book");
     okayama.stop().await;
@@ -286,14 +286,14 @@ async fn a_network_that_lists_an_entry_under_an_id_of_ours_does_not_draw_questio
     let ours =
         portal.entries(&asked()).await.into_iter().find(|entry| entry.id.community.0 == oid("2.999.33"));
     let ours = ours.unwrap();
-    let imposter =
-        DocumentEntry { object: ours.object.clone(), ..entry(HIROSHIMA, number(HIROSHIMA), "2.999.34.7.2") };
-    let unique = DocumentEntry {
-        id: DocumentId { unique: ours.id.unique.clone(), ..imposter.id.clone() },
-        ..imposter.clone()
-    };
-    *listed.lock().unwrap() =
-        vec![imposter, DocumentEntry { object: entry(HIROSHIMA, asked(), "1").object, ..unique }];
+    let imposter = entry(HIROSHIMA, number(HIROSHIMA), "2.999.34.7.2")
+        .with(|entry| entry.object.clone_from(&ours.object));
+    let of_their_own = entry(HIROSHIMA, asked(), "1").object.clone();
+    let unique = imposter.clone().with(|entry| {
+        entry.id.unique.clone_from(&ours.id.unique);
+        entry.object = of_their_own;
+    });
+    *listed.lock().unwrap() = vec![imposter, unique];
     let theirs = portal.ask_raw::<RegistryStoredQuery>(&documents_of(&number(HIROSHIMA))).await;
     assert_eq!(objects(&theirs).len(), 2, "{}", theirs.text());
     let before = hiroshima.seen().len();

@@ -213,7 +213,7 @@ async fn a_retrieve_names_every_document_that_cannot_be_had() {
     let plan = Plan::new(OKAYAMA).hospital(&hospital).peer(HIROSHIMA, 1);
     let okayama = plan.consent(consent("N-1", &hospital, "0000012345", HIROSHIMA)).start().await;
     let physician = okayama.asked_by(HIROSHIMA, PHYSICIAN);
-    let good = physician.entries(&patient("2.999.33.1", "N-1")).await.remove(0).id;
+    let good = physician.entries(&patient("2.999.33.1", "N-1")).await.remove(0).id.clone();
     let with = |community: &str, repository: &str, unique: &str| kakehashi::model::DocumentId {
         community: kakehashi::model::CommunityId(crate::simulators::client::oid(community)),
         repository: kakehashi::model::RepositoryId(crate::simulators::client::oid(repository)),

@@ -34,7 +34,7 @@ async fn it_is_not_ready_before_the_first_index_is_complete() {
 
 async fn unique_ids(client: &Client) -> Vec<String> {
     let entries = client.entries(&patient("2.999.33.1", "N-1")).await;
-    let mut ids: Vec<String> = entries.into_iter().map(|entry| entry.id.unique.into_revealed()).collect();
+    let mut ids: Vec<String> = entries.into_iter().map(|entry| entry.id.unique.reveal().clone()).collect();
     ids.sort();
     ids
 }

@@ -1,7 +1,7 @@
 use super::*;
 use crate::model::{
-    Authority, Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, Oid, Package, Phi,
-    RepositoryId, WireBytes,
+    Authority, Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, EntryFields, Oid,
+    Package, Phi, RepositoryId, WireBytes,
 };
 
 fn oid(text: &str) -> Oid {
@@ -25,25 +25,27 @@ fn wire() -> WireBytes {
 }
 
 fn document_of(name: &str, patient: &str) -> RegistryObject {
-    RegistryObject::Entry(DocumentEntry {
-        id: DocumentId {
-            community: home(),
-            repository: RepositoryId(oid("2.999.34.9")),
-            unique: Phi::new(format!("unique-{name}")),
+    RegistryObject::Entry(DocumentEntry::new(
+        EntryFields {
+            id: DocumentId {
+                community: home(),
+                repository: RepositoryId(oid("2.999.34.9")),
+                unique: Phi::new(format!("unique-{name}")),
+            },
+            object: id(name),
+            patient: person(patient),
+            class: Code::default(),
+            type_code: Code::default(),
+            format: Code::default(),
+            confidentiality: Vec::new(),
+            availability: Availability::Approved,
+            media_type: "text/html".into(),
+            hash: None,
+            size: None,
+            origin: None,
         },
-        object: id(name),
-        patient: person(patient),
-        class: Code::default(),
-        type_code: Code::default(),
-        format: Code::default(),
-        confidentiality: Vec::new(),
-        availability: Availability::Approved,
-        media_type: "text/html".into(),
-        hash: None,
-        size: None,
-        origin: None,
-        encoded: Encoded::Ebxml(wire()),
-    })
+        Encoded::Ebxml(wire()),
+    ))
 }
 
 fn document(name: &str) -> RegistryObject {

@@ -8,7 +8,8 @@ use smol_str::SmolStr;
 
 use crate::dialect::ssmix2::{FacilitySettings, Form};
 use crate::model::{
-    Availability, Code, DocumentEntry, DocumentId, Encoded, EntryMetadata, ObjectId, Origin, PatientId, Phi,
+    Availability, Code, DocumentEntry, DocumentId, Encoded, EntryFields, EntryMetadata, ObjectId, Origin,
+    PatientId, Phi,
 };
 
 /// Shapes kept shared; entries of further ones own theirs.
@@ -70,15 +71,16 @@ impl Kept {
         beside: Option<&Self>,
     ) -> Option<Self> {
         let Encoded::Metadata(metadata) = entry.encoded else { return None };
-        let origin = entry.origin?;
+        let fields = Arc::unwrap_or_clone(entry.fields);
+        let origin = fields.origin?;
         let mut hash = [0; 20];
-        hex::decode_to_slice(entry.hash?.as_str(), &mut hash).ok()?;
+        hex::decode_to_slice(fields.hash?.as_str(), &mut hash).ok()?;
         let shape = Shape {
-            class: entry.class,
-            type_code: entry.type_code,
-            format: entry.format,
-            confidentiality: entry.confidentiality,
-            media_type: entry.media_type,
+            class: fields.class,
+            type_code: fields.type_code,
+            format: fields.format,
+            confidentiality: fields.confidentiality,
+            media_type: fields.media_type,
             department: origin.department,
             kind: origin.kind,
             original: origin.original,
@@ -86,7 +88,7 @@ impl Kept {
         };
         let same = beside.map(|beside| &beside.metadata).filter(|beside| **beside == metadata);
         let metadata = same.map_or(metadata, Arc::clone);
-        Some(Self { uuid, form, shape: shapes.share(shape), hash, size: entry.size?, metadata })
+        Some(Self { uuid, form, shape: shapes.share(shape), hash, size: fields.size?, metadata })
     }
 
     pub(super) const fn metadata(&self) -> &Arc<EntryMetadata> {
@@ -99,31 +101,33 @@ impl Kept {
         let patient: &PatientId = &self.metadata.source_patient;
         let mut hash = [0; 40];
         let hash = hex::encode_to_slice(self.hash, &mut hash).ok().and_then(|()| str::from_utf8(&hash).ok());
-        DocumentEntry {
-            id: DocumentId {
-                community: facility.community.clone(),
-                repository: facility.repository.clone(),
-                unique: Phi::new(format!("2.25.{}", self.uuid)),
-            },
-            object: ObjectId(Phi::new(uuid::Uuid::from_u128(self.uuid).urn().to_string())),
-            patient: patient.clone(),
-            class: shape.class.clone(),
-            type_code: shape.type_code.clone(),
-            format: shape.format.clone(),
-            confidentiality: shape.confidentiality.clone(),
-            availability,
-            media_type: shape.media_type.clone(),
-            hash: hash.map(SmolStr::new),
-            size: Some(self.size),
-            origin: Some(Box::new(Origin {
-                facility: facility.code.clone(),
-                department: shape.department.clone(),
-                kind: shape.kind.clone(),
+        DocumentEntry::new(
+            EntryFields {
+                id: DocumentId {
+                    community: facility.community.clone(),
+                    repository: facility.repository.clone(),
+                    unique: Phi::new(format!("2.25.{}", self.uuid)),
+                },
+                object: ObjectId(Phi::new(uuid::Uuid::from_u128(self.uuid).urn().to_string())),
                 patient: patient.clone(),
-                original: shape.original,
-                as_is: shape.as_is,
-            })),
-            encoded: Encoded::Metadata(Arc::clone(&self.metadata)),
-        }
+                class: shape.class.clone(),
+                type_code: shape.type_code.clone(),
+                format: shape.format.clone(),
+                confidentiality: shape.confidentiality.clone(),
+                availability,
+                media_type: shape.media_type.clone(),
+                hash: hash.map(SmolStr::new),
+                size: Some(self.size),
+                origin: Some(Box::new(Origin {
+                    facility: facility.code.clone(),
+                    department: shape.department.clone(),
+                    kind: shape.kind.clone(),
+                    patient: patient.clone(),
+                    original: shape.original,
+                    as_is: shape.as_is,
+                })),
+            },
+            Encoded::Metadata(Arc::clone(&self.metadata)),
+        )
     }
 }

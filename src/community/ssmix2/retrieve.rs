@@ -47,7 +47,7 @@ pub(super) async fn fetch(index: &Index, id: &DocumentId) -> Result<Document, Re
     let entry = held.entry(index.reader());
     Ok(Document {
         id: id.clone(),
-        media_type: entry.media_type.into(),
+        media_type: entry.media_type.as_str().to_owned(),
         size: entry.size,
         body,
         passing: None,
@@ -102,7 +102,7 @@ fn original(reader: &Reader, held: &Held) -> Result<DocumentStream, Unopened> {
         file: tokio::fs::File::from_std(file),
         remaining: held.stamp.bytes,
         hash: Context::new(&SHA1_FOR_LEGACY_USE_ONLY),
-        promised: held.entry(reader).hash,
+        promised: held.entry(reader).hash.clone(),
     };
     Ok(Box::pin(stream::try_unfold(running, next_chunk)))
 }

@@ -44,8 +44,8 @@ mod tests {
 
     use super::*;
     use crate::model::{
-        Authority, Availability, CommunityId, DocumentId, Encoded, ObjectId, Oid, PatientId, Phi,
-        RepositoryId, WireBytes,
+        Authority, Availability, CommunityId, DocumentId, Encoded, EntryFields, ObjectId, Oid, PatientId,
+        Phi, RepositoryId, WireBytes,
     };
 
     const LOINC: &str = "2.16.840.1.113883.6.1";
@@ -53,29 +53,27 @@ mod tests {
     fn entry(class: &str, type_code: (&str, &str), format: &str) -> DocumentEntry {
         let oid = || Oid::parse("2.999.1").unwrap();
         let own = |value: &str| Code::new(value, "2.999.5", "");
-        DocumentEntry {
-            id: DocumentId {
-                community: CommunityId(oid()),
-                repository: RepositoryId(oid()),
-                unique: Phi::new("1.2".to_owned()),
+        DocumentEntry::new(
+            EntryFields {
+                id: DocumentId {
+                    community: CommunityId(oid()),
+                    repository: RepositoryId(oid()),
+                    unique: Phi::new("1.2".to_owned()),
+                },
+                object: ObjectId(Phi::new("urn:uuid:1".to_owned())),
+                patient: PatientId::new(Authority(oid()), "1"),
+                class: own(class),
+                type_code: Code::new(type_code.0, type_code.1, ""),
+                format: own(format),
+                confidentiality: Vec::new(),
+                availability: Availability::Approved,
+                media_type: "".into(),
+                hash: None,
+                size: None,
+                origin: None,
             },
-            object: ObjectId(Phi::new("urn:uuid:1".to_owned())),
-            patient: PatientId::new(Authority(oid()), "1"),
-            class: own(class),
-            type_code: Code::new(type_code.0, type_code.1, ""),
-            format: own(format),
-            confidentiality: Vec::new(),
-            availability: Availability::Approved,
-            media_type: "".into(),
-            hash: None,
-            size: None,
-            origin: None,
-            encoded: Encoded::Ebxml(WireBytes {
-                text: Phi::default(),
-                namespaces: Arc::from([]),
-                places: None,
-            }),
-        }
+            Encoded::Ebxml(WireBytes { text: Phi::default(), namespaces: Arc::from([]), places: None }),
+        )
     }
 
     #[test]

@@ -9,8 +9,8 @@ use super::registry_response::RegistryError;
 use super::splice::{self, Changes};
 use super::vocabulary::{ON_DEMAND, RIM, STABLE, availability, same_uuid, scheme};
 use crate::model::{
-    Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId,
-    PeerProfile, Phi, RepositoryId, SharedText, WireBytes,
+    Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, EntryFields, ObjectId, Oid,
+    PatientId, PeerProfile, Phi, RepositoryId, SharedText, WireBytes,
 };
 use crate::xml::Tree;
 
@@ -103,27 +103,29 @@ pub fn read(
     let repository = slot(tree, "repositoryUniqueId").and_then(|text| Oid::parse(&text));
     let unique = identifier(tree, scheme::UNIQUE).map(str::trim).filter(|unique| !unique.is_empty());
     let patient = identifier(tree, scheme::PATIENT).and_then(PatientId::from_cx);
-    Ok(DocumentEntry {
-        id: DocumentId {
-            community,
-            repository: RepositoryId(
-                repository.ok_or_else(|| dropped("an entry without repositoryUniqueId"))?,
-            ),
-            unique: Phi::new(unique.ok_or_else(|| dropped("an entry without uniqueId"))?.to_owned()),
+    Ok(DocumentEntry::new(
+        EntryFields {
+            id: DocumentId {
+                community,
+                repository: RepositoryId(
+                    repository.ok_or_else(|| dropped("an entry without repositoryUniqueId"))?,
+                ),
+                unique: Phi::new(unique.ok_or_else(|| dropped("an entry without uniqueId"))?.to_owned()),
+            },
+            object: ObjectId(Phi::new(id.ok_or_else(|| dropped("an entry without id"))?.to_owned())),
+            patient: patient.ok_or_else(|| dropped("an entry without patientId"))?,
+            class: code(tree, scheme::CLASS),
+            type_code: code(tree, scheme::TYPE),
+            format: code(tree, scheme::FORMAT),
+            confidentiality: codes(tree, scheme::CONFIDENTIALITY),
+            availability,
+            media_type: tree.attribute("mimeType").unwrap_or_default().trim().into(),
+            hash: slot(tree, "hash").as_deref().map(folded_hash),
+            size: slot(tree, "size").and_then(|size| size.parse().ok()),
+            origin: None,
         },
-        object: ObjectId(Phi::new(id.ok_or_else(|| dropped("an entry without id"))?.to_owned())),
-        patient: patient.ok_or_else(|| dropped("an entry without patientId"))?,
-        class: code(tree, scheme::CLASS),
-        type_code: code(tree, scheme::TYPE),
-        format: code(tree, scheme::FORMAT),
-        confidentiality: codes(tree, scheme::CONFIDENTIALITY),
-        availability,
-        media_type: tree.attribute("mimeType").unwrap_or_default().trim().into(),
-        hash: slot(tree, "hash").as_deref().map(folded_hash),
-        size: slot(tree, "size").and_then(|size| size.parse().ok()),
-        origin: None,
-        encoded: Encoded::Ebxml(wire),
-    })
+        Encoded::Ebxml(wire),
+    ))
 }
 
 /// Stable or on-demand; None for any other objectType.

@@ -10,8 +10,8 @@ use proptest::prelude::*;
 use crate::dialect::Addressing;
 use crate::model::{
     Author, Authority, Availability, Code, CommunityId, Criteria, DocumentEntry, DocumentId, DocumentQuery,
-    Dtm, Encoded, EntryMetadata, Exclusion, MessageId, ObjectId, Oid, PatientId, Phi, QueryId, QueryKey,
-    RepositoryId, ReturnType, Slot, Timestamp, Wanted,
+    Dtm, Encoded, EntryFields, EntryMetadata, Exclusion, MessageId, ObjectId, Oid, PatientId, Phi, QueryId,
+    QueryKey, RepositoryId, ReturnType, Slot, Timestamp, Wanted,
 };
 
 pub fn oid(text: &str) -> Oid {
@@ -299,49 +299,53 @@ pub fn entry() -> impl Strategy<Value = DocumentEntry> {
         (any::<bool>(), any::<[u8; 20]>(), any::<u64>(), entry_metadata()),
     )
         .prop_map(|((object, repository, unique, class, type_code, format, confidentiality), rest)| {
-            DocumentEntry {
-                id: DocumentId {
-                    community: home(),
-                    repository: RepositoryId(repository),
-                    unique: Phi::new(unique),
+            DocumentEntry::new(
+                EntryFields {
+                    id: DocumentId {
+                        community: home(),
+                        repository: RepositoryId(repository),
+                        unique: Phi::new(unique),
+                    },
+                    object: ObjectId(Phi::new(uuid::Uuid::from_u128(object).urn().to_string())),
+                    patient: patient(),
+                    class,
+                    type_code,
+                    format,
+                    confidentiality,
+                    availability: if rest.0 { Availability::Approved } else { Availability::Deprecated },
+                    media_type: "text/html".into(),
+                    hash: Some(hex::encode(rest.1).into()),
+                    size: Some(rest.2),
+                    origin: None,
                 },
-                object: ObjectId(Phi::new(uuid::Uuid::from_u128(object).urn().to_string())),
-                patient: patient(),
-                class,
-                type_code,
-                format,
-                confidentiality,
-                availability: if rest.0 { Availability::Approved } else { Availability::Deprecated },
-                media_type: "text/html".into(),
-                hash: Some(hex::encode(rest.1).into()),
-                size: Some(rest.2),
-                origin: None,
-                encoded: Encoded::Metadata(Arc::new(rest.3)),
-            }
+                Encoded::Metadata(Arc::new(rest.3)),
+            )
         })
 }
 
 /// A small entry that always is the same.
 pub fn plain_entry() -> DocumentEntry {
     let code = |value: &str| Code::new(value, "2.999.9", value);
-    DocumentEntry {
-        id: DocumentId {
-            community: home(),
-            repository: RepositoryId(oid("2.999.1.4")),
-            unique: Phi::new("2.999.1.5.1".to_owned()),
+    DocumentEntry::new(
+        EntryFields {
+            id: DocumentId {
+                community: home(),
+                repository: RepositoryId(oid("2.999.1.4")),
+                unique: Phi::new("2.999.1.5.1".to_owned()),
+            },
+            object: ObjectId(Phi::new("urn:uuid:5d2e7c6a-3a52-4e5e-9f5c-1f4ce07d0002".to_owned())),
+            patient: patient(),
+            class: code("class"),
+            type_code: code("type"),
+            format: code("format"),
+            confidentiality: vec![code("N")],
+            availability: Availability::Approved,
+            media_type: "text/html".into(),
+            hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".into()),
+            size: Some(0),
+            origin: None,
         },
-        object: ObjectId(Phi::new("urn:uuid:5d2e7c6a-3a52-4e5e-9f5c-1f4ce07d0002".to_owned())),
-        patient: patient(),
-        class: code("class"),
-        type_code: code("type"),
-        format: code("format"),
-        confidentiality: vec![code("N")],
-        availability: Availability::Approved,
-        media_type: "text/html".into(),
-        hash: Some("da39a3ee5e6b4b0d3255bfef95601890afd80709".into()),
-        size: Some(0),
-        origin: None,
-        encoded: Encoded::Metadata(Arc::new(EntryMetadata {
+        Encoded::Metadata(Arc::new(EntryMetadata {
             title: "処方 2026-04-01".to_owned(),
             creation: Dtm::parse("20260401").unwrap(),
             service_start: None,
@@ -356,7 +360,7 @@ pub fn plain_entry() -> DocumentEntry {
             }],
             references: Vec::new(),
         })),
-    }
+    )
 }
 
 /// A submission set and a folder of [`patient`], as a gateway writes them, each with this entry as

@@ -13,8 +13,8 @@ use super::time::span;
 use super::{events, identifiers};
 use crate::dialect::hl7v2::escape;
 use crate::model::{
-    Author, Availability, Code, DocumentEntry, DocumentId, Dtm, Encoded, EntryMetadata, ObjectId, Origin,
-    PatientId, Phi,
+    Author, Availability, Code, DocumentEntry, DocumentId, Dtm, Encoded, EntryFields, EntryMetadata,
+    ObjectId, Origin, PatientId, Phi,
 };
 
 /// In which form a file is offered; each is an entry of its own (decisions C6).
@@ -90,40 +90,42 @@ pub fn entry(
         references: references(read, settings),
         practice_setting: department.clone(),
     };
-    DocumentEntry {
-        id: DocumentId {
-            community: settings.community.clone(),
-            repository: settings.repository.clone(),
-            unique: Phi::new(identifiers::oid(id)),
-        },
-        object: ObjectId(Phi::new(format!("urn:uuid:{id}"))),
-        patient: patient.clone(),
-        class: parts.class,
-        type_code: parts.type_code,
-        format: parts.format,
-        confidentiality: vec![Code::new(
-            confidentiality.0,
-            settings.schemes.confidentiality.as_str(),
-            confidentiality.1,
-        )],
-        availability,
-        media_type: parts.media_type.into(),
-        hash: Some(SmolStr::new(&body.hash)),
-        size: Some(body.size),
-        origin: Some(Box::new(Origin {
-            facility: settings.code.clone(),
-            department: if department.value.is_empty() {
-                "-".to_owned()
-            } else {
-                department.value.to_string()
+    DocumentEntry::new(
+        EntryFields {
+            id: DocumentId {
+                community: settings.community.clone(),
+                repository: settings.repository.clone(),
+                unique: Phi::new(identifiers::oid(id)),
             },
-            kind: file.kind.code().to_owned(),
-            patient,
-            original: parts.discloses,
-            as_is: parts.as_is,
-        })),
-        encoded: Encoded::Metadata(Arc::new(metadata)),
-    }
+            object: ObjectId(Phi::new(format!("urn:uuid:{id}"))),
+            patient: patient.clone(),
+            class: parts.class,
+            type_code: parts.type_code,
+            format: parts.format,
+            confidentiality: vec![Code::new(
+                confidentiality.0,
+                settings.schemes.confidentiality.as_str(),
+                confidentiality.1,
+            )],
+            availability,
+            media_type: parts.media_type.into(),
+            hash: Some(SmolStr::new(&body.hash)),
+            size: Some(body.size),
+            origin: Some(Box::new(Origin {
+                facility: settings.code.clone(),
+                department: if department.value.is_empty() {
+                    "-".to_owned()
+                } else {
+                    department.value.to_string()
+                },
+                kind: file.kind.code().to_owned(),
+                patient,
+                original: parts.discloses,
+                as_is: parts.as_is,
+            })),
+        },
+        Encoded::Metadata(Arc::new(metadata)),
+    )
 }
 
 /// The same entry under the id that was asked for, with another sourcePatientId (decisions A6).
@@ -137,7 +139,7 @@ pub fn readdress(entry: &DocumentEntry, patient: PatientId, source_patient: Pati
         }
         Encoded::Ebxml(bytes) => Encoded::Ebxml(bytes.clone()),
     };
-    DocumentEntry { patient, encoded, ..entry.clone() }
+    DocumentEntry { fields: Arc::clone(&entry.fields), encoded }.with(|fields| fields.patient = patient)
 }
 
 fn of_standard(read: &ReadFile, kind: &StandardKind, form: Form, settings: &FacilitySettings) -> Parts {

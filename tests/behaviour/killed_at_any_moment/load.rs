@@ -214,7 +214,7 @@ async fn lists(client: Client, notes: Notes) {
     while let Some((mut noted, body)) = ask::<T>(&client, &request, &notes).await {
         for object in read::<T>(&client, &noted, body).await {
             if let RegistryObject::Entry(entry) = object {
-                noted.entries.push(entry.id.unique.into_revealed());
+                noted.entries.push(entry.id.unique.reveal().clone());
             }
         }
         notes.oracle.note(noted);
@@ -229,9 +229,9 @@ async fn fetches(client: Client, notes: Notes) {
     for object in read::<T>(&client, &noted, body).await {
         if let RegistryObject::Entry(entry) = object {
             if entry.size == Some(LARGE as u64) {
-                ids.insert(0, entry.id);
+                ids.insert(0, entry.id.clone());
             } else {
-                ids.push(entry.id);
+                ids.push(entry.id.clone());
             }
         }
     }

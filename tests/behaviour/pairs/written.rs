@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use kakehashi::model::{
-    Association, Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, PackageKind, PatientId,
-    Phi, RegistryObject, RepositoryId, WireBytes,
+    Association, Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, EntryFields,
+    PackageKind, PatientId, Phi, RegistryObject, RepositoryId, WireBytes,
 };
 
 use super::table::{Author, Coded, DOCUMENTS, Document, Joined, PACKAGES, Package, Slot, associations};
@@ -165,7 +165,7 @@ impl Holder {
         let content = document.content();
         let hash = (!document.is_on_demand).then(|| hash(content));
         let size = (!document.is_on_demand).then_some(content.len() as u64);
-        DocumentEntry {
+        let fields = EntryFields {
             id: DocumentId {
                 community: self.home(),
                 repository: RepositoryId(oid(&self.repository())),
@@ -179,11 +179,12 @@ impl Holder {
             confidentiality: document.confidentiality.iter().map(code).collect(),
             availability: status(document.is_deprecated).0,
             media_type: document.media_type.into(),
-            encoded: Encoded::Ebxml(wire(self.extrinsic_object(document, hash.as_deref(), size))),
-            hash: hash.map(Into::into),
+            hash: hash.as_deref().map(Into::into),
             size,
             origin: None,
-        }
+        };
+        let wire = wire(self.extrinsic_object(document, hash.as_deref(), size));
+        DocumentEntry::new(fields, Encoded::Ebxml(wire))
     }
 
     fn extrinsic_object(&self, document: &Document, hash: Option<&str>, size: Option<u64>) -> String {

@@ -83,7 +83,7 @@ pub async fn asked(site: &Site, people: &[Planted], told: &mut Vec<Told>) {
         sent(&portal, &portal.write::<List>(&documents_of(&ids[about % 3])).await, about, told).await;
         let theirs = kakehashi::model::DocumentId {
             unique: format!("2.999.34.7.{}", one.number).into(),
-            ..crate::simulators::gateway::entry(HIROSHIMA, ids[2].clone(), "1").id
+            ..crate::simulators::gateway::entry(HIROSHIMA, ids[2].clone(), "1").id.clone()
         };
         sent(&portal, &portal.write::<Fetch>(&retrieve_of([theirs])).await, about, told).await;
     }
@@ -131,7 +131,8 @@ pub async fn malformed(site: &Site, people: &[Planted], told: &mut Vec<Told>) {
             0 => client.write::<Find>(&discovery(one.demographics())).await,
             1 => client.write::<List>(&documents_of(&patient("2.999.33.1", one.network_id))).await,
             _ => {
-                let id = crate::simulators::gateway::entry(HIROSHIMA, patient("2.999.34.1", "x"), "1").id;
+                let id =
+                    crate::simulators::gateway::entry(HIROSHIMA, patient("2.999.34.1", "x"), "1").id.clone();
                 client.write::<Fetch>(&retrieve_of([id])).await
             }
         };

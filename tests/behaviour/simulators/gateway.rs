@@ -17,8 +17,8 @@ use kakehashi::dialect::soap::{Envelope, FramedBody, frame_answer};
 use kakehashi::dialect::{Addressing, Transaction};
 use kakehashi::model::{
     Answer, Authority, Availability, Code, CommunityId, Document, DocumentEntry, DocumentId, Dtm, Encoded,
-    EntryMetadata, Interrupted, MessageId, ObjectId, PatientId, PeerProfile, Phi, QueryId, Refusal,
-    RepositoryId, Request as ModelRequest, Timestamp,
+    EntryFields, EntryMetadata, Interrupted, MessageId, ObjectId, PatientId, PeerProfile, Phi, QueryId,
+    Refusal, RepositoryId, Request as ModelRequest, Timestamp,
 };
 use kakehashi::transport::crypto_provider;
 use rustls::server::WebPkiClientVerifier;
@@ -211,24 +211,26 @@ impl Arrived {
 /// An entry as a network shows it.
 pub fn entry(place: Place, patient: PatientId, unique: &str) -> DocumentEntry {
     let code = |value: &str| Code::new(value, "2.999.9.1", value);
-    DocumentEntry {
-        id: DocumentId {
-            community: CommunityId(oid(place.community)),
-            repository: RepositoryId(oid(&format!("{}.20.9", place.community))),
-            unique: Phi::new(unique.to_owned()),
+    DocumentEntry::new(
+        EntryFields {
+            id: DocumentId {
+                community: CommunityId(oid(place.community)),
+                repository: RepositoryId(oid(&format!("{}.20.9", place.community))),
+                unique: Phi::new(unique.to_owned()),
+            },
+            object: ObjectId(Phi::new(format!("urn:uuid:{}", uuid::Uuid::new_v4()))),
+            patient: patient.clone(),
+            class: code("処方・調剤・注射"),
+            type_code: code("57833-6"),
+            format: code("format"),
+            confidentiality: vec![Code::new("N", "2.16.840.1.113883.5.25", "normal")],
+            availability: Availability::Approved,
+            media_type: "text/html".into(),
+            hash: None,
+            size: None,
+            origin: None,
         },
-        object: ObjectId(Phi::new(format!("urn:uuid:{}", uuid::Uuid::new_v4()))),
-        patient: patient.clone(),
-        class: code("処方・調剤・注射"),
-        type_code: code("57833-6"),
-        format: code("format"),
-        confidentiality: vec![Code::new("N", "2.16.840.1.113883.5.25", "normal")],
-        availability: Availability::Approved,
-        media_type: "text/html".into(),
-        hash: None,
-        size: None,
-        origin: None,
-        encoded: Encoded::Metadata(Arc::new(EntryMetadata {
+        Encoded::Metadata(Arc::new(EntryMetadata {
             title: "処方".to_owned(),
             creation: Dtm::parse("20240712083055").unwrap(),
             service_start: None,
@@ -241,7 +243,7 @@ pub fn entry(place: Place, patient: PatientId, unique: &str) -> DocumentEntry {
             authors: Vec::new(),
             references: Vec::new(),
         })),
-    }
+    )
 }
 
 /// A small document with this content.

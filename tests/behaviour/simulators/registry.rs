@@ -5,9 +5,8 @@ use http::Response;
 use kakehashi::dialect::ebxml::CrossGatewayQuery;
 use kakehashi::dialect::hl7v3::CrossGatewayPatientDiscovery;
 use kakehashi::model::{
-    Answer, Association, Availability, Code, CommunityId, DocumentEntry, DocumentQuery, FoundPatient,
-    ObjectId, Package, PackageKind, PatientId, PatientMatch, Phi, QueryKey, RegistryObject, Wanted,
-    WireBytes,
+    Answer, Association, Availability, Code, CommunityId, DocumentQuery, FoundPatient, ObjectId, Package,
+    PackageKind, PatientId, PatientMatch, Phi, QueryKey, RegistryObject, Wanted, WireBytes,
 };
 
 use super::client::oid;
@@ -42,12 +41,11 @@ impl Holdings {
     /// A document of a class.
     pub fn document(mut self, number: u32, class: &str, availability: Availability) -> Self {
         let unique = format!("{}.7.{number}", self.place.community);
-        let one = DocumentEntry {
-            object: id(number),
-            class: Code::new(class, "2.999.9.1", class),
-            availability,
-            ..entry(self.place, self.patient.clone(), &unique)
-        };
+        let one = entry(self.place, self.patient.clone(), &unique).with(|entry| {
+            entry.object = id(number);
+            entry.class = Code::new(class, "2.999.9.1", class);
+            entry.availability = availability;
+        });
         self.objects.push(RegistryObject::Entry(one));
         self
     }

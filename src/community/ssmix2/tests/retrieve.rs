@@ -60,7 +60,7 @@ async fn the_original_is_the_file_byte_for_byte() {
     let path = storage.file("OML-11", NUMBER, AT, 1);
     let source = storage.source();
     let original = entries(&source).await.into_iter().find(|e| e.media_type != "text/html").unwrap();
-    let document = fetch(&source, vec![original.id]).await.found.remove(0);
+    let document = fetch(&source, vec![original.id.clone()]).await.found.remove(0);
     assert_eq!(body(document).await.unwrap(), std::fs::read(path).unwrap());
 }
 
@@ -69,7 +69,7 @@ async fn unknown_and_foreign_ids_are_reported_one_by_one_beside_what_was_found()
     let storage = Storage::new();
     storage.file("OML-11", NUMBER, AT, 1);
     let source = storage.source();
-    let known = entries(&source).await.remove(0).id;
+    let known = entries(&source).await.remove(0).id.clone();
     let unknown = DocumentId { unique: Phi::new("2.25.1".to_owned()), ..known.clone() };
     let foreign = DocumentId { repository: RepositoryId(Oid::parse("2.999.77").unwrap()), ..known.clone() };
     let answer = fetch(&source, vec![unknown.clone(), known.clone(), foreign.clone()]).await;
@@ -85,7 +85,7 @@ async fn a_file_that_changed_or_vanished_since_fails_before_the_head() {
     let storage = Storage::new();
     let path = storage.file("OML-11", NUMBER, AT, 1);
     let source = storage.source();
-    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id).collect();
+    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id.clone()).collect();
     put(&path, &super::fixture::er7(&super::messages::message("OML-11", NUMBER, "別名")));
     let answer = fetch(&source, ids.clone()).await;
     assert!(answer.found.is_empty());
@@ -101,7 +101,7 @@ async fn a_file_renamed_by_a_correction_since_is_still_served() {
     let storage = Storage::new();
     let path = storage.file("OML-11", NUMBER, AT, 1);
     let source = storage.source();
-    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id).collect();
+    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id.clone()).collect();
     std::fs::rename(&path, storage.path("OML-11", NUMBER, AT, 2)).unwrap();
     let answer = fetch(&source, ids).await;
     assert_eq!((answer.found.len(), answer.reported.len()), (2, 0));
@@ -112,7 +112,7 @@ async fn a_deleted_document_is_unknown_even_before_the_next_look() {
     let storage = Storage::new();
     let path = storage.file("OML-11", NUMBER, AT, 1);
     let source = storage.source();
-    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id).collect();
+    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id.clone()).collect();
     std::fs::rename(&path, storage.path("OML-11", NUMBER, AT, 0)).unwrap();
     let answer = fetch(&source, ids).await;
     assert!(answer.found.is_empty());
@@ -126,7 +126,7 @@ async fn a_file_that_changes_while_it_runs_breaks_the_stream_and_never_ends_it()
     let large = vec![b'a'; 190_000];
     let path = storage.extension_file("^写真^^X1^写真^99", AT, 1, "large.bin", &large);
     let source = storage.source();
-    let id = entries(&source).await.remove(0).id;
+    let id = entries(&source).await.remove(0).id.clone();
     let other_bytes = |length: u64| {
         let mut file = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
         file.set_len(length).unwrap();
@@ -149,7 +149,7 @@ async fn a_folder_replaced_by_a_link_out_of_the_root_is_not_followed() {
     let storage = Storage::new();
     let path = storage.file("OML-11", NUMBER, AT, 1);
     let source = storage.source();
-    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id).collect();
+    let ids: Vec<DocumentId> = entries(&source).await.into_iter().map(|entry| entry.id.clone()).collect();
     let outside = tempfile::tempdir().unwrap();
     let folder = path.parent().unwrap();
     let moved = outside.path().join("OML-11");

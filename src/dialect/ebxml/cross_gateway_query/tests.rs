@@ -283,7 +283,7 @@ async fn pieces_of(answer: Answer<RegistryObject>) -> Vec<String> {
 async fn a_long_list_leaves_in_pieces_that_together_say_what_the_whole_would() {
     let numbered = |number: usize| {
         let object = ObjectId(Phi::new(format!("urn:uuid:00000000-0000-4000-8000-{number:012}")));
-        RegistryObject::Entry(DocumentEntry { object, ..samples::plain_entry() })
+        RegistryObject::Entry(samples::plain_entry().with(|entry| entry.object = object))
     };
     let answer = |count: usize| Answer {
         unavailable: vec![Outage {

@@ -10,8 +10,8 @@ use crate::dialect::ebxml::entry::folded_hash;
 use crate::dialect::ebxml::rim_element::RimElement;
 use crate::dialect::ebxml::vocabulary::{same_uuid, scheme};
 use crate::model::{
-    Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, ObjectId, Oid, PatientId, Phi,
-    RepositoryId, WireBytes,
+    Availability, Code, CommunityId, DocumentEntry, DocumentId, Encoded, EntryFields, ObjectId, Oid,
+    PatientId, Phi, RepositoryId, WireBytes,
 };
 use crate::xml::{NotPlain, RawValue, Scanner};
 
@@ -359,25 +359,27 @@ impl<'a> Reading<'a> {
         if sent.patient.as_ref().is_some_and(|asked| *asked != patient) {
             return Err(NotPlain);
         }
-        Ok(DocumentEntry {
-            id: DocumentId {
-                community: sent.home.clone(),
-                repository,
-                unique: Phi::new(unique.ok_or(NotPlain)?),
+        Ok(DocumentEntry::new(
+            EntryFields {
+                id: DocumentId {
+                    community: sent.home.clone(),
+                    repository,
+                    unique: Phi::new(unique.ok_or(NotPlain)?),
+                },
+                object: ObjectId(Phi::new(object)),
+                patient,
+                class: self.class.unwrap_or_default(),
+                type_code: self.type_code.unwrap_or_default(),
+                format: self.format.unwrap_or_default(),
+                confidentiality: self.confidentiality,
+                availability,
+                media_type,
+                hash: self.hash.as_deref().map(folded_hash),
+                size: self.size.and_then(|size| size.trim().parse().ok()),
+                origin: None,
             },
-            object: ObjectId(Phi::new(object)),
-            patient,
-            class: self.class.unwrap_or_default(),
-            type_code: self.type_code.unwrap_or_default(),
-            format: self.format.unwrap_or_default(),
-            confidentiality: self.confidentiality,
-            availability,
-            media_type,
-            hash: self.hash.as_deref().map(folded_hash),
-            size: self.size.and_then(|size| size.trim().parse().ok()),
-            origin: None,
-            encoded: Encoded::Ebxml(wire),
-        })
+            Encoded::Ebxml(wire),
+        ))
     }
 }
 

@@ -31,7 +31,7 @@ fn what_a_registry_says_without_a_home_is_its_communitys() {
     let query = samples::find_documents();
     let (request, sent) = written(&query);
     let QueryKey::Patient(asked) = query.by else { panic!() };
-    let entry = crate::model::DocumentEntry { patient: asked, ..samples::plain_entry() };
+    let entry = samples::plain_entry().with(|entry| entry.patient = asked);
     let answer = Answer::found(vec![RegistryObject::Entry(entry.clone())]);
     let reply = RegistryStoredQuery::write_answer(
         &request,

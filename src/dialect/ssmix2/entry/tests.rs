@@ -189,7 +189,7 @@ fn an_extension_document_takes_type_from_the_folder_and_period_and_author_from_t
     assert_eq!(entry.format.value, "urn:jami:ssmix2:1.2:extension:cda");
     assert_eq!(service(&metadata), ("20240731150000", "20240812145959"));
     assert_eq!(metadata.authors[0].person, "^長谷^徳之");
-    assert_eq!(entry.origin.unwrap().kind, "57133-1");
+    assert_eq!(entry.origin.as_ref().unwrap().kind, "57133-1");
 }
 
 #[test]
@@ -202,7 +202,7 @@ fn a_local_only_folder_keeps_its_own_code_and_the_folders_date() {
     let (entry, metadata) = build(&read, Form::Original);
     assert_eq!(entry.type_code, Code::new("L-IMG01", "99ZL01", "創部写真"));
     assert_eq!((entry.class.value.as_str(), metadata.title.as_str()), ("その他の文書", "創部写真（PNG）"));
-    assert_eq!((entry.media_type.as_str(), entry.origin.unwrap().original), ("image/png", false));
+    assert_eq!((entry.media_type.as_str(), entry.origin.as_ref().unwrap().original), ("image/png", false));
     assert_eq!(service(&metadata), ("20240811150000", "20240812145959"));
 }
 
@@ -213,5 +213,5 @@ fn a_readdressed_entry_shows_the_hospitals_number_only_in_its_origin() {
     let sent = readdress(&entry, network.clone(), network.clone());
     let Encoded::Metadata(metadata) = &sent.encoded else { panic!("built by us") };
     assert_eq!((&sent.patient, &metadata.source_patient), (&network, &network));
-    assert_eq!(sent.origin.unwrap().patient.value.reveal(), fixtures::PATIENT);
+    assert_eq!(sent.origin.as_ref().unwrap().patient.value.reveal(), fixtures::PATIENT);
 }
