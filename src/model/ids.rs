@@ -1,6 +1,7 @@
 //! Identifiers: OIDs, communities, authorities, patients, documents, messages and requests.
 //! Wire forms are those of ITI TF-3 4.2.3.1 (CX) and ITI TF-2 Appendix E (home community).
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -69,12 +70,24 @@ impl fmt::Display for CommunityId {
 }
 
 /// A patient's id under one authority: CX in ebXML, II in HL7 V3.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PatientId {
     /// Who assigned it.
     pub authority: Authority,
     /// The id itself.
     pub value: Phi<String>,
+}
+
+// Each entry of a list is given the id that was asked for: in the place of its own.
+impl Clone for PatientId {
+    fn clone(&self) -> Self {
+        Self { authority: self.authority.clone(), value: self.value.clone() }
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.authority.clone_from(&source.authority);
+        self.value.clone_from(&source.value);
+    }
 }
 
 impl PatientId {
@@ -135,8 +148,12 @@ pub struct ObjectId(pub Phi<String>);
 
 impl ObjectId {
     /// Without `urn:uuid:` and in lower case, for comparing.
-    pub fn folded(&self) -> String {
-        self.bare().to_ascii_lowercase()
+    pub fn folded(&self) -> Cow<'_, str> {
+        let bare = self.bare();
+        match bare.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            true => bare.to_ascii_lowercase().into(),
+            false => bare.into(),
+        }
     }
 
     // Without `urn:uuid:`, in whatever case.

@@ -7,7 +7,7 @@ use std::fmt;
 ///
 /// The only way to the value is [`Phi::reveal`], so that a reader of the code sees each place where
 /// it is used. Logs, metrics and error texts never call it.
-#[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Phi<T>(T);
 
 impl<T> Phi<T> {
@@ -29,6 +29,16 @@ impl<T> Phi<T> {
     /// Applies a function; the result stays wrapped.
     pub fn map<U>(self, function: impl FnOnce(T) -> U) -> Phi<U> {
         Phi(function(self.0))
+    }
+}
+
+impl<T: Clone> Clone for Phi<T> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+
+    fn clone_from(&mut self, source: &Self) {
+        self.0.clone_from(&source.0);
     }
 }
 

@@ -45,7 +45,7 @@ fn kept<T>(all: Vec<T>, keeps: Vec<bool>) -> Vec<T> {
 type Key = (String, String);
 
 fn key(of: &RegistryObject, id: &ObjectId) -> Key {
-    (of.community().0.to_string(), id.folded())
+    (of.community().0.to_string(), id.folded().into_owned())
 }
 
 /// All that may be shown, by what it is: one id may not stand for two things.

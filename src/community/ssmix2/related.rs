@@ -60,7 +60,7 @@ struct Transformation {
 
 // Those of which one form or both are named.
 fn transformations(index: &Index, named: &[DocumentEntry]) -> Vec<Transformation> {
-    let ids: BTreeSet<String> = named.iter().map(|entry| entry.object.folded()).collect();
+    let ids: BTreeSet<String> = named.iter().map(|entry| entry.object.folded().into_owned()).collect();
     let numbers: BTreeSet<&String> =
         named.iter().filter_map(|entry| Some(entry.origin.as_ref()?.patient.value.reveal())).collect();
     let is_named = |held: &Held| ids.contains(&Uuid::from_u128(held.uuid()).to_string());

@@ -111,7 +111,7 @@ fn by_places(
     out.push_str(slice.get(places.after_name..first.start)?);
     out.push_str(&escaped(home));
     out.push_str(slice.get(first.end..second.start)?);
-    out.push_str(&escaped(patient));
+    push_escaped(out, patient);
     out.push_str(slice.get(second.end..)?);
     Some(())
 }
@@ -207,6 +207,11 @@ fn escaped(value: &str) -> Cow<'_, str> {
         return Cow::Borrowed(value);
     }
     let mut out = String::with_capacity(value.len() + value.len() / 2);
+    push_escaped(&mut out, value);
+    Cow::Owned(out)
+}
+
+fn push_escaped(out: &mut String, value: &str) {
     for c in value.chars() {
         match c {
             '&' => out.push_str("&amp;"),
@@ -219,7 +224,6 @@ fn escaped(value: &str) -> Cow<'_, str> {
             _ => out.push(c),
         }
     }
-    Cow::Owned(out)
 }
 
 #[cfg(test)]

@@ -12,6 +12,8 @@ const SHAPES_MAX: usize = 48;
 const SHAPE_BYTES_MAX: usize = 16 << 10;
 /// Values of one shape at most.
 const VALUES_MAX: usize = 64;
+/// Values of most shapes at most.
+const VALUES_USUAL: usize = 16;
 /// Shapes that begin alike are held against one piece of markup so often at most.
 const ATTEMPTS_MAX: usize = 12;
 /// After so many attempts in vain, each success counted against one, shapes are no help in this message.
@@ -239,7 +241,7 @@ impl<'a> Scanner<'a> {
         self.resolved = None;
         let used = std::mem::take(&mut self.used);
         let (at, nodes) = (self.at, self.nodes);
-        self.noting = Some(Noting { at, nodes, used, values: Vec::with_capacity(16) });
+        self.noting = Some(Noting { at, nodes, used, values: Vec::new() });
     }
 
     /// What was noted, and the namespaces used meanwhile.
@@ -255,6 +257,9 @@ impl<'a> Scanner<'a> {
         let Some(noting) = &mut self.noting else { return };
         if kind == Kind::Text && super::is_blank(value.raw) {
             return;
+        }
+        if noting.values.capacity() == 0 {
+            noting.values.reserve(VALUES_USUAL);
         }
         noting.values.push(Noted { value: *value, kind, nodes });
         if noting.values.len() > VALUES_MAX {
