@@ -10,12 +10,12 @@ use tempfile::TempDir;
 
 // What a peer's file rests on, and no more: it is read again for each of them.
 const BROKER: &str = r#"
-community = "1.2.392.200270.1.33"
-device = "1.2.392.200270.1.33.1"
-identity = { authority = "urn:oid:1.2.392.200270.1.33.2" }
-codes = { roles = "1.2.392.200270.1.33.3" }
-portal = { listen = "127.0.0.1:8443", certificate = "portal" }
-peer = { listen = "127.0.0.1:8444", certificate = "peer" }
+community = "2.999.33"
+device = "2.999.33.9"
+identity = { authority = "2.999.33.1" }
+codes = { roles = "2.999.33.2" }
+portal = { listen = "127.0.0.1:8443", certificate = "portal", client_ca = "portal-ca" }
+peer = { listen = "127.0.0.1:8444", certificate = "peer", client_ca = "peer-ca" }
 saml = { issuer = "https://saml.invalid", certificate = "saml", audiences = "https://audience.invalid" }
 "#;
 

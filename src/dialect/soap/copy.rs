@@ -96,11 +96,14 @@ mod tests {
     }
 
     #[test]
-    fn a_type_named_with_the_prefix_xml_is_copied_without_declaring_its_namespace_anew() {
-        let source = "<a xmlns:i='http://www.w3.org/2001/XMLSchema-instance' i:type='xml:T'/>";
-        let tree = Tree::parse(source).unwrap();
-        let again = Tree::parse(&copy(&tree, "", &[])).unwrap();
-        assert_eq!(again.xsi_type, tree.xsi_type);
+    fn a_type_named_with_a_prefix_that_xml_keeps_for_itself_is_copied_without_declaring_it_anew() {
+        for (before, prefix) in [("", "xml"), ("<?p?>", "xml"), ("", "xmlns"), ("<?p?>", "xmlns")] {
+            let xsi = "xmlns:i='http://www.w3.org/2001/XMLSchema-instance'";
+            let tree = Tree::parse(&format!("{before}<a {xsi} i:type='{prefix}:T'/>")).unwrap();
+            let again = Tree::parse(&copy(&tree, "", &[])).unwrap();
+            assert_eq!(again.xsi_type, tree.xsi_type, "{before}{prefix}");
+            assert_eq!(tree.xsi_type.unwrap().0.is_empty(), prefix == "xmlns", "{before}");
+        }
     }
 
     #[test]

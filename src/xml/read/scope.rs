@@ -54,6 +54,8 @@ impl Reader<'_> {
                 let prefix = prefix.map(quick_xml::name::Prefix::into_inner).unwrap_or_default();
                 scanner.resolve(prefix).unwrap_or_default().to_owned()
             }
+            // Nobody can name anything with it (Namespaces in XML 3).
+            Way::Full(_) if prefix.is_some_and(|prefix| prefix.into_inner() == "xmlns") => String::new(),
             Way::Full(full) => match full.resolver().resolve_prefix(prefix, true) {
                 ResolveResult::Bound(Namespace(uri)) => normalized(uri).into_owned(),
                 ResolveResult::Unbound | ResolveResult::Unknown(_) => String::new(),
