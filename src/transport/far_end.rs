@@ -108,7 +108,7 @@ pub(super) struct Named {
 fn endpoint_of(stream: &Stream) -> Option<Endpoint> {
     let MaybeHttpsStream::Https(tls) = stream else { return None };
     let (tcp, session) = tls.inner().get_ref();
-    let tcp = tcp.inner().inner().get_ref();
+    let tcp = tcp.inner().inner().inner();
     let facts = CertificateFacts::of(session.peer_certificates()?.first()?)?;
     Some(Endpoint {
         subject: facts.subject,

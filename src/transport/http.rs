@@ -157,7 +157,7 @@ impl HttpClient {
 /// Less than the time after which servers commonly close an idle connection.
 const POOL_IDLE: Duration = Duration::from_secs(4);
 
-/// Bytes of an answer read at once, and of its head. What is read is hashed and sent on before more is
+/// Bytes of an answer decrypted at once, and of its head. What is read is hashed and sent on before more is
 /// read, from the processor's caches as long as it is not too much.
 const READ_BYTES_MAX: usize = 96 << 10;
 

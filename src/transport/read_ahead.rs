@@ -1,6 +1,6 @@
-//! Reads more from a socket at once than TLS asks for. A record holds 16 KiB at most, and TLS reads one
-//! after the other; the kernel does much for each read beside copying (it acknowledges, and wakes who
-//! sends), so what comes in many records is cheaper to take in a few large pieces.
+//! Reads more from a socket at once than TLS asks for, which is a record of 16 KiB at most. The kernel does
+//! much for each read beside copying (it acknowledges, and wakes who sends), so what comes in many records
+//! is cheaper to take in a few large pieces.
 
 use std::io;
 use std::pin::Pin;
@@ -9,10 +9,11 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, BytesMut};
 use hyper_util::client::legacy::connect::{Connected, Connection};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::task::coop::poll_proceed;
 use tokio_util::io::poll_read_buf;
 
-/// A connection that is read ahead. What was read and not asked for yet is held only while more comes:
-/// an idle connection holds no memory for it.
+/// A connection that is read ahead. What was read is held until it is asked for, so by a reader who
+/// stands still; an idle connection holds no memory for it.
 pub(super) struct ReadAhead<T> {
     inner: T,
     ahead: BytesMut,
@@ -20,13 +21,13 @@ pub(super) struct ReadAhead<T> {
 }
 
 impl<T> ReadAhead<T> {
-    /// Of which nothing was read yet; at most so many bytes at once.
+    /// Of which nothing was read yet; about so many bytes at once at most.
     pub(super) fn new(inner: T, bytes_max: usize) -> Self {
         Self { inner, ahead: BytesMut::new(), bytes_max }
     }
 
     /// The connection itself.
-    pub(super) const fn get_ref(&self) -> &T {
+    pub(super) const fn inner(&self) -> &T {
         &self.inner
     }
 }
@@ -45,6 +46,9 @@ impl<T: AsyncRead + Unpin> AsyncRead for ReadAhead<T> {
                 *ahead = BytesMut::new();
             }
             ready!(read)?;
+        } else {
+            // Counted as the socket counts what it gives: a task that is given much lets others go on.
+            ready!(poll_proceed(task)).made_progress();
         }
         let given = ahead.len().min(buf.remaining());
         buf.put_slice(ahead.get(..given).unwrap_or_default());

@@ -103,6 +103,9 @@ pub fn read(
     let repository = slot(tree, "repositoryUniqueId").and_then(|text| Oid::parse(&text));
     let unique = identifier(tree, scheme::UNIQUE).map(str::trim).filter(|unique| !unique.is_empty());
     let patient = identifier(tree, scheme::PATIENT).and_then(PatientId::from_cx);
+    // Nearly all have one, and thousands of entries are remembered.
+    let mut confidentiality = codes(tree, scheme::CONFIDENTIALITY);
+    confidentiality.shrink_to_fit();
     Ok(DocumentEntry::new(
         EntryFields {
             id: DocumentId {
@@ -117,7 +120,7 @@ pub fn read(
             class: code(tree, scheme::CLASS),
             type_code: code(tree, scheme::TYPE),
             format: code(tree, scheme::FORMAT),
-            confidentiality: codes(tree, scheme::CONFIDENTIALITY),
+            confidentiality,
             availability,
             media_type: tree.attribute("mimeType").unwrap_or_default().trim().into(),
             hash: slot(tree, "hash").as_deref().map(folded_hash),

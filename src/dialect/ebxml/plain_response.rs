@@ -43,6 +43,7 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
     let shared = Shared { sent, whole: message.shared(), scope: &scope };
     let mut scanner = Scanner::new(source, begin, &scope, limits);
     let (mut found, mut last, mut shapes) = (Vec::new(), Last::default(), Shapes::default());
+    let mut open: Vec<RimElement> = Vec::new();
     while scanner.depth() > 0 || !source.get(scanner.offset()..).ok_or(NotPlain)?.starts_with("</") {
         match scanner.token()? {
             Token::Text(_) => {}
@@ -52,7 +53,7 @@ pub fn read(message: &Envelope, sent: &Sent) -> Result<(Head, Vec<RegistryObject
                     &mut scanner,
                     tag,
                     &shared,
-                    (&mut shapes, &mut last),
+                    (&mut shapes, &mut last, &mut open),
                 )?));
                 if found.len() == 1 {
                     // Entries of one list are about as long as the first: a list that grew would be there twice.
@@ -88,11 +89,12 @@ struct Shared<'m> {
     scope: &'m Scope,
 }
 
+// `open` is empty before an entry and behind it: room for all of them.
 fn entry<'a>(
     scanner: &mut Scanner<'a>,
     tag: Tag<'_>,
     shared: &Shared<'_>,
-    (shapes, last): (&mut Shapes<'a, Meaning<'a>>, &mut Last<'a>),
+    (shapes, last, open): (&mut Shapes<'a, Meaning<'a>>, &mut Last<'a>, &mut Vec<RimElement>),
 ) -> Result<DocumentEntry, NotPlain> {
     let value = |name: &str| scanner.attribute(name).map(|attribute| attribute.value.resolved()).transpose();
     let home = scanner.attribute("home").ok_or(NotPlain)?.value;
@@ -106,14 +108,13 @@ fn entry<'a>(
     let declares = |(at, (prefix, _)): (usize, &(String, String))| u64::from(scanner.declares(prefix)) << at;
     let declared = shared.scope.iter().take(64).enumerate().map(declares).fold(0, |all, bit| all | bit);
     let mut reading = Reading::default();
-    let mut open: Vec<RimElement> = Vec::with_capacity(8);
     loop {
         if let Some((meaning, values)) = shapes.follow(scanner) {
             meaning.heed(values, &mut reading)?;
             continue;
         }
         shapes.begin(scanner);
-        let Some(gone) = child(scanner, &mut open, &mut reading)? else { break };
+        let Some(gone) = child(scanner, open, &mut reading)? else { break };
         shapes.learn(scanner, |place| gone.meaning(place));
     }
     let written = Written { tag, end: scanner.offset(), declared, used: scanner.take_used() };
