@@ -22,7 +22,7 @@ use super::read_ahead::ReadAhead;
 use crate::model::Endpoint;
 
 /// Bytes of answers read from a connection at once.
-const READ_BYTES_MAX: usize = 128 << 10;
+const READ_BYTES_MAX: usize = 256 << 10;
 
 /// What TLS is spoken over.
 type Socket = TokioIo<ReadAhead<TcpStream>>;
