@@ -21,78 +21,59 @@ use super::driven::Link;
 use super::read_ahead::ReadAhead;
 use crate::model::Endpoint;
 
-/// Bytes of answers read from a connection at once.
-const READ_BYTES_MAX: usize = 256 << 10;
+/// Bytes of answers read ahead at most.
+const READ_AHEAD_BYTES: usize = 256 << 10;
 
 /// What TLS is spoken over.
-type Socket = TokioIo<ReadAhead<TcpStream>>;
-
-/// A connector whose connections are read ahead.
-#[derive(Debug, Clone)]
-pub(super) struct ReadingAhead<C>(C);
-
-impl<C> ReadingAhead<C> {
-    /// Over a connector.
-    pub(super) const fn over(connector: C) -> Self {
-        Self(connector)
-    }
-}
-
-impl<C> Service<Uri> for ReadingAhead<C>
-where
-    C: Service<Uri, Response = TokioIo<TcpStream>>,
-    C::Future: Send + 'static,
-    C::Error: 'static,
-{
-    type Response = Socket;
-    type Error = C::Error;
-    type Future = BoxFuture<'static, Result<Socket, C::Error>>;
-
-    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
-    }
-
-    fn call(&mut self, to: Uri) -> Self::Future {
-        let connecting = self.0.call(to);
-        connecting.map_ok(|socket| TokioIo::new(ReadAhead::new(socket.into_inner(), READ_BYTES_MAX))).boxed()
-    }
-}
+pub(super) type Socket = TokioIo<ReadAhead<TcpStream>>;
 
 /// What HTTPS is spoken over.
-type Stream = MaybeHttpsStream<Socket>;
+pub(super) type Stream = MaybeHttpsStream<Socket>;
+
+/// A connector, and what each of its connections is made into.
+pub(super) struct Making<C, S, T> {
+    connector: C,
+    make: fn(S) -> T,
+}
+
+/// A connector whose connections are read ahead.
+pub(super) const fn reading_ahead<C>(connector: C) -> Making<C, TokioIo<TcpStream>, Socket> {
+    Making { connector, make: |socket| TokioIo::new(ReadAhead::new(socket.into_inner(), READ_AHEAD_BYTES)) }
+}
 
 /// A connector whose connections know their far end.
-#[derive(Debug, Clone)]
-pub(super) struct Naming<C>(C);
+pub(super) const fn naming<C>(connector: C) -> Making<C, Stream, Named> {
+    let make = |stream| {
+        let endpoint = endpoint_of(&stream).map(Arc::new);
+        Named { stream, endpoint, link: Link::default() }
+    };
+    Making { connector, make }
+}
 
-impl<C> Naming<C> {
-    /// Over a connector.
-    pub(super) const fn over(connector: C) -> Self {
-        Self(connector)
+impl<C: Clone, S, T> Clone for Making<C, S, T> {
+    fn clone(&self) -> Self {
+        Self { connector: self.connector.clone(), make: self.make }
     }
 }
 
-impl<C> Service<Uri> for Naming<C>
+impl<C, S, T> Service<Uri> for Making<C, S, T>
 where
-    C: Service<Uri, Response = Stream>,
+    C: Service<Uri, Response = S>,
     C::Future: Send + 'static,
     C::Error: 'static,
+    S: 'static,
+    T: 'static,
 {
-    type Response = Named;
+    type Response = T;
     type Error = C::Error;
-    type Future = BoxFuture<'static, Result<Named, C::Error>>;
+    type Future = BoxFuture<'static, Result<T, C::Error>>;
 
     fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.0.poll_ready(cx)
+        self.connector.poll_ready(cx)
     }
 
     fn call(&mut self, to: Uri) -> Self::Future {
-        let connecting = self.0.call(to);
-        let named = |stream| {
-            let endpoint = endpoint_of(&stream).map(Arc::new);
-            Named { stream, endpoint, link: Link::default() }
-        };
-        connecting.map_ok(named).boxed()
+        self.connector.call(to).map_ok(self.make).boxed()
     }
 }
 

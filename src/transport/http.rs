@@ -15,13 +15,14 @@ use http_body_util::Full;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::TokioTimer;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use rustls::ClientConfig;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 use super::driven::{DrivenBody, Drivers, Link};
 use super::failure::{of_body, of_request};
-use super::far_end::{Naming, ReadingAhead};
+use super::far_end::{Making, Named, Socket, Stream as Https, naming, reading_ahead};
 use super::tls::{TlsError, client_config};
 use crate::config::TargetFile;
 use crate::model::{DocumentStream, Endpoint, Failure, Interrupted};
@@ -76,10 +77,12 @@ impl HttpAnswer {
     }
 }
 
+type Connector = Making<HttpsConnector<Making<HttpConnector, TokioIo<TcpStream>, Socket>>, Https, Named>;
+
 /// A target's connections.
 #[derive(Debug, Clone)]
 pub struct HttpClient {
-    client: Client<Naming<HttpsConnector<ReadingAhead<HttpConnector>>>, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     idle: Duration,
 }
 
@@ -105,14 +108,13 @@ impl HttpClient {
         // HTTP/1.1: faster than HTTP/2 for documents as measured (crates.md 4.1), and every SOAP
         // stack speaks it.
         let https = HttpsConnectorBuilder::new().with_tls_config(tls).https_only().enable_http1();
-        let https = https.wrap_connector(ReadingAhead::over(tcp));
-        let https = Naming::over(https);
+        let https = https.wrap_connector(reading_ahead(tcp));
         let client = Client::builder(Drivers)
             .http1_max_buf_size(READ_BYTES_MAX)
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(POOL_IDLE)
             .pool_max_idle_per_host(connections)
-            .build(https);
+            .build(naming(https));
         Self { client, idle }
     }
 

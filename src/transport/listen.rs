@@ -217,8 +217,8 @@ const BACKLOG: i32 = 1_024;
 /// not sent by themselves.
 const SENT_BYTES_MAX: usize = 65 << 10;
 
-/// Bytes of requests read from a connection at once: most are no larger.
-const READ_BYTES_MAX: usize = 32 << 10;
+/// Bytes of requests read ahead at most: most requests are no larger.
+const READ_AHEAD_BYTES: usize = 32 << 10;
 
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
 
@@ -317,7 +317,7 @@ where
         let place = self.handshakes.enter();
         let acceptor = TlsAcceptor::from(Arc::clone(&trust.server));
         let accepted = tokio::select! {
-            accepted = timeout(deadline, acceptor.accept(ReadAhead::new(stream, READ_BYTES_MAX))) => accepted,
+            accepted = timeout(deadline, acceptor.accept(ReadAhead::new(stream, READ_AHEAD_BYTES))) => accepted,
             () = self.serving.shutdown.cancelled() => {
                 return Err((RejectionReason::Crowded, "shutting down".to_owned()));
             }
