@@ -149,7 +149,7 @@ impl EntryCache {
         let kept = shown.entries.get(self.document_key(self.who(&asker), document), Instant::now())?;
         // Two may have one hash: what was shown to somebody else stays theirs.
         (kept.asker == asker && kept.fields.id == *document)
-            .then(|| DocumentEntry::without_bytes(Arc::clone(&kept.fields), kept.metadata.clone()))
+            .then(|| DocumentEntry::without_wire(Arc::clone(&kept.fields), kept.metadata.clone()))
     }
 }
 
@@ -169,5 +169,29 @@ impl Asker {
             organization: asker.organization.to_owned(),
             person: asker.person.to_owned(),
         }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Encoded, Purpose, Side, WireBytes};
+    use crate::policy::fixture::{HIROSHIMA, OKAYAMA, context, foreign_entry, network_id};
+
+    #[test]
+    fn what_was_shown_stays_as_it_was_whatever_becomes_of_the_answer_and_holds_none_of_its_message() {
+        let (cache, asker) =
+            (EntryCache::new(10), context(Side::Home, OKAYAMA, "physician", Purpose::Treatment));
+        let mut entry = foreign_entry(HIROSHIMA, "").with(|entry| entry.patient = network_id("N1"));
+        let text = Phi::new("<rim:ExtrinsicObject/>".to_owned().into());
+        entry.encoded = Encoded::Ebxml(WireBytes { text, namespaces: Arc::default(), places: None });
+        cache.insert(&asker, &[RegistryObject::Entry(entry.clone())]);
+        entry.patient = network_id("N2");
+        let mut shown = cache.shown(&asker, &entry.id).unwrap();
+        assert_eq!(shown.patient, network_id("N1"));
+        let Encoded::Ebxml(wire) = &shown.encoded else { panic!("a peer's") };
+        assert_eq!(wire.text.reveal().as_str(), "");
+        shown.patient = network_id("N3");
+        assert_eq!(cache.shown(&asker, &entry.id).unwrap().patient, network_id("N1"));
     }
 }

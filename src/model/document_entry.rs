@@ -178,17 +178,11 @@ impl DocumentEntry {
         Self { fields: Arc::new(fields), encoded }
     }
 
-    /// An entry of these that has no bytes it came in.
-    pub fn without_bytes(fields: Arc<EntryFields>, metadata: Option<Arc<EntryMetadata>>) -> Self {
+    /// An entry of these without the bytes it came in.
+    pub fn without_wire(fields: Arc<EntryFields>, metadata: Option<Arc<EntryMetadata>>) -> Self {
         let nothing = || WireBytes { text: Phi::default(), namespaces: Arc::default(), places: None };
         let encoded = metadata.map_or_else(|| Encoded::Ebxml(nothing()), Encoded::Metadata);
         Self { fields, encoded }
-    }
-
-    /// The entry without the bytes it came in.
-    #[must_use]
-    pub fn without_wire(&self) -> Self {
-        Self::without_bytes(Arc::clone(&self.fields), self.encoded.metadata().cloned())
     }
 
     /// The entry with some of its fields changed.
@@ -207,7 +201,8 @@ impl DocumentEntry {
     pub fn readdressed(&self, patient: PatientId, source_patient: Option<PatientId>) -> Self {
         let encoded = match (&self.encoded, source_patient) {
             (Encoded::Ebxml(_), Some(_)) => {
-                return self.without_wire().with(|fields| fields.patient = patient);
+                let bare = Self::without_wire(Arc::clone(&self.fields), None);
+                return bare.with(|fields| fields.patient = patient);
             }
             (Encoded::Metadata(metadata), Some(source_patient)) => {
                 let mut metadata = EntryMetadata { source_patient, ..(**metadata).clone() };

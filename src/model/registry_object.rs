@@ -6,9 +6,6 @@ use super::{
 };
 
 /// A registry object.
-// Nearly all of the thousands in an answer are entries: a box around each would cost an allocation
-// and save nothing.
-#[allow(clippy::large_enum_variant)]
 #[derive(Debug, Clone)]
 pub enum RegistryObject {
     /// How two of the others belong together.

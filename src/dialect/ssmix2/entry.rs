@@ -1,5 +1,6 @@
 //! A file as an XDS document entry (ITI TF-3 4.2.3.2; japan.md 1.9): codes, times in UTC, author,
-//! references, stable identifiers. Patient ids are the hospital's until `readdress` replaces them.
+//! references, stable identifiers. Patient ids are the hospital's
+//! until [`DocumentEntry::readdressed`] replaces them.
 
 use std::sync::Arc;
 
@@ -126,20 +127,6 @@ pub fn entry(
         },
         Encoded::Metadata(Arc::new(metadata)),
     )
-}
-
-/// The same entry under the id that was asked for, with another sourcePatientId (decisions A6).
-/// Entries as received stay as they are but for `patient`.
-pub fn readdress(entry: &DocumentEntry, patient: PatientId, source_patient: PatientId) -> DocumentEntry {
-    let encoded = match &entry.encoded {
-        Encoded::Metadata(metadata) => {
-            let mut metadata = EntryMetadata::clone(metadata);
-            metadata.source_patient = source_patient;
-            Encoded::Metadata(Arc::new(metadata))
-        }
-        Encoded::Ebxml(bytes) => Encoded::Ebxml(bytes.clone()),
-    };
-    DocumentEntry { fields: Arc::clone(&entry.fields), encoded }.with(|fields| fields.patient = patient)
 }
 
 fn of_standard(read: &ReadFile, kind: &StandardKind, form: Form, settings: &FacilitySettings) -> Parts {

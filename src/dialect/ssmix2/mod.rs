@@ -15,7 +15,7 @@ mod time;
 
 pub use chain::{Chain, State};
 pub use coding::{CodingSchemes, FacilitySettings};
-pub use entry::{Body, Form, entry, readdress};
+pub use entry::{Body, Form, entry};
 
 pub use identifiers::unique_id;
 pub use kinds::{EXTENSION_TYPES, Event, ExtensionType, KINDS, StandardKind, TypeCode};

@@ -210,7 +210,7 @@ fn a_local_only_folder_keeps_its_own_code_and_the_folders_date() {
 fn a_readdressed_entry_shows_the_hospitals_number_only_in_its_origin() {
     let (entry, _) = of("OMP-01");
     let network = PatientId::new(Authority(oid("2.999.33.9")), "N-1");
-    let sent = readdress(&entry, network.clone(), network.clone());
+    let sent = entry.readdressed(network.clone(), Some(network.clone()));
     let Encoded::Metadata(metadata) = &sent.encoded else { panic!("built by us") };
     assert_eq!((&sent.patient, &metadata.source_patient), (&network, &network));
     assert_eq!(sent.origin.as_ref().unwrap().patient.value.reveal(), fixtures::PATIENT);
